@@ -1,0 +1,52 @@
+/**
+ * Base of every error that a caller can expect and act on. Anything thrown by Varve that is not a `VarveError` is a
+ * bug, in Varve or in a callback it was given.
+ */
+export class VarveError extends Error {
+  override readonly name: string = 'VarveError'
+  /** Stable, upper case; decide on this or on the class, never on the message. */
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** A public function was called with something it does not take. Nothing was done. */
+export class InvalidArgumentError extends VarveError {
+  override readonly name = 'InvalidArgumentError'
+  /** The argument, as the caller knows it: `bucket.first(n)`. */
+  readonly argument: string
+
+  constructor(argument: string, expected: string, given: unknown) {
+    super('INVALID_ARGUMENT', `${argument}: expected ${expected}, got ${describeValue(given)}; nothing was done`)
+    this.argument = argument
+  }
+}
+
+/** Names `value` for a message: its type, and the value itself where it is short. Never throws, never calls into it. */
+export function describeValue(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  switch (typeof value) {
+    case 'string':
+      return value.length <= 40 ? `string ${JSON.stringify(value)}` : `a string of ${value.length} characters`
+    case 'number':
+    case 'boolean':
+      return `${typeof value} ${String(value)}`
+    case 'undefined':
+      return 'undefined'
+    case 'function':
+      return 'a function'
+    case 'object':
+      return 'an object'
+    default:
+      return `a ${typeof value}`
+  }
+}
+
+/** The error in `thrown`, made into one where something else was thrown. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(`a non-error was thrown: ${describeValue(thrown)}`)
+}

@@ -1,0 +1,47 @@
+/** A primary key: what a `Map` can hold and JSON can carry. Numbers are finite. `'1'` and `1` are different keys. */
+export type Key = string | number | boolean
+
+/** A value of a record: JSON, plus `Infinity` and `-Infinity`. Frozen to the bottom. */
+export type Value = string | number | boolean | null | readonly Value[] | { readonly [field: string]: Value }
+
+/** A record as the log and the tables know it: frozen, with its metadata in `_` fields. */
+export interface StoredRecord {
+  readonly [field: string]: Value
+}
+
+/** Why a record went: somebody deleted it, its time came, or the bucket was full. */
+export type DeleteCause = 'delete' | 'ttl' | 'evicted'
+
+/**
+ * What one commit did to one record: inserted (`before` undefined), updated, or deleted (`after` undefined). It carries
+ * what is needed to go forward and back. Never both undefined.
+ */
+export interface Change {
+  readonly bucket: string
+  readonly key: Key
+  readonly before: StoredRecord | undefined
+  readonly after: StoredRecord | undefined
+  /** For deletions that nobody asked for; absent means `'delete'`. */
+  readonly cause?: DeleteCause
+}
+
+/**
+ * One commit, as the log keeps it. Applying entries in `seq` order to nothing gives the store's state.
+ * First the `cleared` buckets are emptied, then `changes` are applied in order.
+ */
+export interface Entry {
+  /** 1, 2, 3 … without a gap (L1). */
+  readonly seq: number
+  /** Unique across stores: `<log id>-<seq>`. */
+  readonly id: string
+  /** Wall clock at commit, milliseconds; never less than that of the entry before (L2). */
+  readonly at: number
+  /** `store/write`, `store/transaction`, `store/clear`, `store/expire`, `store/import`, `store/define`, `store/drop`. */
+  readonly type: string
+  /** What the type needs to say besides its changes, for example the bucket that was defined or dropped. */
+  readonly data?: { readonly [field: string]: Value }
+  readonly cleared?: readonly string[]
+  readonly changes: readonly Change[]
+  /** Buckets whose changes were taken out of this entry because the bucket was cleared or dropped later. */
+  readonly redacted?: readonly string[]
+}

@@ -1,0 +1,73 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+
+export type FieldType = 'string' | 'number' | 'boolean' | 'object' | 'array' | 'date'
+export type GeneratedType = 'uuid' | 'cuid' | 'autoincrement' | 'timestamp'
+export type FormatType = 'email' | 'url' | 'iso-date'
+
+/** One field of a schema. Options that do not fit the type, or each other, are refused when the bucket is defined. */
+export interface FieldDefinition {
+  /** `date` holds an ISO 8601 string or a number of milliseconds; a `Date` that is given is stored as its ISO string. */
+  readonly type: FieldType
+  /** Refuse the record when the value is missing or null. */
+  readonly required?: boolean
+  /** Used where the value is missing on insert; a function is called for each record. */
+  readonly default?: unknown
+  /** Made by the store where the value is missing on insert; never changed by updates. */
+  readonly generated?: GeneratedType
+  /** No two records have the same value; missing and null do not count. Not in `properties` and `items`. */
+  readonly unique?: boolean
+  readonly enum?: readonly unknown[]
+  readonly format?: FormatType
+  /** Smallest number, inclusive. */
+  readonly min?: number
+  /** Largest number, inclusive. */
+  readonly max?: number
+  /** Smallest length of a string (UTF-16 code units) or an array. */
+  readonly minLength?: number
+  readonly maxLength?: number
+  /** Source of a regular expression that a string must contain a match of; anchor it with ^ and $ to match the whole. */
+  readonly pattern?: string
+  /** Names the bucket this field points into. Kept as information; not enforced. */
+  readonly ref?: string
+  /** Fields of an `object`. Fields that are not named here are kept. */
+  readonly properties?: { readonly [field: string]: FieldDefinition }
+  /** What each item of an `array` is. */
+  readonly items?: FieldDefinition
+}
+
+/** A field: a definition, or any Standard Schema validator (zod, valibot, arktype …). */
+export type SchemaField = FieldDefinition | StandardSchemaV1
+
+/** The fields of a bucket, or one Standard Schema validator for the whole record. */
+export type SchemaDefinition = { readonly [field: string]: SchemaField }
+
+/** What `defineBucket` takes. Checked, copied and frozen when it is given: changing it later has no effect. */
+export interface BucketDefinition {
+  /** Name of the field whose value identifies a record. */
+  readonly key: string
+  readonly schema: SchemaDefinition | StandardSchemaV1
+  /** Fields with an index, besides the unique ones, which always have one. */
+  readonly indexes?: readonly string[]
+  /** `ordered_set`: `first`, `last`, `paginate` and `keys` go by key instead of by insertion. */
+  readonly etsType?: 'set' | 'ordered_set'
+  /** `false`: this bucket is not stored even when the store has a file. Default true. */
+  readonly persistent?: boolean
+  /** How long a record lives: milliseconds, or `'30s'`, `'5m'`, `'1h'`, `'7d'`. */
+  readonly ttl?: number | string
+  /** Most records the bucket holds; at least 1. */
+  readonly maxSize?: number
+  /** Which record goes when the bucket is full: the one inserted first (default), or the one used longest ago. */
+  readonly eviction?: 'oldest' | 'lru'
+  /** Refuse fields that the schema does not name. Default false: they are kept. */
+  readonly strict?: boolean
+}
+
+/** The metadata that the store adds to every record. Times are milliseconds since 1970. */
+export interface RecordMeta {
+  /** 1 after the insert, one more after each update. */
+  readonly _version: number
+  readonly _createdAt: number
+  readonly _updatedAt: number
+  /** When the record goes; only in buckets with a `ttl`, or where the insert named it. */
+  readonly _expiresAt?: number
+}
