@@ -1,0 +1,94 @@
+import { assert } from '../base/assert.js'
+import type { Entry } from './entry.js'
+import type { HistoryBudget, ReadLogOptions } from './storage.js'
+
+/** How many changes a log in memory keeps when no budget is given: enough to look back, too little to matter. */
+const CHANGES_KEPT = 10_000
+
+/** Dropped entries are cut off in one go once there are this many, so that each append stays cheap. */
+const CUT_AT = 1_024
+
+/** A log in memory, with its oldest entries dropped as new ones come. Holds L1: seqs have no gap. */
+export class MemoryLog {
+  #entries: Entry[] = []
+  /** Index of the oldest entry that still counts; those before it wait to be cut off. */
+  #start = 0
+  #changes = 0
+  #head = 0
+
+  /** Seq of the last entry; 0 when there never was one. */
+  get head(): number {
+    return this.#head
+  }
+
+  /** Seq of the oldest entry kept; `head + 1` when none is. */
+  get first(): number {
+    return this.#head + 1 - (this.#entries.length - this.#start)
+  }
+
+  /** Wall clock of the last entry; 0 when none is kept. */
+  get headAt(): number {
+    return this.#entries.at(-1)?.at ?? 0
+  }
+
+  /** Appends entries in seq order and lets the oldest go. */
+  append(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      assert(entry.seq === this.#head + 1, 'L1', `entry ${entry.seq} does not follow ${this.#head}`)
+      this.#entries.push(entry)
+      this.#head = entry.seq
+      this.#changes += entry.changes.length + 1
+    }
+    while (this.#changes > CHANGES_KEPT && this.#start < this.#entries.length - 1) this.#dropOldest()
+  }
+
+  #dropOldest(): void {
+    const entry = this.#entries[this.#start] as Entry
+    this.#changes -= entry.changes.length + 1
+    this.#start++
+    if (this.#start < CUT_AT && this.#start < this.#entries.length) return
+    this.#entries = this.#entries.slice(this.#start)
+    this.#start = 0
+  }
+
+  /** Lets go of entries beyond the budget. `now` is the wall clock. @returns how many went. */
+  trim(budget: HistoryBudget, now: number): number {
+    const before = this.first
+    const oldest = now - (budget.ageMs ?? Number.POSITIVE_INFINITY)
+    while (this.#start < this.#entries.length) {
+      const tooMany = this.#entries.length - this.#start > (budget.rows ?? Number.POSITIVE_INFINITY)
+      if (!tooMany && (this.#entries[this.#start] as Entry).at >= oldest) break
+      this.#dropOldest()
+    }
+    return this.first - before
+  }
+
+  /** Takes what entries say about `bucket` out of them. */
+  redact(bucket: string): void {
+    this.#entries = this.#entries.slice(this.#start).map((entry) => redactEntry(entry, bucket))
+    this.#start = 0
+    this.#changes = this.#entries.reduce((sum, entry) => sum + entry.changes.length + 1, 0)
+  }
+
+  /** Entries after `after`, in seq order. */
+  read(after: number, options: ReadLogOptions = {}): Entry[] {
+    const from = Math.max(this.#start, this.#start + after + 1 - this.first)
+    const limit = options.limit ?? Number.POSITIVE_INFINITY
+    const found: Entry[] = []
+    for (let i = from; i < this.#entries.length && found.length < limit; i++) {
+      const entry = this.#entries[i] as Entry
+      if (options.types === undefined || options.types.includes(entry.type)) found.push(entry)
+    }
+    return found
+  }
+}
+
+/** `entry` without what it says about `bucket`; the same entry where it says nothing about it. */
+export function redactEntry(entry: Entry, bucket: string): Entry {
+  if (!entry.changes.some((change) => change.bucket === bucket)) return entry
+  return {
+    ...entry,
+    changes: entry.changes.filter((change) => change.bucket !== bucket),
+    redacted: [...(entry.redacted ?? []).filter((name) => name !== bucket), bucket],
+  }
+}
