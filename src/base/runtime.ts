@@ -28,13 +28,19 @@ interface HostTimer {
   unref?(): void
 }
 
+/** The part of a `MessagePort` that every host has. */
+interface HostPort {
+  onmessage: (() => void) | null
+  postMessage(message: unknown): void
+}
+
 let channel: { post(fn: () => void): void } | undefined
 
 /** Runs `fn` as a task of its own where there is no `setImmediate` (browsers): timers there are throttled, messages are not. */
 function postTask(fn: () => void): void {
   if (channel === undefined) {
     const waiting: (() => void)[] = []
-    const { port1, port2 } = new MessageChannel()
+    const { port1, port2 } = new MessageChannel() as unknown as { port1: HostPort; port2: HostPort }
     port1.onmessage = () => waiting.shift()?.()
     channel = {
       post(task) {

@@ -59,7 +59,7 @@ export class MemoryAdapter implements StorageAdapter {
     this.#rows.apply(batch.ops)
     this.#log.append(batch.entries)
     for (const op of batch.ops) {
-      if (op.op === 'clear' || op.op === 'drop') this.#log.redact(op.bucket)
+      if (op.op === 'clear' || op.op === 'drop') this.#log.redact(op.bucket, op.seq)
     }
     return { appended: true, head: this.#log.head }
   }

@@ -63,9 +63,10 @@ export class MemoryLog {
     return this.first - before
   }
 
-  /** Takes what entries say about `bucket` out of them. */
-  redact(bucket: string): void {
-    this.#entries = this.#entries.slice(this.#start).map((entry) => redactEntry(entry, bucket))
+  /** Takes what entries before `seq` say about `bucket` out of them. */
+  redact(bucket: string, seq: number): void {
+    const kept = this.#entries.slice(this.#start)
+    this.#entries = kept.map((entry) => (entry.seq < seq ? redactEntry(entry, bucket) : entry))
     this.#start = 0
     this.#changes = this.#entries.reduce((sum, entry) => sum + entry.changes.length + 1, 0)
   }

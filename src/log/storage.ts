@@ -24,7 +24,7 @@ export interface BucketMeta {
  * One step of bringing the rows to where the entries of the batch take them. Applied in order.
  * - `put` inserts the row, or replaces the row with that ordinal.
  * - `delete` removes the row with that ordinal; one that is not there is a fault of the caller.
- * - `clear` removes all rows of the bucket, and what earlier log entries say about it, from the disk.
+ * - `clear` removes all rows of the bucket, and what log entries before `seq` say about it, from the disk.
  * - `define` creates the bucket, or updates what is kept about it. Rows stay.
  * - `drop` is `clear`, and the bucket itself goes.
  * - `counter` keeps the autoincrement counter.
@@ -32,9 +32,9 @@ export interface BucketMeta {
 export type RowOp =
   | { readonly op: 'put'; readonly bucket: string; readonly ordinal: number; readonly record: StoredRecord }
   | { readonly op: 'delete'; readonly bucket: string; readonly ordinal: number }
-  | { readonly op: 'clear'; readonly bucket: string }
+  | { readonly op: 'clear'; readonly bucket: string; readonly seq: number }
   | { readonly op: 'define'; readonly meta: BucketMeta }
-  | { readonly op: 'drop'; readonly bucket: string }
+  | { readonly op: 'drop'; readonly bucket: string; readonly seq: number }
   | { readonly op: 'counter'; readonly bucket: string; readonly counter: number }
 
 /** A group of commits, written as one unit. */
