@@ -1,13 +1,6 @@
-/** A primary key: what a `Map` can hold and JSON can carry. Numbers are finite. `'1'` and `1` are different keys. */
-export type Key = string | number | boolean
+import type { Key, StoredRecord, Value } from '../base/value.js'
 
-/** A value of a record: JSON, plus `Infinity` and `-Infinity`. Frozen to the bottom. */
-export type Value = string | number | boolean | null | readonly Value[] | { readonly [field: string]: Value }
-
-/** A record as the log and the tables know it: frozen, with its metadata in `_` fields. */
-export interface StoredRecord {
-  readonly [field: string]: Value
-}
+export type { Key, StoredRecord, Value } from '../base/value.js'
 
 /** Why a record went: somebody deleted it, its time came, or the bucket was full. */
 export type DeleteCause = 'delete' | 'ttl' | 'evicted'

@@ -1,0 +1,41 @@
+import { VarveError } from '../base/errors.js'
+
+/** One thing that is wrong with a record. */
+export interface ValidationIssue {
+  /** Path of the field: `email`, `address.city`, `tags[2]`; `''` where it is the record as a whole. */
+  readonly field: string
+  readonly message: string
+  /**
+   * `required`, `type`, `enum`, `minLength`, `maxLength`, `pattern`, `format`, `min`, `max`; `unknown` (strict buckets);
+   * `value` (something that cannot be stored); `size`; `schema` (refused by a Standard Schema validator).
+   */
+  readonly code: string
+}
+
+/** A record does not fit the schema of its bucket. Nothing was written; `issues` names everything that is wrong. */
+export class ValidationError extends VarveError {
+  override readonly name = 'ValidationError'
+  readonly bucket: string
+  readonly issues: readonly ValidationIssue[]
+
+  constructor(bucket: string, issues: readonly ValidationIssue[]) {
+    const list = issues.map((issue) => `${issue.field}: ${issue.message}`).join('; ')
+    super('VALIDATION', `Validation failed for bucket "${bucket}": ${list}`)
+    this.bucket = bucket
+    this.issues = issues
+  }
+}
+
+/** A bucket definition is wrong. The bucket was not defined. */
+export class DefinitionError extends VarveError {
+  override readonly name = 'DefinitionError'
+  readonly bucket: string
+  /** The field that is wrong, where it is about one. */
+  readonly field: string | undefined
+
+  constructor(bucket: string, message: string, field?: string, options?: ErrorOptions) {
+    super('DEFINITION', message, options)
+    this.bucket = bucket
+    this.field = field
+  }
+}

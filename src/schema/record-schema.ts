@@ -1,0 +1,302 @@
+import { asError, InvalidArgumentError } from '../base/errors.js'
+import type { Runtime } from '../base/runtime.js'
+import { isKey } from '../base/value.js'
+import type { Key, StoredRecord, Value } from '../base/value.js'
+import { copyValue, deepFreeze, RECORD_CHARACTERS_MAX } from './copy-value.js'
+import type { CopyState, Draft } from './copy-value.js'
+import type { BucketDefinition, FieldDefinition, GeneratedType } from './definition.js'
+import { DefinitionError, ValidationError } from './errors.js'
+import type { ValidationIssue } from './errors.js'
+import { compileField, defaultOf, isStandardSchema } from './field.js'
+import type { FieldCheck } from './field.js'
+import { generateCuid, generateTimestamp, generateUuid } from './generate.js'
+import { RecordShapes } from './record-shapes.js'
+import type { Meta } from './record-shapes.js'
+import { standardCheck } from './standard.js'
+import type { StandardCheck } from './standard.js'
+import { parseTtl } from './ttl.js'
+
+interface CompiledField {
+  readonly name: string
+  readonly required: boolean
+  readonly generated: GeneratedType | undefined
+  readonly definition: FieldDefinition | undefined
+  /** One of the two is there. */
+  readonly check: FieldCheck | undefined
+  readonly standard: StandardCheck | undefined
+}
+
+/** The values of one record while it is being made: by field index, and those of fields the schema does not name. */
+interface RecordDraft {
+  readonly values: (Draft | undefined)[]
+  extra: Record<string, Draft> | undefined
+  expiresAt: unknown
+}
+
+const META_FIELDS: readonly string[] = ['_version', '_createdAt', '_updatedAt', '_expiresAt']
+
+/**
+ * Makes and checks the records of one bucket. Never changes what it is given; what it returns is frozen and shares
+ * nothing with it. All methods either return a record that fits, or throw and have no effect.
+ */
+export class RecordSchema {
+  readonly bucket: string
+  readonly key: string
+  readonly ttlMs: number | undefined
+  /** Names of the fields, in the order of the definition; empty where one validator checks the whole record. */
+  readonly fieldNames: readonly string[]
+  /** Fields that take the next number of the bucket's counter. */
+  readonly counterFields: readonly string[]
+  readonly #fields: readonly CompiledField[]
+  readonly #fieldIndex: ReadonlyMap<string, number>
+  readonly #shapes: RecordShapes
+  readonly #whole: StandardCheck | undefined
+  readonly #strict: boolean
+  readonly #runtime: Runtime
+
+  /** @param definition as `checkDefinition` returned it. */
+  constructor(bucket: string, definition: BucketDefinition, runtime: Runtime) {
+    const { schema, key, ttl, strict } = definition
+    this.bucket = bucket
+    this.key = key
+    this.ttlMs = ttl === undefined ? undefined : parseTtl(ttl)
+    this.#strict = strict === true
+    this.#runtime = runtime
+    this.#whole = isStandardSchema(schema) ? standardCheck(bucket, schema) : undefined
+    this.#fields = isStandardSchema(schema) ? [] : compileFields(bucket, schema)
+    this.fieldNames = this.#fields.map((field) => field.name)
+    this.#fieldIndex = new Map(this.fieldNames.map((name, index) => [name, index]))
+    this.counterFields = this.#fields.filter((field) => field.generated === 'autoincrement').map((field) => field.name)
+    this.#shapes = new RecordShapes(this.fieldNames)
+  }
+
+  /**
+   * A new record from what a caller gave: generated fields, then defaults, then checks.
+   *
+   * @param now becomes `_createdAt` and `_updatedAt`.
+   * @param nextNumber what an autoincrement field gets.
+   * @throws {ValidationError} with everything that is wrong.
+   * @throws whatever a `default` function throws.
+   */
+  prepareInsert(input: unknown, now: number, nextNumber: number): StoredRecord {
+    const state: CopyState = { issues: [], characters: 0 }
+    const draft = this.#read(input, state, 'insert(data)')
+    for (let i = 0; i < this.#fields.length; i++) {
+      if (draft.values[i] === undefined) this.#fill(draft, i, nextNumber, state)
+    }
+    const expiresAt = draft.expiresAt === undefined && this.ttlMs !== undefined ? now + this.ttlMs : draft.expiresAt
+    return this.#finish(draft, { version: 1, createdAt: now, updatedAt: now, expiresAt }, state)
+  }
+
+  #fill(draft: RecordDraft, index: number, nextNumber: number, state: CopyState): void {
+    const field = this.#fields[index] as CompiledField
+    if (field.generated !== undefined) draft.values[index] = this.#generate(field.generated, nextNumber)
+    else if (field.definition?.default !== undefined) {
+      draft.values[index] = copyValue(defaultOf(field.definition), field.name, state)
+    }
+  }
+
+  #generate(generated: GeneratedType, nextNumber: number): Draft {
+    switch (generated) {
+      case 'uuid':
+        return generateUuid(this.#runtime)
+      case 'cuid':
+        return generateCuid(this.#runtime)
+      case 'autoincrement':
+        return nextNumber
+      case 'timestamp':
+        return generateTimestamp(this.#runtime)
+    }
+  }
+
+  /**
+   * `current` with `changes` merged in at the top level. Changes to the key, to generated fields and to metadata are
+   * passed over; `undefined` removes a field. The whole result is checked.
+   *
+   * @throws {ValidationError} with everything that is wrong.
+   */
+  prepareUpdate(current: StoredRecord, changes: unknown, now: number): StoredRecord {
+    const state: CopyState = { issues: [], characters: 0 }
+    const patch = this.#read(changes, state, 'update(key, changes)')
+    const draft: RecordDraft = { values: [], extra: undefined, expiresAt: undefined }
+    const removed = new Set<string>()
+    for (const name of Object.keys(changes as object)) {
+      if ((changes as Record<string, unknown>)[name] === undefined) removed.add(name)
+    }
+    const untouched = new Set<number>()
+    for (let i = 0; i < this.#fields.length; i++) {
+      const field = this.#fields[i] as CompiledField
+      const fixed = field.name === this.key || field.generated !== undefined
+      const old = Object.hasOwn(current, field.name) ? (current[field.name] as Draft) : undefined
+      if (fixed || (patch.values[i] === undefined && !removed.has(field.name))) {
+        draft.values[i] = old
+        untouched.add(i)
+      } else draft.values[i] = patch.values[i]
+    }
+    draft.extra = this.#mergeExtra(current, patch.extra, removed)
+    const meta: Meta = {
+      version: (current._version as number) + 1,
+      createdAt: current._createdAt as number,
+      updatedAt: now,
+      expiresAt: current._expiresAt,
+    }
+    return this.#finish(draft, meta, state, untouched)
+  }
+
+  #mergeExtra(current: StoredRecord, patch: Record<string, Draft> | undefined, removed: ReadonlySet<string>): Record<string, Draft> | undefined {
+    let extra: Record<string, Draft> | undefined
+    for (const name of Object.keys(current)) {
+      if (this.#fieldIndex.has(name) || META_FIELDS.includes(name)) continue
+      if (name !== this.key && removed.has(name)) continue
+      extra ??= {}
+      extra[name] = current[name] as Draft
+    }
+    if (patch === undefined) return extra
+    const { [this.key]: _key, ...rest } = patch
+    return { ...extra, ...rest }
+  }
+
+  /**
+   * A record that another store exported, metadata included, checked but otherwise as it is.
+   *
+   * @throws {ValidationError} with everything that is wrong.
+   */
+  prepareImport(input: unknown): StoredRecord {
+    const state: CopyState = { issues: [], characters: 0 }
+    const draft = this.#read(input, state, 'import(record)')
+    const { _version: version, _createdAt: createdAt, _updatedAt: updatedAt } = input as Record<string, unknown>
+    for (const [field, value] of Object.entries({ _version: version, _createdAt: createdAt, _updatedAt: updatedAt })) {
+      if (typeof value === 'number' && Number.isFinite(value)) continue
+      state.issues.push({ field, message: 'Expected the metadata that export wrote', code: 'type' })
+    }
+    const untouched = new Set(this.#fields.keys())
+    const meta = { version, createdAt, updatedAt, expiresAt: draft.expiresAt } as Meta
+    return this.#finish(draft, meta, state, untouched)
+  }
+
+  /** Sorts the own properties of `input` into schema fields, other fields, and metadata. */
+  #read(input: unknown, state: CopyState, argument: string): RecordDraft {
+    if (typeof input !== 'object' || input === null || Array.isArray(input) || input instanceof Date) {
+      throw new InvalidArgumentError(argument, 'an object of field values', input)
+    }
+    const draft: RecordDraft = { values: new Array<Draft | undefined>(this.#fields.length), extra: undefined, expiresAt: undefined }
+    try {
+      for (const name of Object.keys(input)) {
+        const value = (input as Record<string, unknown>)[name]
+        if (value === undefined) continue
+        const index = this.#fieldIndex.get(name)
+        if (index !== undefined) draft.values[index] = this.#readField(value, name, index, state)
+        else this.#readOther(draft, name, value, state)
+      }
+      if (Object.getOwnPropertySymbols(input).length > 0) {
+        state.issues.push({ field: '', message: 'A property with a symbol for a name cannot be stored', code: 'value' })
+      }
+    } catch (thrown) {
+      const issue: ValidationIssue = { field: '', message: `Reading it failed: ${asError(thrown).message}`, code: 'value' }
+      throw new ValidationError(this.bucket, [issue])
+    }
+    return draft
+  }
+
+  #readField(value: unknown, name: string, index: number, state: CopyState): Draft | undefined {
+    if (typeof value === 'string') {
+      state.characters += value.length
+      return value
+    }
+    // Validators of others see what was given; it is copied after they have had their say.
+    if ((this.#fields[index] as CompiledField).standard !== undefined && typeof value === 'object') return value as Draft
+    return copyValue(value, name, state)
+  }
+
+  #readOther(draft: RecordDraft, name: string, value: unknown, state: CopyState): void {
+    if (META_FIELDS.includes(name)) {
+      if (name === '_expiresAt') draft.expiresAt = value
+      return
+    }
+    if (name === '__proto__') {
+      state.issues.push({ field: name, message: 'A field named "__proto__" cannot be stored', code: 'value' })
+      return
+    }
+    if (this.#strict && this.#whole === undefined) {
+      state.issues.push({ field: name, message: 'Field is not in the schema', code: 'unknown' })
+      return
+    }
+    const copy = this.#whole === undefined ? copyValue(value, name, state) : (value as Draft)
+    if (copy === undefined) return
+    draft.extra ??= {}
+    draft.extra[name] = copy
+  }
+
+  #finish(draft: RecordDraft, meta: Meta, state: CopyState, untouched?: ReadonlySet<number>): StoredRecord {
+    const { issues } = state
+    if (this.#whole !== undefined) draft.extra = this.#checkWhole(draft.extra ?? {}, state)
+    if (state.characters <= RECORD_CHARACTERS_MAX) this.#checkFields(draft, state, untouched)
+    if (state.characters > RECORD_CHARACTERS_MAX) {
+      issues.push({ field: '', message: `Larger than ${RECORD_CHARACTERS_MAX} characters`, code: 'size' })
+    }
+    const { expiresAt } = meta
+    if (expiresAt !== undefined && !(typeof expiresAt === 'number' && Number.isFinite(expiresAt))) {
+      issues.push({ field: '_expiresAt', message: 'Expected a time in milliseconds', code: 'type' })
+    }
+    if (issues.length === 0) {
+      const record = this.#shapes.build(draft.values as Value[], draft.extra, meta)
+      if (isKey(record[this.key])) return record
+      issues.push({ field: this.key, message: keyIssue(record[this.key]), code: record[this.key] == null ? 'required' : 'type' })
+    }
+    throw new ValidationError(this.bucket, issues)
+  }
+
+  #checkFields(draft: RecordDraft, state: CopyState, untouched: ReadonlySet<number> | undefined): void {
+    const { issues } = state
+    for (let i = 0; i < this.#fields.length; i++) {
+      const field = this.#fields[i] as CompiledField
+      const value = draft.values[i]
+      if (field.check !== undefined) {
+        if (value !== undefined) field.check(value, field.name, issues)
+        else if (field.required && !issues.some((issue) => issue.field === field.name)) {
+          issues.push({ field: field.name, message: 'Field is required', code: 'required' })
+        }
+      } else if (untouched?.has(i) !== true) {
+        draft.values[i] = copyOutput(field.standard?.(value, field.name, issues), field.name, state)
+      }
+    }
+  }
+
+  #checkWhole(given: Record<string, unknown>, state: CopyState): Record<string, Draft> {
+    const output = this.#whole?.(given, '', state.issues)
+    const copy = copyOutput(output, this.bucket, state)
+    if (typeof copy === 'object' && copy !== null && !Array.isArray(copy)) {
+      for (const name of META_FIELDS) delete copy[name]
+      return copy
+    }
+    if (state.issues.length === 0) state.issues.push({ field: '', message: 'The validator did not return an object', code: 'schema' })
+    return {}
+  }
+
+  /** The key of a record of this bucket. */
+  keyOf(record: StoredRecord): Key {
+    return record[this.key] as Key
+  }
+}
+
+function copyOutput(output: unknown, path: string, state: CopyState): Draft | undefined {
+  return output === undefined ? undefined : copyValue(output, path, state)
+}
+
+function keyIssue(value: Value | undefined): string {
+  return value === undefined || value === null ? 'Field is required' : 'A key is a string, a finite number or a boolean'
+}
+
+function compileFields(bucket: string, schema: BucketDefinition['schema']): CompiledField[] {
+  return Object.entries(schema).map(([name, field]) => {
+    if (isStandardSchema(field)) {
+      const standard = standardCheck(bucket, field)
+      return { name, required: false, generated: undefined, definition: undefined, check: undefined, standard }
+    }
+    const definition = field as FieldDefinition
+    const { required, generated } = definition
+    if (definition.type === undefined) throw new DefinitionError(bucket, `field "${name}" has no type`, name)
+    return { name, required: required === true, generated, definition, check: compileField(definition), standard: undefined }
+  })
+}
+
