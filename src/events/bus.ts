@@ -1,0 +1,161 @@
+import { assert } from '../base/assert.js'
+import { asError } from '../base/errors.js'
+import { matchesTopic, parsePattern, topicText, type Pattern, type Segments } from './topic.js'
+
+/** Called with each message of a matching topic. What it returns is ignored, except that a rejection is reported. */
+export type Handler<Message> = (message: Message, topic: string) => unknown
+
+/** Told what a handler threw or rejected with. */
+export type HandlerErrorCallback = (error: Error, topic: string) => void
+
+interface Listener<Message> {
+  readonly pattern: Pattern
+  readonly handler: Handler<Message>
+  active: boolean
+}
+
+/** The listeners of one topic at one moment; never changed once made, so a running delivery can hold on to it. */
+interface Route<Message> {
+  readonly topic: string
+  readonly segments: Segments
+  readonly listeners: readonly Listener<Message>[]
+}
+
+interface Delivery<Message> {
+  readonly route: Route<Message>
+  readonly message: Message
+}
+
+/** Topics whose listeners are remembered; beyond it all are forgotten and found again. */
+const ROUTES_MAX = 1_024
+
+/**
+ * Hands messages to whoever subscribed to their topic, synchronously and in order of subscription.
+ *
+ * A message published by a handler waits until the current one has reached everybody, so all handlers see all messages
+ * in one order (E1). A handler gets exactly the messages published between its subscription and its removal; one that
+ * is removed is not called again, not even with a message on its way (E2). What a handler throws, or rejects with,
+ * goes to `onError` and concerns nobody else (E3).
+ */
+export class Bus<Message> {
+  readonly #onError: HandlerErrorCallback
+  readonly #listeners = new Set<Listener<Message>>()
+  readonly #routes = new Map<string, Route<Message>>()
+  #queue: Delivery<Message>[] = []
+  #delivering = false
+  #callbackError: Error | undefined
+
+  constructor(onError: HandlerErrorCallback) {
+    this.#onError = onError
+  }
+
+  /** True while nobody is subscribed to anything. */
+  get idle(): boolean {
+    return this.#listeners.size === 0
+  }
+
+  /** What `onError` itself threw last: a bug in it, kept here because there is nobody else to tell. */
+  get callbackError(): Error | undefined {
+    return this.#callbackError
+  }
+
+  /**
+   * Subscribes `handler` to every topic that `pattern` selects (see `matchesTopic`).
+   *
+   * @returns ends this subscription; calling it again does nothing.
+   */
+  on(pattern: string, handler: Handler<Message>): () => void {
+    const listener: Listener<Message> = { pattern: parsePattern(pattern), handler, active: true }
+    this.#listeners.add(listener)
+    this.#routes.clear()
+    return () => {
+      if (!listener.active) return
+      listener.active = false
+      this.#listeners.delete(listener)
+      this.#routes.clear()
+    }
+  }
+
+  /** Whether a message on this topic would reach anybody; ask first where building the message costs something. */
+  hasListeners(segments: Segments): boolean {
+    return this.#listeners.size > 0 && this.#routeOf(segments).listeners.length > 0
+  }
+
+  /** Delivers `message` to the handlers of its topic, at once, or in its turn when a delivery is running. Never throws. */
+  publish(segments: Segments, message: Message): void {
+    if (this.#listeners.size === 0) return
+    const route = this.#routeOf(segments)
+    if (route.listeners.length === 0) return
+    if (this.#delivering) {
+      this.#queue.push({ route, message })
+      return
+    }
+    this.#delivering = true
+    this.#deliver(route, message)
+    // The queue may grow while it is walked: handlers publish.
+    for (let index = 0; index < this.#queue.length; index += 1) {
+      const next = this.#queue[index] as Delivery<Message>
+      this.#deliver(next.route, next.message)
+    }
+    if (this.#queue.length > 0) this.#queue = []
+    this.#delivering = false
+  }
+
+  /** Throws unless the remembered routes are what a fresh look would find (E2) and nothing is left undelivered (E1). */
+  check(): void {
+    assert(this.#delivering || this.#queue.length === 0, 'E1', `${this.#queue.length} messages left in the queue`)
+    assert(this.#routes.size <= ROUTES_MAX, 'E2', `${this.#routes.size} routes`)
+    for (const route of this.#routes.values()) {
+      const fresh = this.#listenersOf(route.segments)
+      const same = fresh.length === route.listeners.length && fresh.every((one, i) => one === route.listeners[i])
+      assert(same, 'E2', `route ${route.topic} is out of date`)
+    }
+  }
+
+  #deliver(route: Route<Message>, message: Message): void {
+    for (const listener of route.listeners) {
+      if (!listener.active) continue
+      try {
+        const result = listener.handler(message, route.topic)
+        if (result !== undefined && result !== null) this.#follow(result, route.topic)
+      } catch (thrown) {
+        this.#report(thrown, route.topic)
+      }
+    }
+  }
+
+  #follow(result: unknown, topic: string): void {
+    if (typeof result !== 'object' && typeof result !== 'function') return
+    // `resolve` takes any thenable, also one whose `then` throws.
+    Promise.resolve(result).then(undefined, (thrown: unknown) => this.#report(thrown, topic))
+  }
+
+  #report(thrown: unknown, topic: string): void {
+    try {
+      this.#onError(asError(thrown), topic)
+    } catch (second) {
+      this.#callbackError = asError(second)
+    }
+  }
+
+  #routeOf(segments: Segments): Route<Message> {
+    const topic = topicText(segments)
+    const known = this.#routes.get(topic)
+    if (known !== undefined && sameSegments(known.segments, segments)) return known
+    // Bounded by forgetting everything: a store has few topics, and finding them again is a walk over the listeners.
+    if (this.#routes.size >= ROUTES_MAX) this.#routes.clear()
+    const route = { topic, segments: [...segments], listeners: this.#listenersOf(segments) }
+    this.#routes.set(topic, route)
+    return route
+  }
+
+  #listenersOf(segments: Segments): Listener<Message>[] {
+    return [...this.#listeners].filter((listener) => matchesTopic(listener.pattern, segments))
+  }
+}
+
+function sameSegments(a: Segments, b: Segments): boolean {
+  if (a.length !== b.length) return false
+  for (let index = 0; index < a.length; index += 1) if (a[index] !== b[index]) return false
+  return true
+}
