@@ -139,11 +139,11 @@ export type KeyOf<D> = D extends { readonly schema: infer S; readonly key: infer
   ? S extends StandardSchemaV1
     ? Key
     : IsWide<S> extends true
-      ? any
+      ? unknown
       : K extends keyof S
         ? FieldValue<S[K]> & Key
         : Key
-  : any
+  : unknown
 
 /** Equality on fields; all have to hold. `null` matches null and missing. A `Date` stands for its ISO string. */
 export type FilterOf<R> = string extends keyof R

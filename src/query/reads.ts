@@ -1,0 +1,207 @@
+import { InvalidArgumentError } from '../base/errors.js'
+import { isKey } from '../base/value.js'
+import type { Key, StoredRecord } from '../base/value.js'
+import type { FilterOf, NumericField } from '../schema/infer.js'
+import { fieldOf, parseFilter } from './filter.js'
+import type { Filter } from './filter.js'
+import type { ReadSet } from './read-set.js'
+import type { Source } from './source.js'
+
+/** What `paginate` takes. */
+export interface PaginateOptions {
+  /** Records per page; a whole number from 1. */
+  readonly limit: number
+  /** The `nextCursor` of the page before. */
+  readonly after?: unknown
+}
+
+/** One page. */
+export interface PaginatedResult<R> {
+  readonly records: R[]
+  /** Whether there is anything after this page. */
+  readonly hasMore: boolean
+  /** Key of the last record of this page; undefined for an empty page. */
+  readonly nextCursor: Key | undefined
+}
+
+/**
+ * Every read of a bucket, answered at once. The arrays are the caller's own; the records in them are frozen and shared.
+ * All methods throw `InvalidArgumentError` for arguments of the wrong type.
+ */
+export interface BucketReader<R> {
+  /** The record under `key`, compared without conversion: `'1'` is not `1`. */
+  get(key: unknown): R | undefined
+  has(key: unknown): boolean
+  /** All records, in insertion order. */
+  all(): R[]
+  /** All keys, in the order of `first`. */
+  keys(): Key[]
+  /** The records whose fields equal those of `filter`, in insertion order; `{}` means all. */
+  where(filter: FilterOf<R>): R[]
+  /** The first of them. */
+  findOne(filter: FilterOf<R>): R | undefined
+  /** How many records there are, or how many match. */
+  count(filter?: FilterOf<R>): number
+  /** The first `n` records: by insertion, or by key in an `ordered_set`. */
+  first(n: number): R[]
+  last(n: number): R[]
+  /** The next `limit` records in the order of `first`. Goes on from where the cursor was, even if its record is gone. */
+  paginate(options: PaginateOptions): PaginatedResult<R>
+  /** Sum of the numbers in `field`; other values do not count. 0 for none. */
+  sum(field: NumericField<R>, filter?: FilterOf<R>): number
+  /** Their mean; 0 for none. */
+  avg(field: NumericField<R>, filter?: FilterOf<R>): number
+  min(field: NumericField<R>, filter?: FilterOf<R>): number | undefined
+  max(field: NumericField<R>, filter?: FilterOf<R>): number | undefined
+}
+
+/** The reads of one bucket over one source. What is read is noted in `readSet`, where there is one. */
+export class Reads<R> implements BucketReader<R> {
+  readonly #source: Source
+  readonly #readSet: ReadSet | undefined
+
+  constructor(source: Source, readSet?: ReadSet) {
+    this.#source = source
+    this.#readSet = readSet
+  }
+
+  get(key: unknown): R | undefined {
+    const checked = this.#key('get(key)', key)
+    this.#readSet?.readKey(this.#source.bucket, checked)
+    return this.#source.get(checked) as R | undefined
+  }
+
+  has(key: unknown): boolean {
+    return this.get(key) !== undefined
+  }
+
+  all(): R[] {
+    return this.#collect(undefined)
+  }
+
+  keys(): Key[] {
+    this.#readSet?.readWhere(this.#source.bucket, undefined)
+    return this.#source.keys()
+  }
+
+  where(filter: FilterOf<R>): R[] {
+    return this.#collect(this.#filter('where(filter)', filter))
+  }
+
+  #collect(filter: Filter | undefined): R[] {
+    this.#readSet?.readWhere(this.#source.bucket, filter)
+    const found: StoredRecord[] = []
+    this.#source.forEach(filter, (record) => {
+      found.push(record)
+    })
+    return found as unknown as R[]
+  }
+
+  findOne(filter: FilterOf<R>): R | undefined {
+    const checked = this.#filter('findOne(filter)', filter)
+    this.#readSet?.readWhere(this.#source.bucket, checked)
+    let found: StoredRecord | undefined
+    this.#source.forEach(checked, (record) => {
+      found = record
+      return false
+    })
+    return found as R | undefined
+  }
+
+  count(filter?: FilterOf<R>): number {
+    const checked = filter === undefined ? undefined : this.#filter('count(filter)', filter)
+    this.#readSet?.readWhere(this.#source.bucket, checked)
+    return checked === undefined ? this.#source.size : this.#source.count(checked)
+  }
+
+  first(n: number): R[] {
+    return this.#take('first(n)', n, undefined)
+  }
+
+  #take(argument: string, n: number, after: Key | undefined): R[] {
+    this.#wholeNumber(argument, n, 0)
+    this.#readSet?.readWhere(this.#source.bucket, undefined)
+    const found: StoredRecord[] = []
+    if (n === 0) return []
+    this.#source.forEachInOrder(after, (record) => found.push(record) < n)
+    return found as unknown as R[]
+  }
+
+  last(n: number): R[] {
+    this.#wholeNumber('last(n)', n, 0)
+    this.#readSet?.readWhere(this.#source.bucket, undefined)
+    return this.#source.last(n) as unknown as R[]
+  }
+
+  paginate(options: PaginateOptions): PaginatedResult<R> {
+    const name = 'paginate({ limit, after })'
+    if (typeof options !== 'object' || options === null) throw this.#invalid(name, 'an object with a limit', options)
+    const { limit, after } = options
+    this.#wholeNumber('paginate({ limit })', limit, 1)
+    const cursor = after === undefined ? undefined : this.#key('paginate({ after })', after)
+    const found = this.#take('paginate({ limit })', limit + 1, cursor)
+    const hasMore = found.length > limit
+    if (hasMore) found.pop()
+    const last = found.at(-1) as StoredRecord | undefined
+    const nextCursor = last === undefined ? undefined : (last[this.#source.key] as Key)
+    if (nextCursor !== undefined) this.#source.rememberCursor(nextCursor)
+    return { records: found, hasMore, nextCursor }
+  }
+
+  sum(field: NumericField<R>, filter?: FilterOf<R>): number {
+    return this.#aggregate('sum', field, filter, 0, (sum, value) => sum + value).result
+  }
+
+  avg(field: NumericField<R>, filter?: FilterOf<R>): number {
+    const { result, count } = this.#aggregate('avg', field, filter, 0, (sum, value) => sum + value)
+    return count === 0 ? 0 : result / count
+  }
+
+  min(field: NumericField<R>, filter?: FilterOf<R>): number | undefined {
+    const { result, count } = this.#aggregate('min', field, filter, Number.POSITIVE_INFINITY, Math.min)
+    return count === 0 ? undefined : result
+  }
+
+  max(field: NumericField<R>, filter?: FilterOf<R>): number | undefined {
+    const { result, count } = this.#aggregate('max', field, filter, Number.NEGATIVE_INFINITY, Math.max)
+    return count === 0 ? undefined : result
+  }
+
+  #aggregate(
+    name: string,
+    field: string,
+    filter: FilterOf<R> | undefined,
+    start: number,
+    fold: (result: number, value: number) => number,
+  ): { result: number; count: number } {
+    if (typeof field !== 'string') throw this.#invalid(`${name}(field)`, 'the name of a field', field)
+    const checked = filter === undefined ? undefined : this.#filter(`${name}(field, filter)`, filter)
+    this.#readSet?.readWhere(this.#source.bucket, checked)
+    let result = start
+    let count = 0
+    this.#source.forEach(checked, (record) => {
+      const value = fieldOf(record, field)
+      if (typeof value !== 'number') return
+      result = fold(result, value)
+      count++
+    })
+    return { result, count }
+  }
+
+  #filter(method: string, filter: unknown): Filter {
+    return parseFilter(filter, `bucket("${this.#source.bucket}").${method}`)
+  }
+
+  #key(method: string, key: unknown): Key {
+    if (isKey(key)) return key
+    throw this.#invalid(method, 'a key: a string, finite number or boolean', key)
+  }
+
+  #wholeNumber(method: string, n: unknown, min: number): void {
+    if (!Number.isSafeInteger(n) || (n as number) < min) throw this.#invalid(method, `a whole number from ${min}`, n)
+  }
+
+  #invalid(method: string, expected: string, given: unknown): InvalidArgumentError {
+    return new InvalidArgumentError(`bucket("${this.#source.bucket}").${method}`, expected, given)
+  }
+}

@@ -1,0 +1,98 @@
+import { assert } from '../base/assert.js'
+import type { StoredRecord, Value } from '../base/value.js'
+import { OrderedList } from './ordered-list.js'
+import { byOrdinal } from './slot.js'
+import type { Slot } from './slot.js'
+
+/** What an index can hold. Missing and null are not in any index. */
+export type IndexValue = string | number | boolean
+
+/** True for values that an index holds. */
+export function isIndexable(value: Value | undefined): value is IndexValue {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+}
+
+/**
+ * Finds the records with a value in one field, in insertion order.
+ *
+ * Holds S2: a record is under the value of its field, and nowhere else. S4: in a unique index no record has lost its
+ * place to another.
+ */
+export class FieldIndex {
+  readonly field: string
+  readonly unique: boolean
+  // A lone slot stands for itself: most values of most indexes occur once, and a list costs ten times as much.
+  readonly #slots = new Map<IndexValue, Slot | OrderedList<Slot>>()
+
+  constructor(field: string, unique: boolean) {
+    this.field = field
+    this.unique = unique
+  }
+
+  /**
+   * Adds a slot under the value of `record`. In a unique index it takes the place of one that is there: within a commit
+   * two records may exchange their values, and the commit makes sure that nobody has lost his at its end (S4).
+   */
+  add(slot: Slot, record: StoredRecord): void {
+    const value = record[this.field]
+    if (!isIndexable(value)) return
+    const found = this.unique ? undefined : this.#slots.get(value)
+    if (found === undefined) {
+      this.#slots.set(value, slot)
+      return
+    }
+    if (found instanceof OrderedList) found.add(slot)
+    else this.#slots.set(value, new OrderedList(byOrdinal, found.ordinal < slot.ordinal ? [found, slot] : [slot, found]))
+  }
+
+  /** Removes a slot from under the value of `record`. */
+  remove(slot: Slot, record: StoredRecord): void {
+    const value = record[this.field]
+    if (!isIndexable(value)) return
+    const found = this.#slots.get(value)
+    if (this.unique) {
+      if (found === slot) this.#slots.delete(value)
+    } else if (found instanceof OrderedList) {
+      assert(found.delete(slot), 'S2', `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`)
+      if (found.size === 0) this.#slots.delete(value)
+    } else {
+      assert(found === slot, 'S2', `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`)
+      this.#slots.delete(value)
+    }
+  }
+
+  /** Moves a slot when its record changes; does nothing when this field stays as it is. */
+  move(slot: Slot, before: StoredRecord, after: StoredRecord): void {
+    if (before[this.field] === after[this.field]) return
+    this.remove(slot, before)
+    this.add(slot, after)
+  }
+
+  /** How many records have `value`. */
+  count(value: IndexValue): number {
+    const found = this.#slots.get(value)
+    if (found === undefined) return 0
+    return found instanceof OrderedList ? found.size : 1
+  }
+
+  /** Calls `visit` for each slot with `value` in insertion order, until it returns false. */
+  forEach(value: IndexValue, visit: (slot: Slot) => boolean | void): void {
+    const found = this.#slots.get(value)
+    if (found === undefined) return
+    if (found instanceof OrderedList) found.forEach(visit)
+    else visit(found)
+  }
+
+  /** The one slot with `value`, in a unique index. */
+  only(value: IndexValue): Slot | undefined {
+    const found = this.#slots.get(value)
+    return found instanceof OrderedList ? found.first : found
+  }
+
+  /** Number of slots under all values. */
+  get size(): number {
+    let size = 0
+    for (const found of this.#slots.values()) size += found instanceof OrderedList ? found.size : 1
+    return size
+  }
+}

@@ -1,0 +1,269 @@
+import { assert } from '../base/assert.js'
+import type { Key, StoredRecord } from '../base/value.js'
+import { FieldIndex, isIndexable } from './field-index.js'
+import { compareKeys } from './key-order.js'
+import { OrderedList } from './ordered-list.js'
+import { byOrdinal } from './slot.js'
+import type { Slot } from './slot.js'
+
+/** What a table needs to know of its bucket's definition. */
+export interface TableOptions {
+  readonly bucket: string
+  /** Name of the key field. */
+  readonly key: string
+  readonly indexes: readonly { readonly field: string; readonly unique: boolean }[]
+  /** `first`, `last`, `paginate` and `keys` go by key instead of by insertion. */
+  readonly byKey: boolean
+  /** Keep the order in which a full bucket lets records go. */
+  readonly eviction: 'oldest' | 'lru' | undefined
+}
+
+/** How many deleted cursors a table remembers, so that paging goes on from where they were. */
+const CURSORS_MAX = 1_000
+
+/** One step on a table, and what it takes to undo it. */
+export interface Applied {
+  readonly slot: Slot
+  readonly before: StoredRecord | undefined
+  readonly after: StoredRecord | undefined
+}
+
+/**
+ * The records of one bucket with their indexes: what `Map` is to a program, plus what queries, expiry and eviction need.
+ * It trusts its caller: keys and unique values were checked before, and every change can be undone.
+ *
+ * Holds S1: every record is under its own key. S2, S4: indexes agree with records. S5: the due list has exactly the
+ * records that expire.
+ */
+export class Table {
+  readonly options: TableOptions
+  /** Highest autoincrement number given so far. */
+  counter = 0
+  #slots = new Map<Key, Slot>()
+  /** False after an undone deletion: the map's order is then not the order of insertion. */
+  #inOrder = true
+  #nextOrdinal = 1
+  readonly #indexes: readonly FieldIndex[]
+  readonly #due = new OrderedList<Slot>(byDueTime)
+  readonly #oldest: OrderedList<Slot> | undefined
+  /** By last use, the one used longest ago first. */
+  readonly #used: Set<Slot> | undefined
+  /** Made when first asked for: most buckets are never paged through. */
+  #order: OrderedList<Slot> | undefined
+  readonly #cursors = new Map<Key, Slot>()
+
+  constructor(options: TableOptions) {
+    this.options = options
+    this.#indexes = options.indexes.map(({ field, unique }) => new FieldIndex(field, unique))
+    this.#oldest = options.eviction === 'oldest' ? new OrderedList<Slot>(byCreation) : undefined
+    this.#used = options.eviction === 'lru' ? new Set() : undefined
+  }
+
+  get size(): number {
+    return this.#slots.size
+  }
+
+  get indexes(): readonly FieldIndex[] {
+    return this.#indexes
+  }
+
+  /** The index on `field`. */
+  index(field: string): FieldIndex | undefined {
+    return this.#indexes.find((index) => index.field === field)
+  }
+
+  /** The record under `key`. */
+  get(key: Key): StoredRecord | undefined {
+    return this.#slots.get(key)?.record
+  }
+
+  /** The place of the record under `key`. */
+  slot(key: Key): Slot | undefined {
+    return this.#slots.get(key)
+  }
+
+  /** Notes a use of the record under `key`, for buckets that let go of what was used longest ago. */
+  touch(key: Key): void {
+    if (this.#used === undefined) return
+    const slot = this.#slots.get(key)
+    if (slot !== undefined && this.#used.delete(slot)) this.#used.add(slot)
+  }
+
+  /** Puts a record that was read from storage at its ordinal. Ordinals rise from call to call. */
+  load(ordinal: number, record: StoredRecord): void {
+    assert(ordinal >= this.#nextOrdinal, 'S6', `ordinal ${ordinal} was given before`)
+    this.#nextOrdinal = ordinal
+    this.#insert({ ordinal: this.#nextOrdinal++, record })
+  }
+
+  /** Inserts a record whose key is free, at the end. */
+  insert(record: StoredRecord): Applied {
+    const slot: Slot = { ordinal: this.#nextOrdinal++, record }
+    this.#insert(slot)
+    return { slot, before: undefined, after: record }
+  }
+
+  #insert(slot: Slot): void {
+    const { record } = slot
+    const key = record[this.options.key] as Key
+    assert(!this.#slots.has(key), 'S1', `bucket ${this.options.bucket} already has a record under this key`)
+    this.#slots.set(key, slot)
+    for (const index of this.#indexes) index.add(slot, record)
+    if (record._expiresAt !== undefined) this.#due.add(slot)
+    this.#oldest?.add(slot)
+    this.#used?.add(slot)
+    this.#order?.add(slot)
+  }
+
+  /** Replaces the record under `after`'s key, which is there. */
+  update(after: StoredRecord): Applied {
+    const slot = this.#slots.get(after[this.options.key] as Key)
+    assert(slot !== undefined, 'S1', `bucket ${this.options.bucket} has no record under this key`)
+    const before = slot.record
+    this.#replace(slot, after)
+    if (this.#used?.delete(slot) === true) this.#used.add(slot)
+    return { slot, before, after }
+  }
+
+  #replace(slot: Slot, after: StoredRecord): void {
+    const before = slot.record
+    for (const index of this.#indexes) index.move(slot, before, after)
+    if (before._expiresAt === after._expiresAt) {
+      slot.record = after
+      return
+    }
+    if (before._expiresAt !== undefined) this.#due.delete(slot)
+    slot.record = after
+    if (after._expiresAt !== undefined) this.#due.add(slot)
+  }
+
+  /** Deletes the record under `key`, which is there. */
+  delete(key: Key): Applied {
+    const slot = this.#slots.get(key)
+    assert(slot !== undefined, 'S1', `bucket ${this.options.bucket} has no record under this key`)
+    this.#remove(key, slot)
+    return { slot, before: slot.record, after: undefined }
+  }
+
+  #remove(key: Key, slot: Slot): void {
+    const { record } = slot
+    for (const index of this.#indexes) index.remove(slot, record)
+    if (record._expiresAt !== undefined) this.#due.delete(slot)
+    this.#oldest?.delete(slot)
+    this.#used?.delete(slot)
+    this.#order?.delete(slot)
+    this.#slots.delete(key)
+  }
+
+  /** Takes back a step. Steps are taken back in the reverse of the order in which they were done. */
+  undo({ slot, before, after }: Applied): void {
+    if (before === undefined) this.#remove((after as StoredRecord)[this.options.key] as Key, slot)
+    else if (after === undefined) {
+      this.#inOrder = false
+      slot.record = before
+      this.#insert(slot)
+    } else this.#replace(slot, before)
+  }
+
+  /** Calls `visit` for each slot in insertion order until it returns false. */
+  forEach(visit: (slot: Slot) => boolean | void): void {
+    if (!this.#inOrder) {
+      const sorted = [...this.#slots].sort(([, a], [, b]) => byOrdinal(a, b))
+      this.#slots = new Map(sorted)
+      this.#inOrder = true
+    }
+    for (const slot of this.#slots.values()) if (visit(slot) === false) return
+  }
+
+  /** The order of `first`, `last`, `paginate` and `keys`. */
+  get order(): OrderedList<Slot> {
+    if (this.#order === undefined) {
+      const { byKey, key } = this.options
+      const compare = byKey ? (a: Slot, b: Slot) => compareKeys(a.record[key] as Key, b.record[key] as Key) : byOrdinal
+      this.#order = new OrderedList(compare, [...this.#slots.values()].sort(compare))
+    }
+    return this.#order
+  }
+
+  /** Remembers where the record under `key` stands, so that paging can go on from there after it is deleted. */
+  rememberCursor(key: Key): void {
+    const slot = this.#slots.get(key)
+    if (slot === undefined) return
+    this.#cursors.delete(key)
+    this.#cursors.set(key, { ordinal: slot.ordinal, record: slot.record })
+    if (this.#cursors.size > CURSORS_MAX) this.#cursors.delete(this.#cursors.keys().next().value as Key)
+  }
+
+  /** Where the record under `key` stands, or stood when it was last a cursor. */
+  cursor(key: Key): Slot | undefined {
+    return this.#cursors.get(key) ?? this.#slots.get(key)
+  }
+
+  /** The record that goes first when the bucket is full, after `skip` others. */
+  evictable(skip: number): StoredRecord | undefined {
+    let left = skip
+    for (const slot of this.#oldest?.from() ?? this.#used ?? []) if (left-- === 0) return slot.record
+    return undefined
+  }
+
+  /** When the next record is due; undefined where none expires. */
+  get nextDue(): number | undefined {
+    return this.#due.first?.record._expiresAt as number | undefined
+  }
+
+  /** Keys of the records that are due at `now`, the earliest first. */
+  due(now: number): Key[] {
+    const keys: Key[] = []
+    this.#due.forEach((slot) => {
+      if ((slot.record._expiresAt as number) > now) return false
+      keys.push(slot.record[this.options.key] as Key)
+      return true
+    })
+    return keys
+  }
+
+  /** An empty table for the same bucket, which goes on with ordinals and counter. */
+  emptied(): Table {
+    const table = new Table(this.options)
+    table.counter = this.counter
+    table.#nextOrdinal = this.#nextOrdinal
+    return table
+  }
+
+  /** Throws unless S1 to S5 hold. Visits every record. */
+  check(): void {
+    const { bucket, key } = this.options
+    let due = 0
+    for (const [at, slot] of this.#slots) {
+      assert(slot.record[key] === at, 'S1', `bucket ${bucket}: a record is under another key than its own`)
+      assert(slot.ordinal < this.#nextOrdinal, 'S6', `bucket ${bucket}: ordinal ${slot.ordinal} was never given`)
+      if (slot.record._expiresAt !== undefined) due++
+      for (const index of this.#indexes) checkIndexed(bucket, index, slot)
+    }
+    assert(this.#due.size === due, 'S5', `bucket ${bucket}: ${this.#due.size} records are due, ${due} expire`)
+    for (const index of this.#indexes) {
+      let indexable = 0
+      for (const slot of this.#slots.values()) if (isIndexable(slot.record[index.field])) indexable++
+      assert(index.size === indexable, 'S2', `bucket ${bucket}: index ${index.field} has ${index.size} of ${indexable}`)
+    }
+  }
+}
+
+function checkIndexed(bucket: string, index: FieldIndex, slot: Slot): void {
+  const value = slot.record[index.field]
+  if (!isIndexable(value)) return
+  let found = false
+  index.forEach(value, (other) => {
+    found = other === slot
+    return !found
+  })
+  assert(found, 'S2', `bucket ${bucket}: index ${index.field} misses a record`)
+}
+
+function byDueTime(a: Slot, b: Slot): number {
+  return (a.record._expiresAt as number) - (b.record._expiresAt as number) || a.ordinal - b.ordinal
+}
+
+function byCreation(a: Slot, b: Slot): number {
+  return (a.record._createdAt as number) - (b.record._createdAt as number) || a.ordinal - b.ordinal
+}
