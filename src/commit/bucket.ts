@@ -1,0 +1,110 @@
+import { deepFreeze } from '../schema/copy-value.js'
+import { isKey } from '../base/value.js'
+import type { StoredRecord } from '../base/value.js'
+import type { BucketMeta, Quarantined, StorageAdapter } from '../log/storage.js'
+import type { RowMirror } from '../log/rows.js'
+import { Reads } from '../query/reads.js'
+import { TableSource } from '../query/source.js'
+import type { BucketDefinition } from '../schema/definition.js'
+import { isStandardSchema } from '../schema/field.js'
+import type { RecordSchema } from '../schema/record-schema.js'
+import { Table } from '../state/table.js'
+import type { TableOptions } from '../state/table.js'
+import type { Process } from '../supervise/process.js'
+import { BucketUnavailableError, UniqueConstraintError } from './errors.js'
+
+/** One bucket while its store runs: its definition, its records, and the process that owns them. */
+export class Bucket {
+  readonly name: string
+  readonly definition: BucketDefinition
+  readonly schema: RecordSchema
+  /** Whether its commits go to the store's storage, or are kept in memory only. */
+  readonly persistent: boolean
+  readonly source: TableSource
+  readonly reads: Reads<never>
+  /** Set once, when the bucket is put under supervision. */
+  process!: Process
+  table: Table
+  /** The counter as the storage has it. */
+  counterStored = 0
+  dropped = false
+
+  constructor(name: string, definition: BucketDefinition, schema: RecordSchema, persistent: boolean) {
+    this.name = name
+    this.definition = definition
+    this.schema = schema
+    this.persistent = persistent
+    this.table = new Table(tableOptions(name, definition))
+    this.source = new TableSource(() => this.table)
+    this.reads = new Reads<never>(this.source)
+  }
+
+  /** What the storage keeps about this bucket besides its rows. */
+  get meta(): BucketMeta {
+    return { bucket: this.name, key: this.schema.key, counter: this.table.counter, fields: this.schema.fieldNames }
+  }
+
+  /** Throws unless the bucket can answer at once. */
+  mustBeReady(): void {
+    if (!this.process.isReady) throw new BucketUnavailableError(this.name, this.process.state)
+  }
+
+  /**
+   * Replaces whatever is in memory by what the storage has. Until it succeeds the bucket keeps what it had.
+   *
+   * @throws {UniqueConstraintError} the rows break a unique field of the definition.
+   * @returns rows that cannot be records of this bucket and were left out.
+   */
+  async load(rows: StorageAdapter | RowMirror, counter: number): Promise<Quarantined[]> {
+    const table = new Table(this.table.options)
+    table.counter = Math.max(counter, this.table.counter)
+    const damaged: Quarantined[] = []
+    const chunks = 'loadBucket' in rows ? rows.loadBucket(this.name) : [rows.rows(this.name)]
+    for await (const chunk of chunks) {
+      for (const { ordinal, record } of chunk) {
+        const reason = this.#loadRow(table, ordinal, record)
+        if (reason !== undefined) damaged.push({ what: 'row', bucket: this.name, at: ordinal, reason })
+      }
+    }
+    this.table = table
+    this.counterStored = table.counter
+    return damaged
+  }
+
+  #loadRow(table: Table, ordinal: number, record: StoredRecord): string | undefined {
+    const key = record[this.schema.key]
+    if (!isKey(key)) return `the record has no key in field "${this.schema.key}"`
+    if (table.slot(key) !== undefined) return 'another row has the same key'
+    for (const index of table.indexes) {
+      if (!index.unique) continue
+      const value = record[index.field]
+      if (value != null && index.only(value as string) !== undefined) {
+        throw new UniqueConstraintError(this.name, index.field, value)
+      }
+    }
+    table.load(ordinal, deepFreeze(record))
+    for (const field of this.schema.counterFields) {
+      const number = record[field]
+      if (Number.isSafeInteger(number) && (number as number) > table.counter) table.counter = number as number
+    }
+    return undefined
+  }
+}
+
+function tableOptions(bucket: string, definition: BucketDefinition): TableOptions {
+  const { key, schema, indexes, etsType, maxSize, eviction } = definition
+  const unique = new Set<string>()
+  if (!isStandardSchema(schema)) {
+    for (const [field, options] of Object.entries(schema)) {
+      if (!isStandardSchema(options) && options.unique === true) unique.add(field)
+    }
+  }
+  const fields = new Set([...unique, ...(indexes ?? [])])
+  return {
+    bucket,
+    key,
+    indexes: Array.from(fields, (field) => ({ field, unique: unique.has(field) })),
+    byKey: etsType === 'ordered_set',
+    eviction: maxSize === undefined ? undefined : (eviction ?? 'oldest'),
+  }
+}

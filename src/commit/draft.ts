@@ -1,0 +1,201 @@
+import type { Key, StoredRecord, Value } from '../base/value.js'
+import type { Change, DeleteCause } from '../log/entry.js'
+import type { RowOp } from '../log/storage.js'
+import type { Footprint } from '../query/read-set.js'
+import type { FieldIndex } from '../state/field-index.js'
+import { isIndexable } from '../state/field-index.js'
+import type { Slot } from '../state/slot.js'
+import type { Applied, Table } from '../state/table.js'
+import type { Bucket } from './bucket.js'
+import { DuplicateKeyError, UniqueConstraintError } from './errors.js'
+
+type Step = { readonly bucket: Bucket; readonly applied: Applied } | { readonly bucket: Bucket; readonly table: Table }
+
+/** A record that lost its place in a unique index to another; it must have given up the value by the end. */
+interface Displaced {
+  readonly bucket: Bucket
+  readonly table: Table
+  readonly index: FieldIndex
+  readonly slot: Slot
+  readonly value: Value
+}
+
+/** A bucket that was emptied by a commit, and how many records it had. */
+export interface Cleared {
+  readonly bucket: Bucket
+  readonly count: number
+}
+
+/**
+ * A commit in the making. Its steps are applied to the tables as they come, each with what it takes to undo it; nobody
+ * else can look in between, because making a commit never waits. In the end it is either verified or undone as a whole.
+ *
+ * Holds C1: after `undo`, the tables hold what they held before the first step.
+ */
+export class CommitDraft implements Footprint {
+  readonly type: string
+  readonly data: { readonly [field: string]: Value } | undefined
+  readonly changes: Change[] = []
+  readonly clearedBuckets: Cleared[] = []
+  /** Row steps for the storage, and for the buckets that are kept in memory only. */
+  readonly ops: RowOp[] = []
+  readonly ephemeralOps: RowOp[] = []
+  /** The bucket that is being worked on; it is the one that crashes when a step meets a bug. */
+  current: Bucket | undefined
+  readonly #steps: Step[] = []
+  readonly #displaced: Displaced[] = []
+  #counters: Map<Bucket, number> | undefined
+  #grown: Set<Bucket> | undefined
+
+  constructor(type: string, data?: { readonly [field: string]: Value }) {
+    this.type = type
+    this.data = data
+  }
+
+  /** Names of the buckets that were emptied. */
+  get cleared(): readonly string[] {
+    return this.clearedBuckets.map(({ bucket }) => bucket.name)
+  }
+
+  get isEmpty(): boolean {
+    return this.ops.length === 0 && this.ephemeralOps.length === 0
+  }
+
+  /** @throws {DuplicateKeyError} the key is taken. */
+  insert(bucket: Bucket, record: StoredRecord): void {
+    this.current = bucket
+    const { table, schema } = bucket
+    const key = schema.keyOf(record)
+    if (table.slot(key) !== undefined) throw new DuplicateKeyError(bucket.name, key)
+    this.#noteDisplaced(bucket, record, undefined)
+    const applied = table.insert(record)
+    this.#steps.push({ bucket, applied })
+    this.#put(bucket, { bucket: bucket.name, key, before: undefined, after: record }, applied.slot.ordinal)
+    if (schema.counterFields.length > 0) this.#raiseCounter(bucket, record)
+    if (bucket.definition.maxSize !== undefined) (this.#grown ??= new Set()).add(bucket)
+  }
+
+  #raiseCounter(bucket: Bucket, record: StoredRecord): void {
+    this.#counters ??= new Map()
+    if (!this.#counters.has(bucket)) this.#counters.set(bucket, bucket.table.counter)
+    for (const field of bucket.schema.counterFields) {
+      const number = record[field]
+      if (Number.isSafeInteger(number) && (number as number) > bucket.table.counter) bucket.table.counter = number as number
+    }
+  }
+
+  /** Replaces the record under `after`'s key, which is there. */
+  update(bucket: Bucket, after: StoredRecord): void {
+    this.current = bucket
+    const key = bucket.schema.keyOf(after)
+    const slot = bucket.table.slot(key)
+    this.#noteDisplaced(bucket, after, slot)
+    const applied = bucket.table.update(after)
+    this.#steps.push({ bucket, applied })
+    this.#put(bucket, { bucket: bucket.name, key, before: applied.before, after }, applied.slot.ordinal)
+  }
+
+  /** Deletes the record under `key`, which is there. */
+  delete(bucket: Bucket, key: Key, cause?: DeleteCause): void {
+    this.current = bucket
+    const applied = bucket.table.delete(key)
+    this.#steps.push({ bucket, applied })
+    const change = { bucket: bucket.name, key, before: applied.before, after: undefined }
+    this.changes.push(cause === undefined ? change : { ...change, cause })
+    this.#opsOf(bucket).push({ op: 'delete', bucket: bucket.name, ordinal: applied.slot.ordinal })
+  }
+
+  /** Empties the bucket. Comes before all other steps on it. `seq` is set when the commit gets its place. */
+  clear(bucket: Bucket, seq: number): void {
+    this.current = bucket
+    const { table } = bucket
+    this.#steps.push({ bucket, table })
+    this.clearedBuckets.push({ bucket, count: table.size })
+    bucket.table = table.emptied()
+    this.#opsOf(bucket).push({ op: 'clear', bucket: bucket.name, seq })
+  }
+
+  #put(bucket: Bucket, change: Change, ordinal: number): void {
+    this.changes.push(change)
+    this.#opsOf(bucket).push({ op: 'put', bucket: bucket.name, ordinal, record: change.after as StoredRecord })
+  }
+
+  #opsOf(bucket: Bucket): RowOp[] {
+    return bucket.persistent ? this.ops : this.ephemeralOps
+  }
+
+  #noteDisplaced(bucket: Bucket, record: StoredRecord, own: Slot | undefined): void {
+    const { table } = bucket
+    for (const index of table.indexes) {
+      if (!index.unique) continue
+      const value = record[index.field]
+      if (!isIndexable(value)) continue
+      const slot = index.only(value)
+      if (slot !== undefined && slot !== own) this.#displaced.push({ bucket, table, index, slot, value })
+    }
+  }
+
+  /** @throws {UniqueConstraintError} two records would have the same value in a unique field (S4). */
+  verify(): void {
+    for (const { bucket, table, index, slot, value } of this.#displaced) {
+      const isThere = bucket.table === table && table.slot(bucket.schema.keyOf(slot.record)) === slot
+      if (isThere && slot.record[index.field] === value && index.only(value as string) !== slot) {
+        throw new UniqueConstraintError(bucket.name, index.field, value)
+      }
+    }
+  }
+
+  /** Lets go of the first records of buckets that have grown over their `maxSize`, and notes the counters. */
+  complete(): void {
+    for (const bucket of this.#grown ?? []) {
+      const { maxSize } = bucket.definition
+      while (bucket.table.size > (maxSize as number)) {
+        this.delete(bucket, bucket.schema.keyOf(bucket.table.evictable(0) as StoredRecord), 'evicted')
+      }
+    }
+    for (const bucket of this.#counters?.keys() ?? []) {
+      const { counter } = bucket.table
+      if (counter === bucket.counterStored) continue
+      this.#opsOf(bucket).push({ op: 'counter', bucket: bucket.name, counter })
+      bucket.counterStored = counter
+    }
+  }
+
+  /** What the log keeps: the changes of buckets that are stored. */
+  get loggedChanges(): readonly Change[] {
+    if (this.ephemeralOps.length === 0) return this.changes
+    const kept = new Set(this.ops.map((op) => (op.op === 'define' ? op.meta.bucket : op.bucket)))
+    return this.changes.filter((change) => kept.has(change.bucket))
+  }
+
+  /** Takes everything back. A bucket whose own state does not allow it any more crashes, and is rebuilt. */
+  undo(): void {
+    for (let i = this.#steps.length - 1; i >= 0; i--) {
+      const step = this.#steps[i] as Step
+      try {
+        if ('table' in step) step.bucket.table = step.table
+        else step.bucket.table.undo(step.applied)
+      } catch (bug) {
+        step.bucket.process.kill(bug)
+      }
+    }
+    for (const [bucket, counter] of this.#counters ?? []) {
+      bucket.table.counter = counter
+      bucket.counterStored = Math.min(bucket.counterStored, counter)
+    }
+    this.#steps.length = 0
+  }
+
+  /** Applies `steps` and verifies the outcome; when that throws, everything is taken back first. */
+  make<T>(steps: (draft: CommitDraft) => T): T {
+    try {
+      const result = steps(this)
+      this.verify()
+      this.complete()
+      return result
+    } catch (error) {
+      this.undo()
+      throw error
+    }
+  }
+}

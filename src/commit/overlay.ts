@@ -1,0 +1,174 @@
+import type { Key, StoredRecord } from '../base/value.js'
+import { matches } from '../query/filter.js'
+import type { Filter } from '../query/filter.js'
+import { forEachSlot } from '../query/source.js'
+import type { Source } from '../query/source.js'
+import { compareKeys } from '../state/key-order.js'
+import type { Slot } from '../state/slot.js'
+import type { Bucket } from './bucket.js'
+
+/** What a transaction wants of one record. */
+export interface PendingWrite {
+  /** The record as it will be; undefined: deleted. */
+  readonly after: StoredRecord | undefined
+  /** It goes to the end: inserted, perhaps after an older record under the same key was deleted. */
+  readonly fresh: boolean
+}
+
+interface Placed {
+  readonly ordinal: number
+  readonly record: StoredRecord
+}
+
+/** A bucket as a transaction sees it: the table, with what the transaction has written laid over it. */
+export class Overlay implements Source {
+  readonly bucketState: Bucket
+  readonly #writes = new Map<Key, PendingWrite>()
+  #isCleared = false
+  /** Records that are there through the overlay less those that are not. */
+  #delta = 0
+
+  constructor(bucket: Bucket) {
+    this.bucketState = bucket
+  }
+
+  get bucket(): string {
+    return this.bucketState.name
+  }
+
+  get key(): string {
+    return this.bucketState.schema.key
+  }
+
+  get isCleared(): boolean {
+    return this.#isCleared
+  }
+
+  /** The writes, in the order in which they have to be applied. */
+  get writes(): Iterable<[Key, PendingWrite]> {
+    return this.#writes
+  }
+
+  get #isUntouched(): boolean {
+    return this.#writes.size === 0 && !this.#isCleared
+  }
+
+  get size(): number {
+    return (this.#isCleared ? 0 : this.bucketState.table.size) + this.#delta
+  }
+
+  get(key: Key): StoredRecord | undefined {
+    const write = this.#writes.get(key)
+    if (write !== undefined) return write.after
+    return this.#isCleared ? undefined : this.bucketState.table.get(key)
+  }
+
+  /** Whether there will be a record under `key` before this transaction's writes are applied. */
+  isInTable(key: Key): boolean {
+    return !this.#isCleared && this.bucketState.table.slot(key) !== undefined
+  }
+
+  /** Writes a record whose key is free. */
+  insert(key: Key, record: StoredRecord): void {
+    // Back to the end of the order of writes.
+    this.#writes.delete(key)
+    this.#writes.set(key, { after: record, fresh: true })
+    this.#delta++
+  }
+
+  /** Writes over a record that is there. */
+  update(key: Key, record: StoredRecord): void {
+    this.#writes.set(key, { after: record, fresh: this.#writes.get(key)?.fresh === true })
+  }
+
+  /** Deletes a record that is there. */
+  delete(key: Key): void {
+    this.#writes.set(key, { after: undefined, fresh: false })
+    this.#delta--
+  }
+
+  /** Deletes everything. */
+  clear(): void {
+    this.#writes.clear()
+    this.#isCleared = true
+    this.#delta = 0
+  }
+
+  count(filter: Filter): number {
+    if (this.#isUntouched) return this.bucketState.source.count(filter)
+    return this.#collect(filter).length
+  }
+
+  forEach(filter: Filter | undefined, visit: (record: StoredRecord) => boolean | void): void {
+    if (this.#isUntouched) return this.bucketState.source.forEach(filter, visit)
+    for (const { record } of this.#collect(filter)) if (visit(record) === false) return
+  }
+
+  /** What matches, in the order that it will have after the commit. */
+  #collect(filter: Filter | undefined): Placed[] {
+    const { table } = this.bucketState
+    const found: Placed[] = []
+    const visit = (slot: Slot): void => {
+      if (!this.#writes.has(slot.record[this.key] as Key)) found.push(slot)
+    }
+    if (!this.#isCleared) {
+      if (filter === undefined) table.forEach(visit)
+      else forEachSlot(table, filter, visit)
+    }
+    const untouched = found.length
+    for (const [key, { after, fresh }] of this.#writes) {
+      if (after === undefined || fresh || (filter !== undefined && !matches(filter, after))) continue
+      found.push({ ordinal: (table.slot(key) as Slot).ordinal, record: after })
+    }
+    if (found.length > untouched) found.sort((a, b) => a.ordinal - b.ordinal)
+    for (const { after, fresh } of this.#writes.values()) {
+      if (after === undefined || !fresh || (filter !== undefined && !matches(filter, after))) continue
+      found.push({ ordinal: Number.POSITIVE_INFINITY, record: after })
+    }
+    return found
+  }
+
+  #ordered(): Placed[] {
+    const found = this.#collect(undefined)
+    if (this.bucketState.table.options.byKey) {
+      found.sort((a, b) => compareKeys(a.record[this.key] as Key, b.record[this.key] as Key))
+    }
+    return found
+  }
+
+  forEachInOrder(after: Key | undefined, visit: (record: StoredRecord) => boolean | void): void {
+    if (this.#isUntouched) return this.bucketState.source.forEachInOrder(after, visit)
+    const found = this.#ordered()
+    for (let i = this.#startAfter(found, after); i < found.length; i++) {
+      if (visit((found[i] as Placed).record) === false) return
+    }
+  }
+
+  #startAfter(found: readonly Placed[], after: Key | undefined): number {
+    if (after === undefined) return 0
+    const { table } = this.bucketState
+    if (table.options.byKey) {
+      const at = found.findIndex(({ record }) => compareKeys(record[this.key] as Key, after) > 0)
+      return at === -1 ? found.length : at
+    }
+    const own = found.findIndex(({ record }) => record[this.key] === after)
+    if (own !== -1) return own + 1
+    const ordinal = table.cursor(after)?.ordinal ?? Number.POSITIVE_INFINITY
+    const at = found.findIndex((placed) => placed.ordinal > ordinal)
+    return at === -1 ? found.length : at
+  }
+
+  last(n: number): StoredRecord[] {
+    if (this.#isUntouched) return this.bucketState.source.last(n)
+    return n === 0 ? [] : this.#ordered().slice(-n).map(({ record }) => record)
+  }
+
+  keys(): Key[] {
+    if (this.#isUntouched) return this.bucketState.source.keys()
+    return this.#ordered().map(({ record }) => record[this.key] as Key)
+  }
+
+  rememberCursor(key: Key): void {
+    this.bucketState.table.rememberCursor(key)
+  }
+}

@@ -1,0 +1,294 @@
+import { assert } from '../base/assert.js'
+import { asError, VarveError } from '../base/errors.js'
+import type { Runtime } from '../base/runtime.js'
+import type { Entry } from '../log/entry.js'
+import { StorageError } from '../log/errors.js'
+import type { RowMirror } from '../log/rows.js'
+import type { Appended, Durability, Missed, StorageAdapter, StorageReport } from '../log/storage.js'
+import type { CommitDraft } from './draft.js'
+import { StoreDegradedError } from './errors.js'
+
+/** How far the log has got, as seqs. */
+export interface Position {
+  /** The last commit that reads can see. */
+  readonly visible: number
+  /** The last commit that is written at the store's durability level. Never beyond `visible`. */
+  readonly durable: number
+}
+
+/** A commit that has its place, on its way to the storage. */
+export interface Commit {
+  readonly draft: CommitDraft
+  /** Undefined where only buckets that are not stored are concerned. */
+  readonly entry: Entry | undefined
+  readonly durability: Durability
+}
+
+interface Waiting extends Commit {
+  settle: ((error: Error | undefined) => void) | undefined
+}
+
+/** Who is told about commits. None of these may throw. */
+export interface CommitListener {
+  /** Right after a commit was applied, long before it is durable. */
+  applied(commit: Commit): void
+  /** In seq order, when the commit is durable at its level. */
+  published(commit: Commit): void
+  /** A commit that had been applied was taken back because it could not be written. */
+  undone(commit: Commit): void
+}
+
+/** Everything that the sequencer needs. */
+export interface SequencerOptions {
+  readonly store: string
+  readonly storage: StorageAdapter
+  readonly report: StorageReport
+  readonly runtime: Runtime
+  /** Rows of the buckets that are not stored. */
+  readonly ephemeral: RowMirror
+  readonly durability: Durability
+  readonly listener: CommitListener
+  readonly onError: (error: Error) => void
+}
+
+/** More commits than this are not written in one storage transaction, so that the event loop gets its turn. */
+const GROUP_COMMITS_MAX = 1_000
+const LEVELS: readonly Durability[] = ['memory', 'process', 'disk']
+
+/**
+ * Puts commits into their one order, writes them in groups, and tells the world when they are written.
+ *
+ * Holds L1: seqs have no gap. L2: time does not go back in the log. L3: durable never passes visible. C2: commits are
+ * published in seq order, each once, and only when written. C3: when a group cannot be written, it and everything
+ * after it are undone, and every caller is told.
+ */
+export class Sequencer {
+  readonly #options: SequencerOptions
+  #visible: number
+  #durable: number
+  /** Seq of the last entry that the storage has. */
+  #head: number
+  #lastAt: number
+  #waiting: Waiting[] = []
+  /** True while a group is being written, or something else needs the storage for itself. */
+  #busy = false
+  #scheduled = false
+  #refusal: VarveError | undefined
+  readonly #idle: (() => void)[] = []
+  readonly #publishing: Commit[] = []
+  #isPublishing = false
+
+  constructor(options: SequencerOptions) {
+    this.#options = options
+    const { head, headAt } = options.report
+    this.#visible = head
+    this.#durable = head
+    this.#head = head
+    this.#lastAt = headAt
+  }
+
+  get position(): Position {
+    return { visible: this.#visible, durable: this.#durable }
+  }
+
+  /** Seq that the next commit will have. */
+  get nextSeq(): number {
+    return this.#visible + 1
+  }
+
+  /** Wall clock for records and entries: never less than that of the last commit (L2). */
+  now(): number {
+    return Math.max(this.#options.runtime.now(), this.#lastAt)
+  }
+
+  /** Commits that are applied but not written yet. */
+  get backlog(): number {
+    return this.#waiting.length
+  }
+
+  /** From now on every write is refused with `error`. The first reason stays. */
+  refuse(error: VarveError): void {
+    this.#refusal ??= error
+  }
+
+  /** @throws the reason, where writes are refused. Nothing was done. */
+  mustTakeWrites(): void {
+    if (this.#refusal !== undefined) throw this.#refusal
+  }
+
+  /**
+   * Gives an applied commit its place and sees to it that it is written.
+   *
+   * @returns undefined when it is durable at its level already; otherwise a promise that settles then. When it rejects,
+   *   the commit was undone.
+   */
+  submit(draft: CommitDraft, durability: Durability = this.#options.durability): Promise<void> | undefined {
+    const commit: Waiting = { draft, entry: this.#entryOf(draft), durability, settle: undefined }
+    this.#options.listener.applied(commit)
+    this.#waiting.push(commit)
+    if (this.#options.storage.immediate === true && !this.#busy && this.#waiting.length === 1) {
+      let failure: Error | undefined
+      commit.settle = (error) => {
+        failure = error
+      }
+      this.#writeGroup()
+      if (failure !== undefined) throw failure
+      return undefined
+    }
+    if (commit.entry === undefined && this.#waiting.length === 1 && !this.#busy) {
+      this.#waiting.length = 0
+      this.#publish(commit)
+      return undefined
+    }
+    this.#schedule()
+    if (durability === 'memory') {
+      commit.settle = (error) => {
+        if (error !== undefined) this.#options.onError(error)
+      }
+      return undefined
+    }
+    return new Promise((resolve, reject) => {
+      commit.settle = (error) => (error === undefined ? resolve() : reject(error))
+    })
+  }
+
+  #entryOf(draft: CommitDraft): Entry | undefined {
+    if (draft.ops.length === 0) return undefined
+    const at = this.now()
+    const seq = this.#visible + 1
+    this.#lastAt = at
+    this.#visible = seq
+    const cleared = draft.clearedBuckets.filter(({ bucket }) => bucket.persistent)
+    return {
+      seq,
+      id: `${this.#options.report.logId}-${seq}`,
+      at,
+      type: draft.type,
+      ...(draft.data === undefined ? undefined : { data: draft.data }),
+      ...(cleared.length === 0 ? undefined : { cleared: cleared.map(({ bucket }) => bucket.name) }),
+      changes: draft.loggedChanges,
+    }
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#busy) return
+    this.#scheduled = true
+    // A task of its own, not a promise job: whatever is about to write in this turn joins the group.
+    this.#options.runtime.defer(() => {
+      this.#scheduled = false
+      if (!this.#busy) this.#writeGroup()
+    })
+  }
+
+  #writeGroup(): void {
+    if (this.#waiting.length === 0) return this.#rest()
+    const group = this.#waiting.length <= GROUP_COMMITS_MAX ? this.#waiting : this.#waiting.slice(0, GROUP_COMMITS_MAX)
+    this.#waiting = group === this.#waiting ? [] : this.#waiting.slice(GROUP_COMMITS_MAX)
+    const entries: Entry[] = []
+    for (const { entry } of group) if (entry !== undefined) entries.push(entry)
+    const ops = group.length === 1 ? (group[0] as Waiting).draft.ops : group.flatMap((commit) => commit.draft.ops)
+    const durability = LEVELS[Math.max(...group.map((commit) => LEVELS.indexOf(commit.durability)))] as Durability
+    this.#busy = true
+    let outcome: Appended | Missed | Promise<Appended | Missed> = { appended: true, head: this.#head }
+    try {
+      if (entries.length > 0) outcome = this.#options.storage.append(this.#head, { entries, ops, durability })
+    } catch (error) {
+      this.#failed(group, error)
+      return
+    }
+    if (!(outcome instanceof Promise)) this.#written(group, entries, durability, outcome)
+    else {
+      outcome.then(
+        (result) => this.#written(group, entries, durability, result),
+        (error: unknown) => this.#failed(group, error),
+      )
+    }
+  }
+
+  #written(group: readonly Waiting[], entries: readonly Entry[], durability: Durability, outcome: Appended | Missed): void {
+    const expected = this.#head + entries.length
+    if (!outcome.appended || outcome.head !== expected) {
+      const cause = new StorageError(`another writer has appended to the log of store "${this.#options.store}"`)
+      this.refuse(new StoreDegradedError(this.#options.store, cause))
+      this.#failed(group, cause)
+      return
+    }
+    this.#head = expected
+    if (LEVELS.indexOf(durability) >= LEVELS.indexOf(this.#options.durability)) this.#durable = expected
+    assert(this.#durable <= this.#visible, 'L3', `durable ${this.#durable} is beyond visible ${this.#visible}`)
+    this.#busy = false
+    for (const commit of group) this.#publish(commit)
+    for (const commit of group) commit.settle?.(undefined)
+    this.#rest()
+  }
+
+  #failed(group: readonly Waiting[], thrown: unknown): void {
+    const error = thrown instanceof VarveError ? thrown : this.#wrap(thrown)
+    if (error instanceof StorageError && error.outcome === 'unknown') {
+      this.refuse(new StoreDegradedError(this.#options.store, error))
+    }
+    // Everything after the group stands on it, so it goes too, the last one first.
+    const lost = [...group, ...this.#waiting]
+    this.#waiting = []
+    for (let i = lost.length - 1; i >= 0; i--) (lost[i] as Waiting).draft.undo()
+    this.#visible = this.#head
+    this.#busy = false
+    for (const commit of lost) {
+      this.#options.listener.undone(commit)
+      commit.settle?.(error)
+    }
+    this.#rest()
+  }
+
+  #wrap(thrown: unknown): StorageError {
+    const message = `store "${this.#options.store}": the storage failed: ${asError(thrown).message}; nothing was written`
+    return new StorageError(message, { cause: thrown })
+  }
+
+  #publish(commit: Commit): void {
+    this.#options.ephemeral.apply(commit.draft.ephemeralOps)
+    this.#publishing.push(commit)
+    // A listener may write; what it writes is published after what it was told about.
+    if (this.#isPublishing) return
+    this.#isPublishing = true
+    for (let next = this.#publishing.shift(); next !== undefined; next = this.#publishing.shift()) {
+      this.#options.listener.published(next)
+    }
+    this.#isPublishing = false
+  }
+
+  #rest(): void {
+    if (this.#busy) return
+    if (this.#waiting.length > 0) {
+      this.#schedule()
+      return
+    }
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** Resolves when everything that was submitted before is written, or undone. */
+  drain(): Promise<void> {
+    if (this.#waiting.length === 0 && !this.#busy) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Runs `work` while nothing is being written, and lets nothing be written until it is done. */
+  async exclusive<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#waiting.length > 0 || this.#busy) await this.drain()
+    this.#busy = true
+    try {
+      return await work()
+    } finally {
+      this.#busy = false
+      this.#rest()
+    }
+  }
+
+  /** Makes all commits so far durable at the strongest level that the storage has. */
+  async flush(): Promise<void> {
+    await this.exclusive(async () => {
+      await this.#options.storage.flush()
+      this.#durable = this.#head
+    })
+  }
+}

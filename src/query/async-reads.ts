@@ -1,0 +1,86 @@
+import type { Key } from '../base/value.js'
+import type { FilterOf, NumericField } from '../schema/infer.js'
+import type { BucketReader, PaginatedResult, PaginateOptions, Reads } from './reads.js'
+
+/** `BucketReader` with promises: what handles of buckets, transactions and queries have in common. */
+export type AsyncBucketReader<R> = {
+  readonly [M in keyof BucketReader<R>]: BucketReader<R>[M] extends (...args: infer A) => infer T
+    ? (...args: A) => Promise<T>
+    : never
+}
+
+/** The reads of a bucket behind promises. A subclass says when and over what they run. */
+export abstract class AsyncReads<R> implements AsyncBucketReader<R> {
+  /** Runs `read` as soon as the bucket can answer; rejects with whatever it throws. */
+  protected abstract read<T>(read: (reads: Reads<R>) => T): Promise<T>
+
+  /** The record under `key`, compared without conversion: `'1'` is not `1`. */
+  get(key: unknown): Promise<R | undefined> {
+    return this.read((reads) => reads.get(key))
+  }
+
+  /** Whether there is a record under `key`. */
+  has(key: unknown): Promise<boolean> {
+    return this.read((reads) => reads.has(key))
+  }
+
+  /** All records, in insertion order. */
+  all(): Promise<R[]> {
+    return this.read((reads) => reads.all())
+  }
+
+  /** All keys, in the order of `first`. */
+  keys(): Promise<Key[]> {
+    return this.read((reads) => reads.keys())
+  }
+
+  /** The records whose fields equal those of `filter`, in insertion order; `{}` means all. */
+  where(filter: FilterOf<R>): Promise<R[]> {
+    return this.read((reads) => reads.where(filter))
+  }
+
+  /** The first record that matches. */
+  findOne(filter: FilterOf<R>): Promise<R | undefined> {
+    return this.read((reads) => reads.findOne(filter))
+  }
+
+  /** How many records there are, or how many match. */
+  count(filter?: FilterOf<R>): Promise<number> {
+    return this.read((reads) => reads.count(filter))
+  }
+
+  /** The first `n` records: by insertion, or by key in an `ordered_set`. */
+  first(n: number): Promise<R[]> {
+    return this.read((reads) => reads.first(n))
+  }
+
+  /** The last `n` records, in the same order. */
+  last(n: number): Promise<R[]> {
+    return this.read((reads) => reads.last(n))
+  }
+
+  /** The next `limit` records in the order of `first`. */
+  paginate(options: PaginateOptions): Promise<PaginatedResult<R>> {
+    return this.read((reads) => reads.paginate(options))
+  }
+
+  /** Sum of the numbers in `field`; other values do not count. 0 for none. */
+  sum(field: NumericField<R>, filter?: FilterOf<R>): Promise<number> {
+    return this.read((reads) => reads.sum(field, filter))
+  }
+
+  /** Mean of the numbers in `field`; 0 for none. */
+  avg(field: NumericField<R>, filter?: FilterOf<R>): Promise<number> {
+    return this.read((reads) => reads.avg(field, filter))
+  }
+
+  /** Smallest number in `field`; undefined for none. */
+  min(field: NumericField<R>, filter?: FilterOf<R>): Promise<number | undefined> {
+    return this.read((reads) => reads.min(field, filter))
+  }
+
+  /** Largest number in `field`; undefined for none. */
+  max(field: NumericField<R>, filter?: FilterOf<R>): Promise<number | undefined> {
+    return this.read((reads) => reads.max(field, filter))
+  }
+}
