@@ -81,7 +81,7 @@ export class Bus<Message> {
     return this.#listeners.size > 0 && this.#routeOf(segments).listeners.length > 0
   }
 
-  /** Delivers `message` to the handlers of its topic, at once, or in its turn when a delivery is running. Never throws. */
+  /** Delivers `message` to the handlers of its topic: at once, or in turn when a delivery is running. Never throws. */
   publish(segments: Segments, message: Message): void {
     if (this.#listeners.size === 0) return
     const route = this.#routeOf(segments)

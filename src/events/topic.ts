@@ -34,7 +34,8 @@ export function topicText(segments: Segments): string {
 export function matchesTopic(pattern: Pattern, topic: Segments): boolean {
   if (pattern.text === '*') return true
   if (matchesSegments(pattern.segments, topic)) return true
-  return topic.some((segment) => segment.includes('.')) && matchesSegments(pattern.segments, topicText(topic).split('.'))
+  if (!topic.some((segment) => segment.includes('.'))) return false
+  return matchesSegments(pattern.segments, topicText(topic).split('.'))
 }
 
 function matchesSegments(pattern: Segments, topic: Segments): boolean {

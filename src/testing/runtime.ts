@@ -1,0 +1,212 @@
+import { assert } from '../base/assert.js'
+import { systemRuntime, type Runtime, type Timer } from '../base/runtime.js'
+
+/** How a virtual runtime begins. */
+export interface VirtualRuntimeOptions {
+  /** Any number; the same seed gives the same random numbers and UUIDs. Default 1. */
+  readonly seed?: number
+  /** Wall clock at the beginning, milliseconds since 1970. Default 2024-01-01T00:00:00Z. */
+  readonly startAt?: number
+}
+
+/** A `Runtime` whose time stands still until the test moves it, and whose randomness is drawn from a seed. */
+export interface VirtualRuntime extends Runtime {
+  /** What is set and has not run. */
+  readonly pending: { readonly timers: number; readonly deferred: number }
+  /**
+   * Moves time forward by `ms`, running every timer and deferred task that falls due on the way, by due time and, where
+   * that is equal, in the order in which they were set; after each, promise jobs run until none is left.
+   *
+   * @throws whatever a timer or task throws; time then stands where it was due, and the rest is still pending.
+   */
+  advance(ms: number): Promise<void>
+  /** Runs everything that is due now (deferred tasks, those that they add, timers at their time); time does not move. */
+  runDeferred(): Promise<void>
+  /** Sets the wall clock forth or back by `ms`; runs nothing, and `elapsed()` and the timers do not notice. */
+  jump(ms: number): void
+}
+
+interface Task {
+  readonly dueAt: number
+  readonly order: number
+  readonly kind: 'timer' | 'deferred'
+  readonly fn: () => void
+}
+
+const START_AT = Date.UTC(2024, 0, 1)
+const TIMER_MS_MAX = 2 ** 31 - 1
+/** Tasks in one `advance`; more is taken for a loop that never ends. */
+const STEPS_MAX = 1_000_000
+
+/**
+ * Makes a runtime for tests. Nothing happens by itself: without `advance` or `runDeferred` no timer fires. Promise jobs
+ * are the host's; real I/O is not waited for.
+ */
+export function virtualRuntime(options: VirtualRuntimeOptions = {}): VirtualRuntime {
+  const next = xoshiro128starstar(options.seed ?? 1)
+  const tasks = new TaskQueue()
+  let elapsedMs = 0
+  let wallAt = options.startAt ?? START_AT
+
+  const advance = async (ms: number): Promise<void> => {
+    const target = elapsedMs + Math.max(0, ms)
+    await promiseJobs()
+    for (let steps = 0; ; steps += 1) {
+      const task = tasks.first()
+      if (task === undefined || task.dueAt > target) break
+      assert(steps < STEPS_MAX, 'T1', `${STEPS_MAX} tasks fell due within ${ms} ms of virtual time`)
+      tasks.take()
+      wallAt += task.dueAt - elapsedMs
+      elapsedMs = task.dueAt
+      task.fn()
+      await promiseJobs()
+    }
+    wallAt += target - elapsedMs
+    elapsedMs = target
+  }
+
+  return {
+    now: () => wallAt,
+    elapsed: () => elapsedMs,
+    random: () => next() / 2 ** 32,
+    uuid: () => uuidOf([next(), next(), next(), next()]),
+    setTimer: (ms, fn) => tasks.add(elapsedMs + (ms > 0 ? Math.min(ms, TIMER_MS_MAX) : 0), 'timer', fn),
+    defer(fn) {
+      tasks.add(elapsedMs, 'deferred', fn)
+    },
+    get pending() {
+      return { timers: tasks.count('timer'), deferred: tasks.count('deferred') }
+    },
+    advance,
+    runDeferred: () => advance(0),
+    jump(ms) {
+      wallAt += ms
+    },
+  }
+}
+
+/** A host task runs only after all promise jobs, so one turn of it settles every chain that needs no outside help. */
+function promiseJobs(): Promise<void> {
+  return new Promise((resolve) => systemRuntime.defer(resolve))
+}
+
+/** A binary heap by due time, then order of insertion. */
+class TaskQueue {
+  readonly #heap: Task[] = []
+  readonly #counts = { timer: 0, deferred: 0 }
+  readonly #cancelled = new Set<Task>()
+  #order = 0
+
+  add(dueAt: number, kind: Task['kind'], fn: () => void): Timer {
+    const task: Task = { dueAt, order: (this.#order += 1), kind, fn }
+    let waiting = true
+    const run = { ...task, fn: () => ((waiting = false), fn()) }
+    this.#counts[kind] += 1
+    this.#push(run)
+    return {
+      cancel: () => {
+        if (!waiting) return
+        waiting = false
+        this.#counts[kind] -= 1
+        this.#cancelled.add(run)
+      },
+    }
+  }
+
+  count(kind: Task['kind']): number {
+    return this.#counts[kind]
+  }
+
+  first(): Task | undefined {
+    while (this.#heap[0] !== undefined && this.#cancelled.delete(this.#heap[0])) this.#pop()
+    return this.#heap[0]
+  }
+
+  take(): void {
+    const task = this.#pop()
+    this.#counts[task.kind] -= 1
+  }
+
+  #push(task: Task): void {
+    const heap = this.#heap
+    let at = heap.length
+    heap.push(task)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!before(task, heap[parent] as Task)) break
+      heap[at] = heap[parent] as Task
+      at = parent
+    }
+    heap[at] = task
+  }
+
+  #pop(): Task {
+    const heap = this.#heap
+    const top = heap[0] as Task
+    const last = heap.pop() as Task
+    if (heap.length === 0) return top
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && before(heap[child + 1] as Task, heap[child] as Task)) child += 1
+      if (!before(heap[child] as Task, last)) break
+      heap[at] = heap[child] as Task
+      at = child
+    }
+    heap[at] = last
+    return top
+  }
+}
+
+function before(a: Task, b: Task): boolean {
+  return a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order)
+}
+
+/**
+ * The generator xoshiro128**, 32 bits at a time, its state filled from `seed` by splitmix32.
+ * Source: Blackman and Vigna, https://prng.di.unimi.it/xoshiro128starstar.c (public domain).
+ */
+function xoshiro128starstar(seed: number): () => number {
+  const mix = splitmix32(seed)
+  let a = mix()
+  let b = mix()
+  let c = mix()
+  let d = mix()
+  return () => {
+    const result = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0
+    const shifted = b << 9
+    c ^= a
+    d ^= b
+    b ^= c
+    a ^= d
+    c ^= shifted
+    d = rotateLeft(d, 11)
+    return result
+  }
+}
+
+function rotateLeft(value: number, bits: number): number {
+  return (value << bits) | (value >>> (32 - bits))
+}
+
+/** Spreads a seed over 32-bit words. Source: Steele, Lea and Flood, "Fast splittable PRNGs", with MurmurHash3's mixer. */
+function splitmix32(seed: number): () => number {
+  // Both halves of the double count, so that large and fractional seeds differ too.
+  const words = new Uint32Array(new Float64Array([seed]).buffer)
+  let state = (words[0] as number) ^ Math.imul(words[1] as number, 0x9e3779b1)
+  return () => {
+    state = (state + 0x9e3779b9) | 0
+    let z = state
+    z = Math.imul(z ^ (z >>> 16), 0x85ebca6b)
+    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35)
+    return (z ^ (z >>> 16)) >>> 0
+  }
+}
+
+/** Version 4, variant 1. Source: RFC 9562, section 5.4. */
+function uuidOf(words: readonly number[]): string {
+  const hex = words.map((word) => word.toString(16).padStart(8, '0')).join('')
+  const variant = '89ab'[Number.parseInt(hex.charAt(16), 16) & 3] as string
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`
+}
