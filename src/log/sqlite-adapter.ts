@@ -1,0 +1,246 @@
+import { asError, InvalidArgumentError } from '../base/errors.js'
+import { type AdoptedDatabase, adoptDatabase, loadSqlite } from '../sqlite/load.js'
+import type { SqliteDatabase, SqliteDriver } from '../sqlite/binding.js'
+import type { Entry } from './entry.js'
+import { StorageError, StorageLockedError } from './errors.js'
+import { canonicalPath } from './file-path.js'
+import { pause } from './pause.js'
+import { writeBatch } from './sqlite-append.js'
+import { storageError } from './sqlite-errors.js'
+import { type FileLock, lockFile } from './sqlite-lock.js'
+import { backupTo, eraseWal, trimLog } from './sqlite-maintain.js'
+import { readEntries, readRows } from './sqlite-read.js'
+import { checkHeader, checkIdentity, createTables } from './sqlite-schema.js'
+import { readLogId, SqliteSession } from './sqlite-session.js'
+import type {
+  Appended,
+  Batch,
+  HistoryBudget,
+  Missed,
+  OpenContext,
+  Quarantined,
+  ReadLogOptions,
+  Row,
+  StorageAdapter,
+  StorageReport,
+} from './storage.js'
+
+/** Options of `SQLiteAdapter`. */
+export interface SQLiteAdapterOptions {
+  /** Path of the database file, or `:memory:`. Not needed with `database`. */
+  readonly filename?: string
+  /**
+   * An open connection of better-sqlite3, node:sqlite or @photostructure/sqlite, used instead of opening the file. It is
+   * set to WAL mode, and not closed.
+   */
+  readonly database?: unknown
+  /** Opens the file with this binding instead of the one that is found. */
+  readonly driver?: SqliteDriver
+  /** How long to wait for another store, or another writer, to let go of the file: milliseconds, default 1000. */
+  readonly waitMs?: number
+}
+
+const WAIT_MS = 1_000
+const BUSY_TRY_EVERY_MS = 10
+const WAL_PAGES_MAX = 1_000
+const WAL_BYTES_KEPT = 8 * 1024 * 1024
+const SETTINGS = `PRAGMA busy_timeout = 0; PRAGMA foreign_keys = OFF; PRAGMA secure_delete = OFF;
+  PRAGMA wal_autocheckpoint = ${WAL_PAGES_MAX}; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT};`
+
+/**
+ * Keeps log and rows in one SQLite file: a table of rows per bucket and the log beside them, written in one transaction.
+ * Other programs may read the file at any time; each bucket is a view there. Commits survive a power cut with durability
+ * `'disk'` (WAL, `synchronous=FULL`), a crash of the process with the others (`NORMAL`).
+ *
+ * Holds L1, R1. Source: https://sqlite.org/wal.html, https://sqlite.org/pragma.html#pragma_synchronous
+ */
+export class SQLiteAdapter implements StorageAdapter {
+  readonly #options: SQLiteAdapterOptions
+  readonly #waitMs: number
+  #owner: OpenContext | undefined
+  #session: SqliteSession | undefined
+  #database: SqliteDatabase | undefined
+  #lock: FileLock | undefined
+
+  /** @param options the path, or more. Nothing is opened yet. */
+  constructor(options: string | SQLiteAdapterOptions) {
+    this.#options = checkOptions(typeof options === 'string' ? { filename: options } : options)
+    this.#waitMs = this.#options.waitMs ?? WAIT_MS
+  }
+
+  async open(context: OpenContext): Promise<StorageReport> {
+    if (this.#owner !== undefined) {
+      const name = JSON.stringify(this.#owner.store)
+      const message = `store ${this.#options.filename ?? '(database)'}: store ${name} has this adapter open; nothing was `
+      throw new StorageLockedError(`${message}changed; give each store an adapter of its own`)
+    }
+    this.#owner = context
+    try {
+      return await this.#open(context)
+    } catch (error) {
+      this.#release()
+      throw storageError(error, this.#options.filename ?? '(database)', 'open')
+    }
+  }
+
+  async #open(context: OpenContext): Promise<StorageReport> {
+    const { filename, database } = this.#options
+    const adopted: AdoptedDatabase | undefined = database === undefined ? undefined : adoptDatabase(database)
+    const driver = adopted?.driver ?? this.#options.driver ?? (await loadSqlite())
+    const named = adopted?.path ?? (filename as string)
+    const path = named === ':memory:' ? named : canonicalPath(named)
+    if (path !== ':memory:') this.#lock = await lockFile(path, driver, context, this.#waitMs)
+    if (path !== ':memory:' && adopted === undefined) checkHeader(path)
+    const opened = adopted?.database ?? driver.open(path)
+    this.#database = opened
+    const session = new SqliteSession(opened, path, context)
+    await this.#whileBusy(context, () => opened.exec(SETTINGS))
+    const created = checkIdentity(opened, path)
+    if (created) createTables(opened, context, session.inMemory)
+    if (!session.inMemory) opened.exec('PRAGMA journal_mode = WAL')
+    // Finds out now, not at the first write, when the file cannot be written.
+    await this.#whileBusy(context, () => opened.exec('BEGIN IMMEDIATE; ROLLBACK'))
+    session.refresh()
+    session.watchFiles()
+    this.#session = session
+    return this.#report(session, created)
+  }
+
+  #report(session: SqliteSession, created: boolean): StorageReport {
+    const first = session.database.prepare('SELECT min(seq) AS seq FROM varve_log').get()?.seq
+    return {
+      adapter: 'sqlite',
+      ...(session.inMemory ? {} : { file: session.path }),
+      created,
+      logId: readLogId(session.database, session.path),
+      head: session.end.seq,
+      first: first === null ? session.end.seq + 1 : Number(first),
+      headAt: session.end.at,
+      buckets: Array.from(session.buckets.values(), (slot) => slot.meta),
+      truncatedBytes: 0,
+      quarantined: [],
+      durability: session.inMemory ? 'memory' : 'disk',
+    }
+  }
+
+  async *loadBucket(bucket: string): AsyncIterable<readonly Row[]> {
+    yield* readRows(this.#must('load'), bucket)
+  }
+
+  quarantined(): readonly Quarantined[] {
+    return this.#session?.quarantined ?? []
+  }
+
+  async append(expectedHead: number, batch: Batch): Promise<Appended | Missed> {
+    const session = this.#must('append')
+    const erases = batch.ops.some((op) => op.op === 'clear' || op.op === 'drop')
+    const full = batch.durability === 'disk' && !session.inMemory
+    try {
+      const answer = await this.#whileBusy(session.context, () =>
+        session.transaction('append', full, (): Appended => {
+          if (session.end.seq !== expectedHead) throw new OtherHead()
+          if (erases) session.database.exec('PRAGMA secure_delete = ON')
+          writeBatch(session, batch)
+          return { appended: true, head: session.end.seq }
+        }),
+      )
+      session.unerased ||= erases
+      return answer
+    } catch (error) {
+      if (error instanceof OtherHead) return { appended: false, missed: Array.from(readEntries(session, expectedHead)) }
+      throw error
+    } finally {
+      if (erases) stopErasing(session)
+    }
+  }
+
+  async *readLog(after: number, options?: ReadLogOptions): AsyncIterable<Entry> {
+    yield* readEntries(this.#must('read the log'), after, options)
+  }
+
+  async flush(): Promise<void> {
+    const session = this.#must('flush')
+    if (session.unerased) eraseWal(session)
+    // A commit that is synced takes everything before it in the write-ahead log along.
+    if (session.unflushed) session.transaction('flush', true, () => session.touch())
+  }
+
+  async trim(budget: HistoryBudget): Promise<number> {
+    const session = this.#must('trim')
+    if (session.unerased) eraseWal(session)
+    return trimLog(session, budget)
+  }
+
+  async backup(path: string): Promise<void> {
+    backupTo(this.#must('back up'), path)
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session
+    try {
+      if (session?.unerased === true) eraseWal(session)
+    } finally {
+      this.#release()
+    }
+  }
+
+  #release(): void {
+    try {
+      this.#database?.close()
+    } finally {
+      this.#lock?.release()
+      this.#lock = undefined
+      this.#database = undefined
+      this.#session = undefined
+      this.#owner = undefined
+    }
+  }
+
+  #must(doing: string): SqliteSession {
+    if (this.#session !== undefined) return this.#session
+    const message = `store ${this.#options.filename ?? '(database)'}: ${doing}: it is not open; nothing was done; open it first`
+    throw new StorageError(message, { code: 'STORAGE_CLOSED' })
+  }
+
+  /** Runs `work`, and again while another program is writing, up to the wait that was allowed. */
+  async #whileBusy<T>(context: OpenContext, work: () => T): Promise<T> {
+    for (let waited = 0; ; waited += BUSY_TRY_EVERY_MS) {
+      try {
+        return work()
+      } catch (error) {
+        const { code } = error as { code?: string }
+        const busy = code === 'STORAGE_BUSY' || code === 'SQLITE_BUSY'
+        if (!busy || waited >= this.#waitMs) throw error
+        await pause(context, BUSY_TRY_EVERY_MS)
+      }
+    }
+  }
+}
+
+/** Says, from within a transaction, that the log has other entries than the caller knows. */
+class OtherHead extends Error {
+  constructor() {
+    super('the log has other entries')
+  }
+}
+
+function stopErasing(session: SqliteSession): void {
+  try {
+    session.database.exec('PRAGMA secure_delete = OFF')
+  } catch (error) {
+    // It stays on, which only costs time.
+    void asError(error)
+  }
+  if (session.unerased) eraseWal(session)
+}
+
+function checkOptions(options: SQLiteAdapterOptions): SQLiteAdapterOptions {
+  const { filename, database, waitMs } = options
+  if (database === undefined && (typeof filename !== 'string' || filename === '' || filename.includes('\0'))) {
+    throw new InvalidArgumentError('SQLiteAdapter.filename', 'the path of a file, or ":memory:"', filename)
+  }
+  if (waitMs !== undefined && !(Number.isFinite(waitMs) && waitMs >= 0)) {
+    throw new InvalidArgumentError('SQLiteAdapter.waitMs', 'a number of milliseconds, 0 or more', waitMs)
+  }
+  return options
+}

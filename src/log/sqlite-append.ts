@@ -1,0 +1,175 @@
+import { assert } from '../base/assert.js'
+import { chainAfter } from '../base/checksum.js'
+import { asError } from '../base/errors.js'
+import { type EncodedEntry, RecordTexts, bucketMark, decodeEntry, encodeEntry, encodeRedacted } from './codec.js'
+import { lowerCase, nameText, quoteName, viewName, viewSql } from './sqlite-names.js'
+import { quarantineEntry } from './sqlite-quarantine.js'
+import type { BucketSlot, SqliteSession } from './sqlite-session.js'
+import type { Batch, BucketMeta, RowOp } from './storage.js'
+
+/** Bodies looked at in one go while a bucket is erased from the log. */
+const ERASE_PAGE = 200
+
+/**
+ * Writes the entries and row changes of `batch` within the open transaction, and brings `session` up to them.
+ * Holds L1 and R1: an entry follows the last one, a row that is deleted was there.
+ */
+export function writeBatch(session: SqliteSession, batch: Batch): void {
+  const texts = new RecordTexts()
+  const first = session.end.seq + 1
+  writeEntries(session, batch, texts)
+  for (const op of batch.ops) applyOp(session, op, texts, first)
+  if (batch.entries.length === 0) session.touch()
+}
+
+function writeEntries(session: SqliteSession, batch: Batch, texts: RecordTexts): void {
+  if (batch.entries.length === 0) return
+  const insert = session.database.prepare(
+    'INSERT INTO varve_log(seq, at, type, sum, chain, bytes_end, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  )
+  let { seq, at, chain, bytesEnd } = session.end
+  for (const entry of batch.entries) {
+    assert(entry.seq === seq + 1, 'L1', `entry ${entry.seq} does not follow ${seq}`)
+    const { text, sum } = encodeEntry(entry, texts)
+    seq = entry.seq
+    at = entry.at
+    chain = chainAfter(chain, sum)
+    bytesEnd += Buffer.byteLength(text)
+    insert.run(seq, at, nameText(entry.type), sum, chain, bytesEnd, text)
+  }
+  session.end = { seq, at, chain, bytesEnd }
+}
+
+/** @param first seq of the first entry of this batch. */
+function applyOp(session: SqliteSession, op: RowOp, texts: RecordTexts, first: number): void {
+  const { database } = session
+  switch (op.op) {
+    case 'put': {
+      const sql = `INSERT OR REPLACE INTO varve_rows_${mustBucket(session, op.bucket).id}(ordinal, record) VALUES (?, ?)`
+      database.prepare(sql).run(op.ordinal, texts.of(op.record))
+      return
+    }
+    case 'delete': {
+      const sql = `DELETE FROM varve_rows_${mustBucket(session, op.bucket).id} WHERE ordinal = ?`
+      const deleted = database.prepare(sql).run(op.ordinal)
+      assert(deleted === 1, 'R1', `bucket ${op.bucket} has no row ${op.ordinal}`)
+      return
+    }
+    case 'counter': {
+      const slot = mustBucket(session, op.bucket)
+      database.prepare('UPDATE varve_buckets SET counter = ? WHERE id = ?').run(op.counter, slot.id)
+      setBucket(session, { ...slot, meta: { ...slot.meta, counter: op.counter } })
+      return
+    }
+    case 'define':
+      define(session, op.meta, first)
+      return
+    case 'clear':
+      clear(session, op.bucket, op.seq)
+      return
+    case 'drop':
+      drop(session, op.bucket, op.seq)
+  }
+}
+
+function mustBucket(session: SqliteSession, bucket: string): BucketSlot {
+  const slot = session.buckets.get(bucket)
+  assert(slot !== undefined, 'R1', `bucket ${bucket} is not defined in this storage`)
+  return slot
+}
+
+function setBucket(session: SqliteSession, slot: BucketSlot): void {
+  session.buckets = new Map(session.buckets).set(slot.meta.bucket, slot)
+}
+
+function define(session: SqliteSession, meta: BucketMeta, first: number): void {
+  const { database } = session
+  const known = session.buckets.get(meta.bucket)
+  const fields = JSON.stringify(meta.fields)
+  if (known !== undefined) {
+    const sql = 'UPDATE varve_buckets SET key = ?, counter = ?, fields = ? WHERE id = ?'
+    database.prepare(sql).run(nameText(meta.key), meta.counter, fields, known.id)
+    setBucket(session, { ...known, meta })
+    if (JSON.stringify(known.meta.fields) === fields) return
+    database.exec(`DROP VIEW IF EXISTS ${quoteName(known.view)}`)
+    database.exec(viewSql(known.view, known.id, meta.fields))
+    return
+  }
+  const insert = 'INSERT INTO varve_buckets(name, key, counter, fields, view, since) VALUES (?, ?, ?, ?, ?, ?)'
+  database.prepare(insert).run(nameText(meta.bucket), nameText(meta.key), meta.counter, fields, '', first)
+  const id = Number(database.prepare('SELECT last_insert_rowid() AS id').get()?.id)
+  database.exec(`CREATE TABLE varve_rows_${id}(ordinal INTEGER PRIMARY KEY, record TEXT NOT NULL)`)
+  const view = viewName(meta.bucket, id, takenNames(session))
+  database.exec(viewSql(view, id, meta.fields))
+  database.prepare('UPDATE varve_buckets SET view = ? WHERE id = ?').run(view, id)
+  // No earlier entry can be about it: if there was such a bucket before, dropping it erased what they said.
+  setBucket(session, { id, meta, view, since: first })
+}
+
+function takenNames(session: SqliteSession): Set<string> {
+  const rows = session.database.prepare('SELECT name FROM sqlite_schema').all()
+  return new Set(rows.map((row) => lowerCase(String(row.name))))
+}
+
+function clear(session: SqliteSession, bucket: string, seq: number): void {
+  const slot = mustBucket(session, bucket)
+  session.database.exec(`DELETE FROM varve_rows_${slot.id}`)
+  erase(session, slot, seq)
+  session.database.prepare('UPDATE varve_buckets SET since = ? WHERE id = ?').run(seq, slot.id)
+  setBucket(session, { ...slot, since: seq })
+}
+
+function drop(session: SqliteSession, bucket: string, seq: number): void {
+  const slot = session.buckets.get(bucket)
+  if (slot === undefined) return
+  const { database } = session
+  database.exec(`DROP VIEW IF EXISTS ${quoteName(slot.view)}`)
+  database.exec(`DROP TABLE varve_rows_${slot.id}`)
+  erase(session, slot, seq)
+  database.prepare('DELETE FROM varve_buckets WHERE id = ?').run(slot.id)
+  const buckets = new Map(session.buckets)
+  buckets.delete(bucket)
+  session.buckets = buckets
+}
+
+/** Takes what is kept about a bucket out of the log before `seq`, and out of the quarantine. */
+function erase(session: SqliteSession, slot: BucketSlot, seq: number): void {
+  const { database } = session
+  const bucket = slot.meta.bucket
+  database.prepare('DELETE FROM varve_quarantine WHERE bucket = ?').run(nameText(bucket))
+  const quarantined = "UPDATE varve_quarantine SET body = NULL WHERE what = 'entry' AND instr(CAST(body AS TEXT), ?) > 0"
+  database.prepare(quarantined).run(JSON.stringify(bucket))
+  const find = database.prepare(
+    'SELECT seq, sum, body FROM varve_log WHERE seq >= ? AND seq < ? AND instr(body, ?) > 0 ORDER BY seq LIMIT ?',
+  )
+  const update = database.prepare('UPDATE varve_log SET body = ?, redacted = ? WHERE seq = ?')
+  const mark = bucketMark(bucket)
+  for (let from = slot.since; ; ) {
+    const rows = find.all(from, seq, mark, ERASE_PAGE)
+    for (const row of rows) {
+      const redacted = redact(session, Number(row.seq), Number(row.sum), String(row.body), bucket)
+      if (redacted !== undefined) update.run(redacted.text, redacted.redactedSum, Number(row.seq))
+    }
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < ERASE_PAGE) return
+    from = Number(last.seq) + 1
+  }
+}
+
+function redact(
+  session: SqliteSession,
+  seq: number,
+  sum: number,
+  body: string,
+  bucket: string,
+): EncodedEntry | undefined {
+  try {
+    return encodeRedacted(decodeEntry(body), [bucket], sum)
+  } catch (error) {
+    // What cannot be read cannot be redacted either: it goes, whole, because the data of the bucket has to.
+    // The reason does not say more: the parser's message quotes the text.
+    void asError(error)
+    quarantineEntry(session, seq, `damaged, and erased with bucket ${JSON.stringify(bucket)}`, undefined)
+    return undefined
+  }
+}

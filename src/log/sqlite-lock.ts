@@ -1,0 +1,139 @@
+import { unlinkSync } from 'node:fs'
+import { asError } from '../base/errors.js'
+import { asSqliteError, type SqliteDatabase, type SqliteDriver } from '../sqlite/binding.js'
+import { StorageLockedError } from './errors.js'
+import { fileIdentity } from './file-path.js'
+import { pause } from './pause.js'
+import { storageError } from './sqlite-errors.js'
+import type { OpenContext } from './storage.js'
+
+/** The right to be the only store on a file. */
+export interface FileLock {
+  /** Gives it back; safe twice. */
+  release(): void
+}
+
+/** Who holds a file: shown to whoever has to wait. */
+interface Holder {
+  readonly pid: number
+  readonly store: string
+  /** Wall clock, milliseconds. */
+  readonly since: number
+}
+
+const TRY_EVERY_MS = 25
+
+/**
+ * Files that stores of this process have open. Shared by every copy of this module: two copies of SQLite in one process
+ * do not see each other's locks, because the operating system keeps file locks per process.
+ */
+const OPEN_FILES = Symbol.for('varve.open-files')
+
+/**
+ * Makes the caller the only store on `path`, waiting up to `waitMs` for another one to finish.
+ *
+ * The lock is a reserved SQLite lock on the file `<path>-lock`, so the operating system frees it when the process dies,
+ * and the main file stays readable for other programs. Who holds it is a row in that file, committed before.
+ *
+ * @throws {StorageLockedError} somebody else still holds it; the message says who.
+ * @throws {StorageError} the lock file cannot be written.
+ */
+export async function lockFile(
+  path: string,
+  driver: SqliteDriver,
+  context: OpenContext,
+  waitMs: number,
+): Promise<FileLock> {
+  for (let waited = 0; ; waited += TRY_EVERY_MS) {
+    const holder = openFiles().get(path) ?? tryLock(path, driver, context)
+    if (holder !== undefined && 'release' in holder) return holder
+    if (waited >= waitMs) throw lockedError(path, holder, waited, context.now())
+    await pause(context, TRY_EVERY_MS)
+  }
+}
+
+function openFiles(): Map<string, Holder> {
+  const shared = globalThis as { [OPEN_FILES]?: Map<string, Holder> }
+  return (shared[OPEN_FILES] ??= new Map())
+}
+
+/** The lock, or who holds it; `undefined` when somebody does and it is not known who. */
+function tryLock(path: string, driver: SqliteDriver, context: OpenContext): FileLock | Holder | undefined {
+  const lockPath = `${path}-lock`
+  const before = fileIdentity(lockPath)
+  let database: SqliteDatabase | undefined
+  try {
+    database = driver.open(lockPath)
+    const me = claim(database, context)
+    const after = fileIdentity(lockPath)
+    // A holder that finishes removes the file. Locking a removed file would exclude nobody, so that counts as held.
+    const removed = after === undefined || (before !== undefined && before.inode !== after.inode)
+    if (!removed) {
+      openFiles().set(path, me)
+      return heldLock(path, database)
+    }
+    database.close()
+    return undefined
+  } catch (thrown) {
+    const error = asSqliteError(thrown)
+    const holder = error.result === 'BUSY' && database !== undefined ? readHolder(database) : undefined
+    database?.close()
+    if (error.result === 'BUSY') return holder
+    throw storageError(error, path, `locking by ${lockPath}`)
+  }
+}
+
+/** Writes the owner, then takes the lock for good. Throws `SqliteError` BUSY when somebody else has it. */
+function claim(database: SqliteDatabase, context: OpenContext): Holder {
+  const me: Holder = { pid: process.pid, store: context.store, since: context.now() }
+  // The row is for people; losing it in a power cut harms nobody.
+  database.exec('PRAGMA busy_timeout = 0; PRAGMA synchronous = OFF; BEGIN IMMEDIATE')
+  database.exec('CREATE TABLE IF NOT EXISTS owner(one INTEGER PRIMARY KEY, pid INTEGER, store TEXT, since INTEGER)')
+  const text = JSON.stringify(me.store)
+  database.prepare('INSERT OR REPLACE INTO owner VALUES (1, ?, ?, ?)').run(me.pid, text, me.since)
+  database.exec('COMMIT; BEGIN IMMEDIATE')
+  return me
+}
+
+function heldLock(path: string, database: SqliteDatabase): FileLock {
+  let held = true
+  return {
+    release() {
+      if (!held) return
+      held = false
+      openFiles().delete(path)
+      // Removed while the lock is held: after it is given back the file may already be somebody else's. Where an open
+      // file cannot be removed (Windows) it stays, which is harmless.
+      try {
+        unlinkSync(`${path}-lock`)
+      } catch (error) {
+        void asError(error)
+      }
+      database.close()
+    },
+  }
+}
+
+function readHolder(database: SqliteDatabase): Holder | undefined {
+  try {
+    const row = database.prepare('SELECT pid, store, since FROM owner').get()
+    const since = new Date(Number(row?.since)).getTime()
+    if (row === undefined || Number.isNaN(since)) return undefined
+    return { pid: Number(row.pid), store: String(JSON.parse(String(row.store))), since }
+  } catch (error) {
+    // It is just being written, or not yet: the message then names nobody.
+    void asError(error)
+    return undefined
+  }
+}
+
+function lockedError(path: string, holder: Holder | undefined, waitedMs: number, now: number): StorageLockedError {
+  let who = 'another store has it open'
+  if (holder !== undefined) {
+    const here = holder.pid === process.pid ? ' (this one)' : ''
+    const since = `since ${new Date(holder.since).toISOString()} (${Math.max(0, now - holder.since)} ms)`
+    who = `store ${JSON.stringify(holder.store)} of process ${holder.pid}${here} has it open ${since}`
+  }
+  const message = `store ${path}: ${who}; waited ${waitedMs} ms; nothing was changed; stop the other store, or raise `
+  return new StorageLockedError(`${message}waitMs`)
+}

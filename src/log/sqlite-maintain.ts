@@ -1,0 +1,129 @@
+import { closeSync, fsyncSync, linkSync, openSync, unlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { asError } from '../base/errors.js'
+import { StorageError } from './errors.js'
+import { canonicalPath, fileIdentity } from './file-path.js'
+import { fileError, storageError } from './sqlite-errors.js'
+import { readTrimmed, type SqliteSession } from './sqlite-session.js'
+import { pragma } from './sqlite-schema.js'
+import type { HistoryBudget } from './storage.js'
+
+/** What one call of `trimLog` lets go at most, so that writers never wait long. */
+const TRIM_ENTRIES_MAX = 2_000
+const TRIM_BYTES_MAX = 8_000_000
+
+/** Free pages that are kept for the next writes; giving them back and taking them again would only cost time. */
+const FREE_PAGES_KEPT = 256
+const VACUUM_PAGES_MAX = 1_000
+
+/** Lets go of entries beyond the budget, at most 2,000, and gives free pages back. @returns how many went. */
+export function trimLog(session: SqliteSession, budget: HistoryBudget): number {
+  try {
+    const cut = findCut(session, budget)
+    let gone = 0
+    if (cut !== undefined) {
+      session.transaction('trim the log', false, () => {
+        gone = session.database.prepare('DELETE FROM varve_log WHERE seq <= ?').run(cut.seq)
+        const put = "INSERT OR REPLACE INTO varve_meta(key, value) VALUES ('trimmed', ?)"
+        session.database.prepare(put).run(JSON.stringify(cut))
+        session.touch()
+      })
+    }
+    const free = pragma(session.database, 'freelist_count') - FREE_PAGES_KEPT
+    if (free > 0) session.database.exec(`PRAGMA incremental_vacuum(${Math.min(free, VACUUM_PAGES_MAX)})`)
+    return gone
+  } catch (error) {
+    throw storageError(error, session.path, 'trim the log')
+  }
+}
+
+/** The last entry that has to go, within what one call does; `undefined` when none has to. */
+function findCut(session: SqliteSession, budget: HistoryBudget): { seq: number } | undefined {
+  const { database, end, context } = session
+  const oldest = context.now() - (budget.ageMs ?? Number.POSITIVE_INFINITY)
+  const lastByRows = end.seq - (budget.rows ?? Number.POSITIVE_INFINITY)
+  const select = database.prepare('SELECT seq, at, chain, bytes_end AS bytesEnd FROM varve_log ORDER BY seq LIMIT ?')
+  const started = readTrimmed(database).bytesEnd
+  let before = started
+  let cut: { seq: number } | undefined
+  // The oldest alone tells most calls that there is nothing to do.
+  for (const limit of [1, TRIM_ENTRIES_MAX]) {
+    before = started
+    cut = undefined
+    for (const row of select.all(limit)) {
+      const over =
+        Number(row.seq) <= lastByRows ||
+        Number(row.at) < oldest ||
+        end.bytesEnd - before > (budget.bytes ?? Number.POSITIVE_INFINITY)
+      if (!over || (cut !== undefined && before - started > TRIM_BYTES_MAX)) break
+      before = Number(row.bytesEnd)
+      cut = { ...row, seq: Number(row.seq) }
+    }
+    if (cut === undefined) return undefined
+  }
+  return cut
+}
+
+/**
+ * Makes what was erased unreadable in the write-ahead log too. Never throws: the commit is done. While a reader is in the
+ * way, or the disk fails, the session stays `unerased` and later calls try again.
+ */
+export function eraseWal(session: SqliteSession): void {
+  if (session.inMemory) {
+    session.unerased = false
+    return
+  }
+  try {
+    const row = session.database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
+    if (row !== undefined && Number(row.busy) === 0) session.unerased = false
+  } catch (error) {
+    session.context.onError(storageError(error, session.path, 'erase from the write-ahead log'))
+  }
+}
+
+/**
+ * Writes a complete, consistent copy to `target`, under a temporary name first.
+ *
+ * @throws {StorageError} there is something at `target`, or it cannot be written; nothing is left there.
+ */
+export function backupTo(session: SqliteSession, target: string): void {
+  const path = canonicalPath(target)
+  const doing = `back up to ${path}`
+  if (fileIdentity(path) !== undefined) throw existsError(session.path, doing)
+  const temporary = `${path}.${session.context.uuid()}.part`
+  try {
+    session.database.prepare('VACUUM INTO ?').run(temporary)
+    syncPath(temporary)
+    // A link, unlike a rename, never replaces what somebody else has put there meanwhile.
+    linkSync(temporary, path)
+    unlinkSync(temporary)
+    syncPath(dirname(path))
+  } catch (error) {
+    removeQuietly(temporary)
+    if ((error as { code?: string }).code === 'EEXIST') throw existsError(session.path, doing)
+    throw fileError(storageError(error, session.path, doing), session.path, doing)
+  }
+}
+
+function existsError(path: string, doing: string): StorageError {
+  const message = `store ${path}: ${doing}: there is a file already; nothing was written; remove it, or give another path`
+  return new StorageError(message, { code: 'STORAGE_EXISTS' })
+}
+
+function syncPath(path: string): void {
+  const file = openSync(path, 'r')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    // It was not made, or is linked already; the first error is the one to tell.
+    void asError(error)
+  }
+}
