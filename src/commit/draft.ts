@@ -44,6 +44,7 @@ export class CommitDraft implements Footprint {
   current: Bucket | undefined
   readonly #steps: Step[] = []
   readonly #displaced: Displaced[] = []
+  readonly #reversals: (() => void)[] = []
   #counters: Map<Bucket, number> | undefined
   #grown: Set<Bucket> | undefined
 
@@ -52,9 +53,13 @@ export class CommitDraft implements Footprint {
     this.data = data
   }
 
-  /** Names of the buckets that were emptied. */
+  /** A bucket that came or went with this commit. */
+  redefined: string | undefined
+
+  /** Names of the buckets of which nothing is as it was: emptied, defined or dropped. */
   get cleared(): readonly string[] {
-    return this.clearedBuckets.map(({ bucket }) => bucket.name)
+    const names = this.clearedBuckets.map(({ bucket }) => bucket.name)
+    return this.redefined === undefined ? names : [...names, this.redefined]
   }
 
   get isEmpty(): boolean {
@@ -71,17 +76,15 @@ export class CommitDraft implements Footprint {
     const applied = table.insert(record)
     this.#steps.push({ bucket, applied })
     this.#put(bucket, { bucket: bucket.name, key, before: undefined, after: record }, applied.slot.ordinal)
-    if (schema.counterFields.length > 0) this.#raiseCounter(bucket, record)
+    for (const field of schema.counterFields) this.raiseCounter(bucket, record[field])
     if (bucket.definition.maxSize !== undefined) (this.#grown ??= new Set()).add(bucket)
   }
 
-  #raiseCounter(bucket: Bucket, record: StoredRecord): void {
+  /** Sees to it that `number`, and whatever is below it, is not given by the counter again. */
+  raiseCounter(bucket: Bucket, number: unknown): void {
     this.#counters ??= new Map()
     if (!this.#counters.has(bucket)) this.#counters.set(bucket, bucket.table.counter)
-    for (const field of bucket.schema.counterFields) {
-      const number = record[field]
-      if (Number.isSafeInteger(number) && (number as number) > bucket.table.counter) bucket.table.counter = number as number
-    }
+    if (Number.isSafeInteger(number) && (number as number) > bucket.table.counter) bucket.table.counter = number as number
   }
 
   /** Replaces the record under `after`'s key, which is there. */
@@ -113,6 +116,14 @@ export class CommitDraft implements Footprint {
     this.clearedBuckets.push({ bucket, count: table.size })
     bucket.table = table.emptied()
     this.#opsOf(bucket).push({ op: 'clear', bucket: bucket.name, seq })
+  }
+
+  /** Drops the bucket. `undone` brings back what the caller has taken away. */
+  drop(bucket: Bucket, seq: number, undone: () => void): void {
+    this.current = bucket
+    this.redefined = bucket.name
+    this.#reversals.push(undone)
+    this.#opsOf(bucket).push({ op: 'drop', bucket: bucket.name, seq })
   }
 
   #put(bucket: Bucket, change: Change, ordinal: number): void {
@@ -183,6 +194,7 @@ export class CommitDraft implements Footprint {
       bucket.table.counter = counter
       bucket.counterStored = Math.min(bucket.counterStored, counter)
     }
+    for (const reverse of this.#reversals) reverse()
     this.#steps.length = 0
   }
 

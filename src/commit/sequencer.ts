@@ -4,7 +4,7 @@ import type { Runtime } from '../base/runtime.js'
 import type { Entry } from '../log/entry.js'
 import { StorageError } from '../log/errors.js'
 import type { RowMirror } from '../log/rows.js'
-import type { Appended, Durability, Missed, StorageAdapter, StorageReport } from '../log/storage.js'
+import type { Appended, Durability, Missed, RowOp, StorageAdapter, StorageReport } from '../log/storage.js'
 import type { CommitDraft } from './draft.js'
 import { StoreDegradedError } from './errors.js'
 
@@ -75,6 +75,9 @@ export class Sequencer {
   #scheduled = false
   #refusal: VarveError | undefined
   readonly #idle: (() => void)[] = []
+  readonly #exclusive: (() => Promise<void>)[] = []
+  /** Who waits for a commit to be written, by rising seq. */
+  readonly #reached: { readonly seq: number; readonly resolve: () => void }[] = []
   readonly #publishing: Commit[] = []
   #isPublishing = false
 
@@ -101,9 +104,16 @@ export class Sequencer {
     return Math.max(this.#options.runtime.now(), this.#lastAt)
   }
 
-  /** Commits that are applied but not written yet. */
-  get backlog(): number {
-    return this.#waiting.length
+  /** A promise that settles when commit `seq` is written or undone; undefined when it is already. */
+  reached(seq: number): Promise<void> | undefined {
+    if (seq <= this.#head) return undefined
+    return new Promise((resolve) => this.#reached.push({ seq, resolve }))
+  }
+
+  #tellReached(all: boolean): void {
+    while (this.#reached.length > 0 && (all || (this.#reached[0] as { seq: number }).seq <= this.#head)) {
+      this.#reached.shift()?.resolve()
+    }
   }
 
   /** From now on every write is refused with `error`. The first reason stays. */
@@ -219,6 +229,7 @@ export class Sequencer {
     this.#busy = false
     for (const commit of group) this.#publish(commit)
     for (const commit of group) commit.settle?.(undefined)
+    this.#tellReached(false)
     this.#rest()
   }
 
@@ -237,6 +248,7 @@ export class Sequencer {
       this.#options.listener.undone(commit)
       commit.settle?.(error)
     }
+    this.#tellReached(true)
     this.#rest()
   }
 
@@ -257,35 +269,48 @@ export class Sequencer {
     this.#isPublishing = false
   }
 
+  /** Goes on with whatever is due next; work that needs the storage for itself comes before the next group. */
   #rest(): void {
     if (this.#busy) return
-    if (this.#waiting.length > 0) {
-      this.#schedule()
+    const work = this.#exclusive.shift()
+    if (work !== undefined) {
+      this.#busy = true
+      void work().then(() => {
+        this.#busy = false
+        this.#rest()
+      })
       return
     }
-    for (const resolve of this.#idle.splice(0)) resolve()
+    if (this.#waiting.length > 0) this.#schedule()
+    else for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** Resolves when everything that was submitted before is written, or undone. */
-  drain(): Promise<void> {
+  drained(): Promise<void> {
     if (this.#waiting.length === 0 && !this.#busy) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
-  /** Runs `work` while nothing is being written, and lets nothing be written until it is done. */
-  async exclusive<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#waiting.length > 0 || this.#busy) await this.drain()
-    this.#busy = true
-    try {
-      return await work()
-    } finally {
-      this.#busy = false
+  /** Runs `work` between two groups: nothing is being written until it is done. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#exclusive.push(() => work().then(resolve, reject))
       this.#rest()
-    }
+    })
+  }
+
+  /** Applies row steps that are not part of any commit. */
+  async writeRows(ops: readonly RowOp[]): Promise<void> {
+    const { storage, durability } = this.#options
+    await this.exclusive(async () => {
+      const outcome = await storage.append(this.#head, { entries: [], ops, durability })
+      if (!outcome.appended) throw new StorageError(`another writer has appended to the log of store "${this.#options.store}"`)
+    })
   }
 
   /** Makes all commits so far durable at the strongest level that the storage has. */
   async flush(): Promise<void> {
+    await this.reached(this.#visible)
     await this.exclusive(async () => {
       await this.#options.storage.flush()
       this.#durable = this.#head

@@ -1,3 +1,4 @@
+import { VarveError } from '../base/errors.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { Durability } from '../log/storage.js'
 import { AsyncReads } from '../query/async-reads.js'
@@ -9,9 +10,13 @@ import type { ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/in
 import type { Bucket } from './bucket.js'
 import { checkExpected, keyIn } from './bucket-handle.js'
 import { CommitDraft } from './draft.js'
-import { DuplicateKeyError, RecordNotFoundError, TransactionConflictError, TransactionEndedError } from './errors.js'
-import { BucketCrashedError } from './errors.js'
-import { VarveError } from '../base/errors.js'
+import {
+  BucketCrashedError,
+  DuplicateKeyError,
+  RecordNotFoundError,
+  TransactionConflictError,
+  TransactionEndedError,
+} from './errors.js'
 import { Overlay } from './overlay.js'
 import type { Sequencer } from './sequencer.js'
 import { checkKey, checkList, checkVersion } from './write-options.js'
@@ -77,11 +82,11 @@ export class Transaction {
 
   /** Remembers work that was begun, so that the commit waits for it even if nobody else does. */
   track<T>(work: Promise<T>): Promise<T> {
-    const tracked = work.then(
-      () => this.#open.delete(tracked),
-      () => this.#open.delete(tracked),
-    )
-    this.#open.add(tracked)
+    const forget = (): void => {
+      this.#open.delete(work)
+    }
+    this.#open.add(work)
+    work.then(forget, forget)
     return work
   }
 
@@ -105,7 +110,7 @@ export class Transaction {
    * @throws {TransactionConflictError} @throws {UniqueConstraintError} nothing was written.
    */
   async commit(durability: Durability | undefined): Promise<void> {
-    while (this.#open.size > 0) await Promise.all(this.#open)
+    while (this.#open.size > 0) await Promise.allSettled(this.#open)
     // A bucket that has crashed meanwhile comes back with the same records.
     for (const bucket of this.#overlays.keys()) if (!bucket.process.isReady) await bucket.process.call(() => undefined)
     if (this.#conflict !== undefined) throw this.#conflict
@@ -115,6 +120,7 @@ export class Transaction {
       draft.make(() => {
         for (const overlay of this.#overlays.values()) if (overlay.isCleared) this.#clear(draft, overlay)
         for (const overlay of this.#overlays.values()) applyWrites(draft, overlay)
+        if (!draft.isEmpty) this.#sequencer.mustTakeWrites()
       })
     } catch (error) {
       if (error instanceof VarveError || draft.current === undefined) throw error
@@ -122,7 +128,6 @@ export class Transaction {
       throw new BucketCrashedError(draft.current.name, error)
     }
     if (draft.isEmpty) return
-    this.#sequencer.mustTakeWrites()
     this.#taken.clear()
     await this.#sequencer.submit(draft, durability)
   }

@@ -43,6 +43,11 @@ export class ReadSet {
     return this.#buckets.keys()
   }
 
+  /** The bucket was asked for: that it is there was read, but nothing in it. */
+  readNothing(bucket: string): void {
+    this.#reads(bucket)
+  }
+
   /** The record under `key` was read, or found missing. */
   readKey(bucket: string, key: Key): void {
     this.#reads(bucket).keys.add(key)

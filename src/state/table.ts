@@ -211,11 +211,11 @@ export class Table {
     return this.#due.first?.record._expiresAt as number | undefined
   }
 
-  /** Keys of the records that are due at `now`, the earliest first. */
-  due(now: number): Key[] {
+  /** Keys of the records that are due at `now`, the earliest first, at most `max`. */
+  due(now: number, max: number): Key[] {
     const keys: Key[] = []
     this.#due.forEach((slot) => {
-      if ((slot.record._expiresAt as number) > now) return false
+      if ((slot.record._expiresAt as number) > now || keys.length >= max) return false
       keys.push(slot.record[this.options.key] as Key)
       return true
     })

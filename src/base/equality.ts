@@ -1,0 +1,36 @@
+/**
+ * Whether two query results are the same to a reader: primitives by value (NaN equals NaN), dates by time, regular
+ * expressions by source, arrays, plain objects, maps and sets by content; anything else by identity. A key that holds
+ * undefined differs from one that is missing. Values that contain themselves are not supported.
+ */
+export function deepEqual(a: unknown, b: unknown): boolean {
+  if (a === b || (a !== a && b !== b)) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => deepEqual(item, b[i]))
+  const prototype: unknown = Object.getPrototypeOf(a)
+  if (prototype !== Object.getPrototypeOf(b)) return isPlain(a) && isPlain(b) && equalProperties(a, b)
+  if (a instanceof Date) return a.getTime() === (b as Date).getTime()
+  if (a instanceof RegExp) return String(a) === String(b)
+  if (a instanceof Map) return equalMaps(a, b as Map<unknown, unknown>)
+  if (a instanceof Set) return a.size === (b as Set<unknown>).size && [...a].every((item) => (b as Set<unknown>).has(item))
+  return isPlain(a) && equalProperties(a, b)
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
+}
+
+function equalProperties(a: object, b: object): boolean {
+  const names = Object.keys(a)
+  if (names.length !== Object.keys(b).length) return false
+  return names.every(
+    (name) => Object.hasOwn(b, name) && deepEqual((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name]),
+  )
+}
+
+function equalMaps(a: Map<unknown, unknown>, b: Map<unknown, unknown>): boolean {
+  if (a.size !== b.size) return false
+  for (const [key, value] of a) if (!b.has(key) || !deepEqual(value, b.get(key))) return false
+  return true
+}

@@ -1,0 +1,156 @@
+import { asError, InvalidArgumentError } from '../base/errors.js'
+import type { Runtime } from '../base/runtime.js'
+import { Bucket } from '../commit/bucket.js'
+import { CommitDraft } from '../commit/draft.js'
+import { BucketAlreadyExistsError, BucketCrashedError, BucketNotDefinedError } from '../commit/errors.js'
+import type { Sequencer } from '../commit/sequencer.js'
+import { StorageUnreadableError } from '../log/errors.js'
+import type { RowMirror } from '../log/rows.js'
+import type { BucketMeta, Quarantined, StorageAdapter, StorageReport } from '../log/storage.js'
+import { checkDefinition } from '../schema/check-definition.js'
+import type { BucketDefinition } from '../schema/definition.js'
+import { RecordSchema } from '../schema/record-schema.js'
+import { Process } from '../supervise/process.js'
+import type { Supervisor } from '../supervise/supervisor.js'
+
+/** What the catalog needs of its store. */
+export interface CatalogOptions {
+  readonly runtime: Runtime
+  readonly sequencer: Sequencer
+  readonly storage: StorageAdapter
+  readonly report: StorageReport
+  /** Rows of the buckets that are not stored. */
+  readonly ephemeral: RowMirror
+  readonly supervisor: Supervisor
+  readonly onError: (error: Error) => void
+}
+
+/** What is known about a bucket. */
+export interface BucketDescription {
+  readonly name: string
+  /** Frozen, as it was checked when the bucket was defined. */
+  readonly definition: BucketDefinition
+  readonly records: number
+  readonly indexes: readonly { readonly field: string; readonly unique: boolean }[]
+  readonly persistent: boolean
+  /** State of its process: `starting`, `running`, `restarting`, `failed` or `stopped`. */
+  readonly state: string
+}
+
+/** The buckets of one store: defines, loads, and drops them. */
+export class Catalog {
+  readonly #options: CatalogOptions
+  readonly #buckets = new Map<string, Bucket>()
+  /** What the storage knows of buckets, defined in this run or not. */
+  readonly #stored: Map<string, BucketMeta>
+  /** Rows that were left out because they are damaged. */
+  readonly quarantined: Quarantined[] = []
+
+  constructor(options: CatalogOptions) {
+    this.#options = options
+    this.#stored = new Map(options.report.buckets.map((meta) => [meta.bucket, meta]))
+  }
+
+  /** The buckets, in the order of their definition. */
+  get buckets(): Iterable<Bucket> {
+    return this.#buckets.values()
+  }
+
+  /** The bucket called `name`. @throws {BucketNotDefinedError} */
+  must(name: string): Bucket {
+    const bucket = this.#buckets.get(name)
+    if (bucket === undefined) throw new BucketNotDefinedError(String(name))
+    return bucket
+  }
+
+  has(name: string): boolean {
+    return this.#buckets.has(name)
+  }
+
+  /** @throws {BucketNotDefinedError} */
+  describe(name: string): BucketDescription {
+    const { definition, table, persistent, process } = this.must(name)
+    return { name, definition, records: table.size, indexes: table.options.indexes, persistent, state: process.state }
+  }
+
+  /**
+   * Defines a bucket; it can be used at once, and answers as soon as it is loaded.
+   *
+   * @returns the bucket, and a promise that settles when it is loaded. Where that fails, the bucket is gone again.
+   * @throws {DefinitionError} @throws {BucketAlreadyExistsError} nothing was done.
+   */
+  define(name: string, definition: BucketDefinition): { readonly bucket: Bucket; readonly loaded: Promise<void> } {
+    if (typeof name === 'string' && this.#buckets.has(name)) throw new BucketAlreadyExistsError(name)
+    const checked = checkDefinition(name, definition)
+    const schema = new RecordSchema(name, checked, this.#options.runtime)
+    const bucket = new Bucket(name, checked, schema, checked.persistent !== false)
+    bucket.process = new Process(
+      {
+        name: `bucket:${name}`,
+        start: () => this.#load(bucket),
+        errorOf: (cause) => new BucketCrashedError(name, cause),
+      },
+      this.#options.runtime,
+    )
+    this.#buckets.set(name, bucket)
+    const loaded = this.#options.supervisor.startChild(bucket.process).catch(async (error: unknown) => {
+      if (this.#buckets.get(name) === bucket) this.#buckets.delete(name)
+      await this.#options.supervisor.terminateChild(bucket.process.name)
+      throw asError(error)
+    })
+    return { bucket, loaded }
+  }
+
+  async #load(bucket: Bucket): Promise<void> {
+    const { sequencer, storage, ephemeral } = this.#options
+    // What was acknowledged, or is about to be, has to be in the storage before it is read back.
+    await sequencer.drained()
+    const counter = bucket.persistent ? await this.#store(bucket) : this.#keepInMemory(bucket)
+    const damaged = await bucket.load(bucket.persistent ? storage : ephemeral, counter)
+    this.quarantined.push(...damaged)
+  }
+
+  async #store(bucket: Bucket): Promise<number> {
+    const stored = this.#stored.get(bucket.name)
+    if (stored !== undefined && stored.key !== bucket.schema.key) {
+      const message = `bucket "${bucket.name}" is stored with key field "${stored.key}", not "${bucket.schema.key}"`
+      throw new StorageUnreadableError(`${message}; nothing was changed; use the same key field, or drop the bucket first`)
+    }
+    const isKnown = stored !== undefined && stored.fields.join('\n') === bucket.schema.fieldNames.join('\n')
+    const meta = { ...bucket.meta, counter: Math.max(bucket.table.counter, stored?.counter ?? 0) }
+    if (!isKnown) await this.#options.sequencer.writeRows([{ op: 'define', meta }])
+    this.#stored.set(bucket.name, meta)
+    return meta.counter
+  }
+
+  #keepInMemory(bucket: Bucket): number {
+    this.#options.ephemeral.apply([{ op: 'define', meta: bucket.meta }])
+    return bucket.table.counter
+  }
+
+  /**
+   * Drops a bucket, in one commit, with everything that is stored about it.
+   *
+   * @throws {BucketNotDefinedError} nothing was done.
+   */
+  async drop(name: string): Promise<void> {
+    if (typeof name !== 'string') throw new InvalidArgumentError('dropBucket(name)', 'a name', name)
+    const bucket = this.must(name)
+    const { sequencer, supervisor } = this.#options
+    if (bucket.process.state !== 'failed') await bucket.process.call(() => undefined)
+    if (this.must(name) !== bucket) throw new BucketNotDefinedError(name)
+    sequencer.mustTakeWrites()
+    const draft = new CommitDraft('store/drop', { bucket: name, records: bucket.table.size })
+    draft.make(() => {
+      this.#buckets.delete(name)
+      bucket.dropped = true
+      draft.drop(bucket, sequencer.nextSeq, () => {
+        bucket.dropped = false
+        if (!this.#buckets.has(name)) this.#buckets.set(name, bucket)
+      })
+    })
+    await sequencer.submit(draft)
+    this.#stored.delete(name)
+    await supervisor.terminateChild(bucket.process.name)
+  }
+}
