@@ -46,7 +46,7 @@ export class Bucket {
 
   /** Throws unless the bucket can answer at once. */
   mustBeReady(): void {
-    if (!this.process.isReady) throw new BucketUnavailableError(this.name, this.process.state)
+    if (this.process.state !== 'running') throw new BucketUnavailableError(this.name, this.process.state)
   }
 
   /**

@@ -74,10 +74,11 @@ export class Sequencer {
   #busy = false
   #scheduled = false
   #refusal: VarveError | undefined
-  readonly #idle: (() => void)[] = []
   readonly #exclusive: (() => Promise<void>)[] = []
-  /** Who waits for a commit to be written, by rising seq. */
-  readonly #reached: { readonly seq: number; readonly resolve: () => void }[] = []
+  /** How many commits were submitted, and how many of them are written or undone. */
+  #submitted = 0
+  #done = 0
+  readonly #settling: { readonly ticket: number; readonly resolve: () => void }[] = []
   readonly #publishing: Commit[] = []
   #isPublishing = false
 
@@ -104,15 +105,16 @@ export class Sequencer {
     return Math.max(this.#options.runtime.now(), this.#lastAt)
   }
 
-  /** A promise that settles when commit `seq` is written or undone; undefined when it is already. */
-  reached(seq: number): Promise<void> | undefined {
-    if (seq <= this.#head) return undefined
-    return new Promise((resolve) => this.#reached.push({ seq, resolve }))
+  /** A promise that settles when everything submitted so far is written or undone; undefined when it is already. */
+  settled(): Promise<void> | undefined {
+    if (this.#done === this.#submitted) return undefined
+    return new Promise((resolve) => this.#settling.push({ ticket: this.#submitted, resolve }))
   }
 
-  #tellReached(all: boolean): void {
-    while (this.#reached.length > 0 && (all || (this.#reached[0] as { seq: number }).seq <= this.#head)) {
-      this.#reached.shift()?.resolve()
+  #finish(commits: number): void {
+    this.#done += commits
+    while (this.#settling.length > 0 && (this.#settling[0] as { ticket: number }).ticket <= this.#done) {
+      this.#settling.shift()?.resolve()
     }
   }
 
@@ -136,6 +138,7 @@ export class Sequencer {
     const commit: Waiting = { draft, entry: this.#entryOf(draft), durability, settle: undefined }
     this.#options.listener.applied(commit)
     this.#waiting.push(commit)
+    this.#submitted++
     if (this.#options.storage.immediate === true && !this.#busy && this.#waiting.length === 1) {
       let failure: Error | undefined
       commit.settle = (error) => {
@@ -148,6 +151,7 @@ export class Sequencer {
     if (commit.entry === undefined && this.#waiting.length === 1 && !this.#busy) {
       this.#waiting.length = 0
       this.#publish(commit)
+      this.#finish(1)
       return undefined
     }
     this.#schedule()
@@ -229,7 +233,7 @@ export class Sequencer {
     this.#busy = false
     for (const commit of group) this.#publish(commit)
     for (const commit of group) commit.settle?.(undefined)
-    this.#tellReached(false)
+    this.#finish(group.length)
     this.#rest()
   }
 
@@ -248,7 +252,7 @@ export class Sequencer {
       this.#options.listener.undone(commit)
       commit.settle?.(error)
     }
-    this.#tellReached(true)
+    this.#finish(lost.length)
     this.#rest()
   }
 
@@ -282,13 +286,6 @@ export class Sequencer {
       return
     }
     if (this.#waiting.length > 0) this.#schedule()
-    else for (const resolve of this.#idle.splice(0)) resolve()
-  }
-
-  /** Resolves when everything that was submitted before is written, or undone. */
-  drained(): Promise<void> {
-    if (this.#waiting.length === 0 && !this.#busy) return Promise.resolve()
-    return new Promise((resolve) => this.#idle.push(resolve))
   }
 
   /** Runs `work` between two groups: nothing is being written until it is done. */
@@ -310,7 +307,7 @@ export class Sequencer {
 
   /** Makes all commits so far durable at the strongest level that the storage has. */
   async flush(): Promise<void> {
-    await this.reached(this.#visible)
+    await this.settled()
     await this.exclusive(async () => {
       await this.#options.storage.flush()
       this.#durable = this.#head

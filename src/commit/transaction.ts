@@ -106,15 +106,21 @@ export class Transaction {
   /**
    * Writes everything as one commit.
    *
-   * @returns undefined when that is durable, or a promise that settles then.
+   * @param onCommit called when it can no longer conflict, right before the commit gets its place.
+   * @returns when that is durable.
    * @throws {TransactionConflictError} @throws {UniqueConstraintError} nothing was written.
    */
-  async commit(durability: Durability | undefined): Promise<void> {
+  async commit(durability: Durability | undefined, onCommit: () => void): Promise<void> {
     while (this.#open.size > 0) await Promise.allSettled(this.#open)
     // A bucket that has crashed meanwhile comes back with the same records.
-    for (const bucket of this.#overlays.keys()) if (!bucket.process.isReady) await bucket.process.call(() => undefined)
+    for (;;) {
+      const absent = [...this.#overlays.keys()].find((bucket) => bucket.process.state !== 'running')
+      if (absent === undefined) break
+      await absent.process.call(() => undefined)
+    }
     if (this.#conflict !== undefined) throw this.#conflict
     this.#hasEnded = true
+    onCommit()
     const draft = new CommitDraft('store/transaction')
     try {
       draft.make(() => {
@@ -195,7 +201,7 @@ export class TransactionBucketHandle<D = unknown> extends AsyncReads<RecordOf<D>
       this.#transaction.mustBeOpen(this.#bucket.name)
       return work(this.#transaction.overlay(this.#bucket))
     }
-    return process.isReady ? process.call(run) : this.#transaction.track(process.call(run))
+    return process.state === 'running' ? process.call(run) : this.#transaction.track(process.call(run))
   }
 
   #at(method: string): string {

@@ -104,7 +104,7 @@ export class Catalog {
   async #load(bucket: Bucket): Promise<void> {
     const { sequencer, storage, ephemeral } = this.#options
     // What was acknowledged, or is about to be, has to be in the storage before it is read back.
-    await sequencer.drained()
+    await sequencer.settled()
     const counter = bucket.persistent ? await this.#store(bucket) : this.#keepInMemory(bucket)
     const damaged = await bucket.load(bucket.persistent ? storage : ephemeral, counter)
     this.quarantined.push(...damaged)

@@ -197,7 +197,7 @@ export class LiveQueries {
       const result = await (params === undefined ? fn(context) : fn(context, params))
       this.#swap(subscription, readSet)
       // It may have read commits that are not durable yet. What is committed from here on makes it old, but not wrong.
-      await this.#options.sequencer.reached(this.#options.sequencer.position.visible)
+      await this.#options.sequencer.settled()
       return result
     } catch (error) {
       this.#swap(subscription, readSet)

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Key } from '../base/value.js'
-import type { RecordMeta } from './definition.js'
+import type { BucketDefinition, RecordMeta } from './definition.js'
 
 /** A record whose schema is not known to the compiler. */
 export type StoreRecord = { readonly [field: string]: unknown } & RecordMeta
@@ -106,7 +106,9 @@ type Input<S, K> = Flat<
 type IsWide<S> = string extends keyof S ? true : false
 
 /** What `get` returns for a bucket defined by `D`: its fields, and the metadata. */
-export type RecordOf<D> = D extends { readonly schema: infer S; readonly key: infer K }
+export type RecordOf<D> = BucketDefinition extends D
+  ? StoreRecord
+  : D extends { readonly schema: infer S; readonly key: infer K }
   ? S extends StandardSchemaV1
     ? DeepReadonly<StandardSchemaV1.InferOutput<S>> & RecordMeta
     : IsWide<S> extends true
@@ -115,7 +117,9 @@ export type RecordOf<D> = D extends { readonly schema: infer S; readonly key: in
   : StoreRecord
 
 /** What `insert` takes for a bucket defined by `D`. `_expiresAt` overrides the bucket's `ttl`. */
-export type InputOf<D> = D extends { readonly schema: infer S; readonly key: infer K }
+export type InputOf<D> = BucketDefinition extends D
+  ? { readonly [field: string]: unknown }
+  : D extends { readonly schema: infer S; readonly key: infer K }
   ? S extends StandardSchemaV1
     ? StandardSchemaV1.InferInput<S> & { readonly _expiresAt?: number }
     : IsWide<S> extends true
@@ -126,7 +130,9 @@ export type InputOf<D> = D extends { readonly schema: infer S; readonly key: inf
 type Fixed<S, K> = K | { [N in keyof S]: S[N] extends { readonly generated: string } ? N : never }[keyof S]
 
 /** What `update` takes for a bucket defined by `D`: any fields but the key and generated ones; `undefined` removes. */
-export type ChangesOf<D> = D extends { readonly schema: infer S; readonly key: infer K }
+export type ChangesOf<D> = BucketDefinition extends D
+  ? { readonly [field: string]: unknown }
+  : D extends { readonly schema: infer S; readonly key: infer K }
   ? S extends StandardSchemaV1
     ? Partial<StandardSchemaV1.InferInput<S>>
     : IsWide<S> extends true
@@ -135,7 +141,9 @@ export type ChangesOf<D> = D extends { readonly schema: infer S; readonly key: i
   : { readonly [field: string]: unknown }
 
 /** The key of a bucket defined by `D`. */
-export type KeyOf<D> = D extends { readonly schema: infer S; readonly key: infer K extends string }
+export type KeyOf<D> = BucketDefinition extends D
+  ? unknown
+  : D extends { readonly schema: infer S; readonly key: infer K extends string }
   ? S extends StandardSchemaV1
     ? Key
     : IsWide<S> extends true

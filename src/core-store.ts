@@ -1,0 +1,366 @@
+import { InvalidArgumentError } from './base/errors.js'
+import { BucketHandle } from './commit/bucket-handle.js'
+import { BucketNotDefinedError, StoreStoppedError } from './commit/errors.js'
+import type { Position } from './commit/sequencer.js'
+import type { TransactionBucketHandle } from './commit/transaction.js'
+import type { TransactionOptions } from './commit/transactions.js'
+import { Engine } from './engine.js'
+import type {
+  BucketDeletedEvent,
+  BucketEvent,
+  BucketInsertedEvent,
+  BucketUpdatedEvent,
+  StoreEvent,
+} from './lifecycle/bucket-events.js'
+import type { BucketDescription } from './lifecycle/catalog.js'
+import { LogReader } from './lifecycle/log-reader.js'
+import { exportLines, Importer } from './lifecycle/transfer.js'
+import type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
+import type { Quarantined, StorageReport } from './log/storage.js'
+import type { BucketReader } from './query/reads.js'
+import type { SubscribeOptions } from './reactive/live-queries.js'
+import type { QueryBucket } from './reactive/query-bucket.js'
+import type { BucketDefinition } from './schema/definition.js'
+import type { RecordOf } from './schema/infer.js'
+import { checkOptions } from './store-options.js'
+import type { BucketDefinitions, CoreStoreOptions } from './store-options.js'
+import type { TreeNode } from './supervise/child.js'
+
+/** Aggregated facts about a store. */
+export interface StoreStats {
+  readonly name: string
+  readonly buckets: { readonly count: number; readonly names: readonly string[] }
+  readonly records: { readonly total: number; readonly perBucket: { readonly [bucket: string]: number } }
+  readonly indexes: { readonly total: number; readonly perBucket: { readonly [bucket: string]: number } }
+  readonly queries: { readonly defined: number; readonly activeSubscriptions: number }
+  readonly persistence: { readonly enabled: boolean }
+  readonly ttl: { readonly enabled: boolean; readonly checkIntervalMs: number }
+}
+
+/** What was found when the store was opened. */
+export interface OpenReport extends StorageReport {
+  /** Milliseconds from the call of `start` until the storage was open and the buckets given to it were loaded. */
+  readonly durationMs: number
+}
+
+type Named<B, N> = N extends keyof B ? B[N] : unknown
+
+/** What a transaction function gets. */
+export interface TransactionContext<B = BucketDefinitions> {
+  /** The bucket, inside this transaction. It may be awaited, and need not be. @throws {BucketNotDefinedError} */
+  bucket<N extends (keyof B & string) | (string & {})>(name: N): TransactionBucketHandle<Named<B, N>>
+}
+
+/** What a query function reads with. */
+export interface QueryContext<B = BucketDefinitions> {
+  /** @throws {BucketNotDefinedError} */
+  bucket<N extends (keyof B & string) | (string & {})>(name: N): QueryBucket<Named<B, N>>
+}
+
+/** What a function given to `store.read` gets. */
+export interface StoreView<B = BucketDefinitions> {
+  /** @throws {BucketNotDefinedError} @throws {BucketUnavailableError} the bucket is loading or restarting. */
+  bucket<N extends (keyof B & string) | (string & {})>(name: N): BucketReader<RecordOf<Named<B, N>>>
+}
+
+/** A defined query, with the types of its parameters and result. Its name can be used in its place. */
+export interface QueryRef<P = unknown, R = unknown> {
+  readonly name: string
+  /** Never there; it carries the types. */
+  readonly types?: { readonly params: P; readonly result: R }
+}
+
+/** A query: a plain async function of what it reads. It may run again at any time, so it must not have effects. */
+export type QueryFn<P = void, R = unknown, B = BucketDefinitions> = (context: QueryContext<B>, params: P) => R | Promise<R>
+
+/** What `store.on` delivers for a pattern. */
+export type EventOf<B, P extends string> = P extends `bucket.${infer N}.inserted`
+  ? BucketInsertedEvent<RecordOf<Named<B, N>>>
+  : P extends `bucket.${infer N}.updated`
+    ? BucketUpdatedEvent<RecordOf<Named<B, N>>>
+    : P extends `bucket.${infer N}.deleted`
+      ? BucketDeletedEvent<RecordOf<Named<B, N>>>
+      : P extends `bucket.${infer N}.*`
+        ? BucketEvent<RecordOf<Named<B, N>>>
+        : BucketEvent
+
+/**
+ * A store of typed buckets over one log. Everything it says is in `docs/`; the short version: what a write says it has
+ * done is done, and what it says it has not done has left no trace.
+ */
+export class Store<B extends BucketDefinitions = BucketDefinitions> {
+  readonly #engine: Engine
+  #openedMs = 0
+  #stopping: Promise<void> | undefined
+
+  protected constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  /**
+   * Opens the storage and starts a store.
+   *
+   * @throws {InvalidArgumentError} @throws {DefinitionError} nothing was done.
+   * @throws {StorageError} the storage cannot be used; nothing in it was changed, nothing is left running.
+   */
+  static async start<const B extends BucketDefinitions = BucketDefinitions>(options: CoreStoreOptions<B> = {}): Promise<Store<B>> {
+    const checked = checkOptions(options)
+    const began = checked.runtime.elapsed()
+    const store = new this<B>(await Engine.open(checked))
+    try {
+      const names = Object.keys(checked.buckets)
+      await Promise.all(names.map((name) => store.defineBucket(name, checked.buckets[name] as BucketDefinition)))
+    } catch (error) {
+      await store.stop()
+      throw error
+    }
+    store.#openedMs = checked.runtime.elapsed() - began
+    return store
+  }
+
+  get name(): string {
+    return this.#engine.options.name
+  }
+
+  #mustRun(): void {
+    if (this.#engine.isStopped) throw new StoreStoppedError(this.name)
+  }
+
+  /**
+   * Defines a bucket. It can be used at once; its operations wait until it is loaded.
+   *
+   * @returns its handle, when it is loaded.
+   * @throws {DefinitionError} @throws {BucketAlreadyExistsError} nothing was done.
+   * @throws {StorageError} @throws {UniqueConstraintError} what is stored cannot be loaded; it was left as it is.
+   */
+  async defineBucket<const D extends BucketDefinition>(name: string, definition: D): Promise<BucketHandle<D>> {
+    this.#mustRun()
+    const { bucket, loaded } = this.#engine.catalog.define(name, definition)
+    await loaded
+    return new BucketHandle<D>(bucket, this.#engine.sequencer)
+  }
+
+  /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
+  bucket<N extends (keyof B & string) | (string & {})>(name: N): BucketHandle<Named<B, N>> {
+    if (this.#engine.isStopped) throw new BucketNotDefinedError(name, { cause: new StoreStoppedError(this.name) })
+    return new BucketHandle<Named<B, N>>(this.#engine.catalog.must(name), this.#engine.sequencer)
+  }
+
+  hasBucket(name: string): boolean {
+    return this.#engine.catalog.has(name)
+  }
+
+  /** Names of the buckets, in the order of their definition. */
+  listBuckets(): string[] {
+    return Array.from(this.#engine.catalog.buckets, (bucket) => bucket.name)
+  }
+
+  /** @throws {BucketNotDefinedError} */
+  describeBucket(name: string): BucketDescription {
+    return this.#engine.catalog.describe(name)
+  }
+
+  /**
+   * Drops a bucket in one commit, with its records, on disk too, and with what the log says about them.
+   *
+   * @throws {BucketNotDefinedError}
+   */
+  async dropBucket(name: string): Promise<void> {
+    this.#mustRun()
+    await this.#engine.catalog.drop(name)
+  }
+
+  /**
+   * Runs `fn` as one serializable transaction over any buckets: its reads are of one state, its writes are one commit.
+   *
+   * @returns what `fn` returned, when the commit is durable.
+   * @throws {TransactionConflictError} somebody changed what `fn` had read, also in the `retries` that were allowed.
+   * @throws {UniqueConstraintError} @throws whatever `fn` throws. Nothing was written.
+   */
+  async transaction<T>(fn: (tx: TransactionContext<B>) => T | Promise<T>, options?: TransactionOptions): Promise<T> {
+    this.#mustRun()
+    return this.#engine.transactions.run((scope) => fn(scope as TransactionContext<B>), options)
+  }
+
+  /**
+   * Runs `fn` at once over one consistent state of all buckets, without a promise anywhere.
+   *
+   * @param fn must be synchronous.
+   */
+  read<T>(fn: (view: StoreView<B>) => T): T {
+    this.#mustRun()
+    if (typeof fn !== 'function') throw new InvalidArgumentError('store.read(fn)', 'a function', fn)
+    const result = fn(this.#view)
+    if (result instanceof Promise) throw new InvalidArgumentError('store.read(fn)', 'a synchronous function', result)
+    return result
+  }
+
+  readonly #view: StoreView<B> = {
+    bucket: <N extends string>(name: N) => {
+      const bucket = this.#engine.catalog.must(name)
+      bucket.mustBeReady()
+      return bucket.reads as unknown as BucketReader<RecordOf<Named<B, N>>>
+    },
+  }
+
+  /** Defines a query. @returns a typed reference; the name works as well. @throws {QueryAlreadyDefinedError} */
+  defineQuery<P = void, R = unknown>(name: string, fn: QueryFn<P, R, B>): QueryRef<P, R> {
+    this.#mustRun()
+    this.#engine.queries.define(name, fn as never)
+    return { name }
+  }
+
+  /**
+   * Calls `callback` whenever the result of a query has changed, and with `immediate` at once too. Results are durable,
+   * consistent, and never older than the one before.
+   *
+   * @returns ends the subscription, when the query has run for the first time. Rejects if that fails.
+   * @throws {QueryNotDefinedError}
+   */
+  subscribe<R = unknown>(query: string | QueryRef<void, R>, callback: (result: R) => void, options?: SubscribeOptions): Promise<() => void>
+  subscribe<P, R = unknown>(
+    query: string | QueryRef<P, R>,
+    params: P,
+    callback: (result: R) => void,
+    options?: SubscribeOptions,
+  ): Promise<() => void>
+  async subscribe(query: string | QueryRef, ...rest: unknown[]): Promise<() => void> {
+    this.#mustRun()
+    const [params, callback, options] = typeof rest[0] === 'function' ? [undefined, rest[0], rest[1]] : rest
+    return this.#engine.queries.subscribe(nameOf(query), params, callback as never, options as SubscribeOptions)
+  }
+
+  /** Runs a query once. @throws {QueryNotDefinedError} @throws whatever the query throws. */
+  async runQuery<R = unknown, P = unknown>(query: string | QueryRef<P, R>, params?: P): Promise<R> {
+    this.#mustRun()
+    return (await this.#engine.queries.run(nameOf(query as QueryRef), params)) as R
+  }
+
+  /**
+   * Calls `handler` for each event whose topic matches, after its commit is durable, in the order of commits. In a
+   * pattern `*` stands for one segment, and at the end for the rest.
+   *
+   * @returns ends it.
+   */
+  async on<T = never, const P extends string = string>(
+    pattern: P,
+    handler: (event: [T] extends [never] ? EventOf<B, P> : T, topic: string) => void,
+  ): Promise<() => Promise<void>> {
+    this.#mustRun()
+    if (typeof pattern !== 'string') throw new InvalidArgumentError('on(pattern)', 'a string', pattern)
+    if (typeof handler !== 'function') throw new InvalidArgumentError('on(pattern, handler)', 'a function', handler)
+    const off = this.#engine.bus.on(pattern, handler as (event: StoreEvent, topic: string) => void)
+    return () => Promise.resolve(off())
+  }
+
+  /** Aggregated facts, all of one moment. */
+  async getStats(): Promise<StoreStats> {
+    this.#mustRun()
+    const { catalog, queries, options, expiry } = this.#engine
+    const buckets = [...catalog.buckets]
+    const records = Object.fromEntries(buckets.map(({ name, table }) => [name, table.size]))
+    const indexes = Object.fromEntries(buckets.map(({ name, table }) => [name, table.indexes.length]))
+    const total = (counts: { [bucket: string]: number }) => Object.values(counts).reduce((sum, count) => sum + count, 0)
+    return {
+      name: this.name,
+      buckets: { count: buckets.length, names: buckets.map(({ name }) => name) },
+      records: { total: total(records), perBucket: records },
+      indexes: { total: total(indexes), perBucket: indexes },
+      queries: { defined: queries.queryCount, activeSubscriptions: queries.subscriptionCount },
+      persistence: { enabled: options.hasStorage },
+      ttl: { enabled: expiry.isEnabled, checkIntervalMs: options.ttlCheckIntervalMs },
+    }
+  }
+
+  /** Deletes records whose time has come. @returns how many. */
+  async purgeTtl(): Promise<number> {
+    this.#mustRun()
+    return this.#engine.expiry.purge()
+  }
+
+  /** Resolves when all writes so far are durable or refused, and all subscriptions have caught up with them. */
+  async settle(): Promise<void> {
+    this.#mustRun()
+    await this.#engine.sequencer.settled()
+    await this.#engine.queries.settle()
+  }
+
+  /** Makes all writes so far survive a power cut, as far as the storage can. @throws {StorageError} it could not. */
+  async flush(): Promise<void> {
+    this.#mustRun()
+    await this.#engine.sequencer.flush()
+  }
+
+  /** How far the log has got, as seqs. */
+  get position(): Position {
+    return this.#engine.sequencer.position
+  }
+
+  /** What was found when the storage was opened, and what had to be left out since. */
+  get openReport(): OpenReport {
+    const { report, options, catalog } = this.#engine
+    const found: Quarantined[] = [...report.quarantined, ...(options.storage.quarantined?.() ?? []), ...catalog.quarantined]
+    return { ...report, quarantined: found, durationMs: this.#openedMs }
+  }
+
+  /** The log, to read. */
+  get log(): LogReader {
+    return new LogReader(this.#engine.options.storage)
+  }
+
+  /** The process tree: state, restarts and mailbox of each process. */
+  supervision(): TreeNode {
+    return this.#engine.supervisor.tree()
+  }
+
+  /**
+   * Crashes a process on purpose, for drills: `kill('bucket:users')`. Its supervisor starts it again.
+   *
+   * @returns whether there is such a process, running.
+   */
+  kill(process: string): boolean {
+    return this.#engine.supervisor.kill(process)
+  }
+
+  /**
+   * Writes a complete copy to `path`, while the store goes on.
+   *
+   * @throws {InvalidArgumentError} the storage is not a file. @throws {StorageError} there is something at `path`.
+   */
+  async backup(path: string): Promise<void> {
+    this.#mustRun()
+    const { storage } = this.#engine.options
+    if (typeof path !== 'string' || path === '') throw new InvalidArgumentError('backup(path)', 'a path', path)
+    if (storage.backup === undefined) throw new InvalidArgumentError('backup(path)', 'a store with a file (export works everywhere)', path)
+    await this.#engine.sequencer.settled()
+    await this.#engine.sequencer.exclusive(() => (storage.backup as (path: string) => Promise<void>)(path))
+  }
+
+  /** All buckets as JSON Lines, from one consistent state. */
+  export(): AsyncIterable<string> {
+    this.#mustRun()
+    const { catalog, sequencer, options } = this.#engine
+    return exportLines(this.name, [...catalog.buckets], sequencer.position.visible, options.runtime.now())
+  }
+
+  /**
+   * Imports what `export` wrote, records with their metadata as they were. The buckets have to be defined.
+   *
+   * @throws {ImportError} with the line that is wrong; earlier batches stay.
+   */
+  async import(source: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>, options?: ImportOptions): Promise<ImportReport> {
+    this.#mustRun()
+    const { catalog, sequencer } = this.#engine
+    return new Importer((name) => catalog.must(name), sequencer, options).run(source)
+  }
+
+  /** Writes everything, ends everything, and lets go of the storage. May be called more than once. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#engine.stop()
+    return this.#stopping
+  }
+}
+
+function nameOf(query: string | QueryRef): string {
+  return typeof query === 'object' && query !== null ? query.name : query
+}

@@ -1,0 +1,107 @@
+import { asError } from './base/errors.js'
+import { StoreDegradedError } from './commit/errors.js'
+import { Sequencer } from './commit/sequencer.js'
+import type { Commit, CommitListener } from './commit/sequencer.js'
+import { Transactions } from './commit/transactions.js'
+import { Bus } from './events/bus.js'
+import { publishCommit } from './lifecycle/bucket-events.js'
+import type { StoreEvent } from './lifecycle/bucket-events.js'
+import { Catalog } from './lifecycle/catalog.js'
+import { Expiry } from './lifecycle/expiry.js'
+import { History } from './lifecycle/history.js'
+import { RowMirror } from './log/rows.js'
+import type { StorageReport } from './log/storage.js'
+import { LiveQueries } from './reactive/live-queries.js'
+import type { CheckedOptions } from './store-options.js'
+import { Supervisor } from './supervise/supervisor.js'
+import type { SupervisionEvent } from './supervise/supervisor.js'
+
+/** The parts of one running store, put together. What each does is said, and decided, in its own file. */
+export class Engine implements CommitListener {
+  readonly options: CheckedOptions
+  readonly report: StorageReport
+  readonly bus: Bus<StoreEvent>
+  readonly sequencer: Sequencer
+  readonly transactions: Transactions
+  readonly catalog: Catalog
+  readonly queries: LiveQueries
+  readonly expiry: Expiry
+  readonly history: History
+  readonly supervisor: Supervisor
+  isStopped = false
+
+  /** Opens the storage and starts everything. @throws {StorageError} nothing is left running. */
+  static async open(options: CheckedOptions): Promise<Engine> {
+    const { storage, name, runtime, onError } = options
+    const { now, uuid, setTimer } = runtime
+    try {
+      return new Engine(options, await storage.open({ store: name, now, uuid, setTimer, onError }))
+    } catch (error) {
+      await storage.close()
+      throw error
+    }
+  }
+
+  private constructor(options: CheckedOptions, report: StorageReport) {
+    const { runtime, storage, onError, name, history } = options
+    const bucketOf = (bucket: string) => this.catalog.must(bucket)
+    const ephemeral = new RowMirror()
+    const durability = options.durability ?? report.durability
+    this.options = options
+    this.report = report
+    this.bus = new Bus<StoreEvent>((error) => onError(asError(error)))
+    this.sequencer = new Sequencer({ store: name, storage, report, runtime, ephemeral, durability, listener: this, onError })
+    this.transactions = new Transactions(this.sequencer, runtime, bucketOf)
+    this.queries = new LiveQueries({ sequencer: this.sequencer, bucketOf, onError })
+    this.supervisor = new Supervisor({
+      name,
+      strategy: 'one_for_one',
+      runtime,
+      onEvent: (event) => this.#supervised(event),
+      onEscalate: (error) => this.sequencer.refuse(new StoreDegradedError(name, error)),
+    })
+    const buckets = this.supervisor.startSupervisor({ name: 'buckets', strategy: 'one_for_one' })
+    this.catalog = new Catalog({ runtime, sequencer: this.sequencer, storage, report, ephemeral, supervisor: buckets, onError })
+    const { ttlCheckIntervalMs: intervalMs } = options
+    this.expiry = new Expiry({ runtime, sequencer: this.sequencer, buckets: () => this.catalog.buckets, intervalMs, onError })
+    this.history = new History({ runtime, sequencer: this.sequencer, storage }, history, onError)
+    this.#startWorkers()
+  }
+
+  #startWorkers(): void {
+    for (const [name, worker] of [['expiry', this.expiry], ['history', this.history]] as const) {
+      this.supervisor.startProcess({ name, start: () => worker.start(), stop: () => worker.stop() })
+    }
+  }
+
+  #supervised(event: SupervisionEvent): void {
+    this.bus.publish(['process', event.process, event.type], event)
+  }
+
+  applied({ draft }: Commit): void {
+    this.transactions.observe(draft)
+    this.queries.overtake(draft, false)
+  }
+
+  published(commit: Commit): void {
+    this.queries.react(commit.draft)
+    this.expiry.notice(commit.draft.changes)
+    this.history.notice()
+    publishCommit(this.bus, commit)
+  }
+
+  undone({ draft }: Commit): void {
+    this.transactions.observe(draft)
+    this.queries.overtake(draft, true)
+    this.queries.react(draft)
+  }
+
+  /** Writes what was submitted, then ends everything. What is asked for from now on is refused. */
+  async stop(): Promise<void> {
+    this.isStopped = true
+    await this.supervisor.stop()
+    await this.sequencer.settled()
+    this.queries.stop()
+    await this.options.storage.close()
+  }
+}

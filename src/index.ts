@@ -1,0 +1,80 @@
+export { InvariantError } from './base/assert.js'
+export { InvalidArgumentError, VarveError } from './base/errors.js'
+export type { Runtime, Timer } from './base/runtime.js'
+export { systemRuntime } from './base/runtime.js'
+export type { Key, StoredRecord, Value } from './base/value.js'
+export type { BridgeOptions, EventReceiver } from './bridge/rules.js'
+export { bridgeStoreToRules } from './bridge/rules.js'
+export { BucketHandle } from './commit/bucket-handle.js'
+export {
+  BucketAlreadyExistsError,
+  BucketCrashedError,
+  BucketNotDefinedError,
+  BucketUnavailableError,
+  DuplicateKeyError,
+  RecordNotFoundError,
+  StoreDegradedError,
+  StoreStoppedError,
+  TransactionConflictError,
+  TransactionEndedError,
+  UniqueConstraintError,
+} from './commit/errors.js'
+export type { Position } from './commit/sequencer.js'
+export type { TransactionBucketHandle } from './commit/transaction.js'
+export type { TransactionOptions } from './commit/transactions.js'
+export type { UpdateOptions, WriteOptions } from './commit/write-options.js'
+export type {
+  EventOf,
+  OpenReport,
+  QueryContext,
+  QueryFn,
+  QueryRef,
+  StoreStats,
+  StoreView,
+  TransactionContext,
+} from './core-store.js'
+export type {
+  BucketClearedEvent,
+  BucketDeletedEvent,
+  BucketDroppedEvent,
+  BucketEvent,
+  BucketInsertedEvent,
+  BucketUpdatedEvent,
+  ProcessEvent,
+} from './lifecycle/bucket-events.js'
+export type { BucketDescription } from './lifecycle/catalog.js'
+export type { HistoryOption } from './lifecycle/history.js'
+export type { LogEntries, LogReader, LogReadOptions } from './lifecycle/log-reader.js'
+export type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
+export { ImportError } from './lifecycle/transfer.js'
+export type { Change, DeleteCause, Entry } from './log/entry.js'
+export { StorageError, StorageFullError, StorageLockedError, StorageUnreadableError } from './log/errors.js'
+export { FileAdapter } from './log/file-adapter.js'
+export { MemoryAdapter } from './log/memory-adapter.js'
+export type { SnapshotAdapter } from './log/snapshot-storage.js'
+export { SQLiteAdapter } from './log/sqlite-adapter.js'
+export type { Durability, HistoryBudget, Quarantined, StorageAdapter, StorageReport } from './log/storage.js'
+export type { AsyncBucketReader } from './query/async-reads.js'
+export type { BucketReader, PaginatedResult, PaginateOptions } from './query/reads.js'
+export { QueryAlreadyDefinedError, QueryNotDefinedError } from './reactive/errors.js'
+export type { SubscribeOptions } from './reactive/live-queries.js'
+export type { QueryBucket } from './reactive/query-bucket.js'
+export type {
+  BucketDefinition,
+  FieldDefinition,
+  FieldType,
+  FormatType,
+  GeneratedType,
+  RecordMeta,
+  SchemaDefinition,
+  SchemaField,
+} from './schema/definition.js'
+export type { ValidationIssue } from './schema/errors.js'
+export { DefinitionError, ValidationError } from './schema/errors.js'
+export { isValidEmail, isValidIsoDate, isValidUrl } from './schema/formats.js'
+export { generateCuid, generateTimestamp, generateUuid } from './schema/generate.js'
+export type { ChangesOf, FilterOf, InputOf, KeyOf, NumericField, RecordOf, StoreRecord } from './schema/infer.js'
+export { parseTtl, TtlError } from './schema/ttl.js'
+export type { StoreOptions } from './store.js'
+export { Store } from './store.js'
+export type { BucketDefinitions, CoreStoreOptions, StorePersistenceConfig } from './store-options.js'

@@ -1,0 +1,88 @@
+import type { Key } from '../base/value.js'
+import type { Commit } from '../commit/sequencer.js'
+import type { Bus } from '../events/bus.js'
+import type { Change, DeleteCause } from '../log/entry.js'
+import type { StoreRecord } from '../schema/infer.js'
+
+/** Published as `bucket.<name>.inserted`. */
+export interface BucketInsertedEvent<R = StoreRecord> {
+  readonly type: 'inserted'
+  readonly bucket: string
+  readonly key: Key
+  readonly record: R
+}
+
+/** Published as `bucket.<name>.updated`. */
+export interface BucketUpdatedEvent<R = StoreRecord> {
+  readonly type: 'updated'
+  readonly bucket: string
+  readonly key: Key
+  readonly oldRecord: R
+  readonly newRecord: R
+}
+
+/** Published as `bucket.<name>.deleted`. */
+export interface BucketDeletedEvent<R = StoreRecord> {
+  readonly type: 'deleted'
+  readonly bucket: string
+  readonly key: Key
+  readonly record: R
+  /** Somebody deleted it, its time came, or the bucket was full. */
+  readonly cause: DeleteCause
+}
+
+/** Published as `bucket.<name>.cleared`: all records went at once, without an event for each. */
+export interface BucketClearedEvent {
+  readonly type: 'cleared'
+  readonly bucket: string
+  /** How many records it had. */
+  readonly count: number
+}
+
+/** Published as `bucket.<name>.dropped`. */
+export interface BucketDroppedEvent {
+  readonly type: 'dropped'
+  readonly bucket: string
+  readonly count: number
+}
+
+/** What is published under `bucket.<name>.<type>`. */
+export type BucketEvent<R = StoreRecord> =
+  | BucketInsertedEvent<R>
+  | BucketUpdatedEvent<R>
+  | BucketDeletedEvent<R>
+  | BucketClearedEvent
+  | BucketDroppedEvent
+
+/** Published as `process.<name>.crashed` and `process.<name>.restarted`. */
+export interface ProcessEvent {
+  readonly type: 'crashed' | 'restarted' | 'failed'
+  readonly process: string
+  readonly error?: Error
+  readonly restarts: number
+}
+
+/** Whatever `store.on` delivers. */
+export type StoreEvent = BucketEvent | ProcessEvent
+
+/** Publishes what a commit has done, in the order in which it did it. */
+export function publishCommit(bus: Bus<StoreEvent>, { draft }: Commit): void {
+  for (const { bucket, count } of draft.clearedBuckets) {
+    bus.publish(['bucket', bucket.name, 'cleared'], { type: 'cleared', bucket: bucket.name, count })
+  }
+  for (const change of draft.changes) publishChange(bus, change)
+  if (draft.type === 'store/drop' && draft.redefined !== undefined) {
+    const count = draft.data?.records as number
+    bus.publish(['bucket', draft.redefined, 'dropped'], { type: 'dropped', bucket: draft.redefined, count })
+  }
+}
+
+function publishChange(bus: Bus<StoreEvent>, { bucket, key, before, after, cause }: Change): void {
+  const type = before === undefined ? 'inserted' : after === undefined ? 'deleted' : 'updated'
+  const topic = ['bucket', bucket, type]
+  if (!bus.hasListeners(topic)) return
+  const [oldRecord, newRecord] = [before, after] as unknown as [StoreRecord, StoreRecord]
+  if (type === 'inserted') bus.publish(topic, { type, bucket, key, record: newRecord })
+  else if (type === 'updated') bus.publish(topic, { type, bucket, key, oldRecord, newRecord })
+  else bus.publish(topic, { type, bucket, key, record: oldRecord, cause: cause ?? 'delete' })
+}

@@ -1,0 +1,112 @@
+import { InvalidArgumentError } from './base/errors.js'
+import { systemRuntime } from './base/runtime.js'
+import type { Runtime } from './base/runtime.js'
+import { HISTORY_DEFAULT, parseHistory } from './lifecycle/history.js'
+import type { HistoryOption } from './lifecycle/history.js'
+import { MemoryAdapter } from './log/memory-adapter.js'
+import { isSnapshotAdapter, isStorageAdapter, SnapshotStorage } from './log/snapshot-storage.js'
+import type { SnapshotAdapter } from './log/snapshot-storage.js'
+import type { Durability, HistoryBudget, StorageAdapter } from './log/storage.js'
+import type { BucketDefinition } from './schema/definition.js'
+
+/** Buckets by name, as `Store.start` takes them. */
+export type BucketDefinitions = { readonly [name: string]: BucketDefinition }
+
+/** Where and how a store keeps its data. */
+export interface StorePersistenceConfig {
+  /** A storage adapter, or any key-value place with `save`, `load`, `delete`, `exists` and `listKeys`. */
+  readonly adapter: StorageAdapter | SnapshotAdapter
+  /** For key-value places: how long after a change a bucket is saved, in milliseconds. Default 100. */
+  readonly debounceMs?: number
+  /** Takes errors that no call can be rejected with. */
+  readonly onError?: (error: Error) => void
+}
+
+/** Options of `Store.start`. */
+export interface CoreStoreOptions<B extends BucketDefinitions = BucketDefinitions> {
+  /** Default `store-1`, `store-2` … */
+  readonly name?: string
+  /** Buckets to define at once; `start` resolves when they are loaded. */
+  readonly buckets?: B
+  /** Default: in memory only. */
+  readonly persistence?: StorePersistenceConfig
+  /** Shortest time between two checks for records that are due; 0 switches them off. Default 1,000 ms. */
+  readonly ttlCheckIntervalMs?: number
+  /** When a write resolves, unless it says otherwise itself. Default: the strongest level the storage has. */
+  readonly durability?: Durability
+  /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
+  readonly history?: HistoryOption
+  /** Takes errors that no call can be rejected with: of event handlers, subscriptions, background work. */
+  readonly onError?: (error: Error) => void
+  /** Clock, timers and randomness. Default: the host's. */
+  readonly runtime?: Runtime
+}
+
+/** The options after they were checked. */
+export interface CheckedOptions {
+  readonly name: string
+  readonly buckets: BucketDefinitions
+  readonly storage: StorageAdapter
+  readonly hasStorage: boolean
+  readonly ttlCheckIntervalMs: number
+  readonly durability: Durability | undefined
+  readonly history: HistoryBudget | undefined
+  readonly onError: (error: Error) => void
+  readonly runtime: Runtime
+}
+
+const KNOWN = ['name', 'buckets', 'persistence', 'ttlCheckIntervalMs', 'durability', 'history', 'onError', 'runtime']
+const LEVELS: readonly unknown[] = ['memory', 'process', 'disk', undefined]
+
+let count = 0
+
+/** Checks the options of `Store.start` and fills in defaults. @throws {InvalidArgumentError} nothing was done. */
+export function checkOptions(options: CoreStoreOptions): CheckedOptions {
+  const invalid = (name: string, expected: string, given: unknown): never => {
+    throw new InvalidArgumentError(`Store.start(${name})`, expected, given)
+  }
+  if (typeof options !== 'object' || options === null) invalid('options', 'an object', options)
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.includes(name)) invalid('options', `only ${KNOWN.join(', ')}`, name)
+  }
+  const { name, buckets = {}, persistence, ttlCheckIntervalMs = 1_000, durability, history, onError, runtime = systemRuntime } = options
+  if (name !== undefined && (typeof name !== 'string' || name === '')) invalid('{ name }', 'a name', name)
+  if (typeof buckets !== 'object' || buckets === null || Array.isArray(buckets)) {
+    invalid('{ buckets }', 'an object of bucket definitions', buckets)
+  }
+  if (typeof ttlCheckIntervalMs !== 'number' || Number.isNaN(ttlCheckIntervalMs)) {
+    invalid('{ ttlCheckIntervalMs }', 'a number of milliseconds', ttlCheckIntervalMs)
+  }
+  if (!LEVELS.includes(durability)) invalid('{ durability }', '"memory", "process" or "disk"', durability)
+  for (const [at, fn] of [['{ onError }', onError], ['{ persistence: { onError } }', persistence?.onError]] as const) {
+    if (fn !== undefined && typeof fn !== 'function') invalid(at, 'a function', fn)
+  }
+  // The field's habit is to be loud about errors that nobody asked for, and console.error is everywhere.
+  const report = onError ?? persistence?.onError ?? ((error: Error) => console.error(error))
+  return {
+    name: name ?? `store-${++count}`,
+    buckets,
+    storage: storageOf(persistence, invalid),
+    hasStorage: persistence !== undefined,
+    ttlCheckIntervalMs,
+    durability,
+    history: persistence === undefined && history === undefined ? undefined : parseHistory(history ?? HISTORY_DEFAULT),
+    onError: report,
+    runtime,
+  }
+}
+
+function storageOf(persistence: StorePersistenceConfig | undefined, invalid: (name: string, expected: string, given: unknown) => never): StorageAdapter {
+  if (persistence === undefined) return new MemoryAdapter()
+  if (typeof persistence !== 'object' || persistence === null) return invalid('{ persistence }', 'an object { adapter }', persistence)
+  const { adapter, debounceMs } = persistence
+  if (debounceMs !== undefined && !(typeof debounceMs === 'number' && debounceMs >= 0)) {
+    invalid('{ persistence: { debounceMs } }', 'a number of milliseconds from 0', debounceMs)
+  }
+  if (isStorageAdapter(adapter)) return adapter
+  if (!isSnapshotAdapter(adapter)) {
+    const expected = 'a storage adapter, or an object with save, load, delete, exists and listKeys'
+    return invalid('{ persistence: { adapter } }', expected, adapter)
+  }
+  return new SnapshotStorage(adapter, debounceMs === undefined ? {} : { debounceMs })
+}
