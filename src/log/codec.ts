@@ -46,12 +46,14 @@ export class RecordTexts {
 
 /**
  * The text of an entry: one JSON object, `{"v":1,"seq":…,"id":…,"at":…,"type":…,"data":…,"cleared":[…],"changes":[
- * {"bucket":…,"key":…,"before":{…},"after":{…},"cause":…}],"redacted":[…]}`, where absent means none.
+ * {"bucket":…,"key":…,"before":{…},"after":{…},"cause":…}],"redacted":[…]}`, where absent means none, and an absent `id`
+ * that it is `<log id>-<seq>`.
  *
+ * @param logId id of the log that it is written to.
  * @param texts shared by everything that is written in the same batch.
  */
-export function encodeEntry(entry: Entry, texts: RecordTexts): EncodedEntry {
-  const text = entryText(entry, texts)
+export function encodeEntry(entry: Entry, logId: string, texts: RecordTexts): EncodedEntry {
+  const text = entryText(entry, logId, texts)
   return { text, sum: checksum(text) }
 }
 
@@ -60,8 +62,8 @@ export function encodeEntry(entry: Entry, texts: RecordTexts): EncodedEntry {
  *
  * @param sum the checksum of the original text.
  */
-export function encodeRedacted(entry: Entry, buckets: readonly string[], sum: number): EncodedEntry {
-  const text = entryText(buckets.reduce(redactEntry, entry), new RecordTexts())
+export function encodeRedacted(entry: Entry, buckets: readonly string[], logId: string, sum: number): EncodedEntry {
+  const text = entryText(buckets.reduce(redactEntry, entry), logId, new RecordTexts())
   return { text, sum, redactedSum: checksum(text) }
 }
 
@@ -76,12 +78,13 @@ export function bucketMark(bucket: string): string {
 /**
  * The entry that `text` stands for. Its records are not frozen.
  *
+ * @param logId id of the log that it was read from.
  * @throws {Error} the text is damaged or from another version; the message says what is wrong with it.
  */
-export function decodeEntry(text: string): Entry {
+export function decodeEntry(text: string, logId: string): Entry {
   const raw = parseObject(text)
   if (raw.v !== ENTRY_FORMAT) throw new Error(`format ${String(raw.v)} of the entry is not known to this version`)
-  const { seq, id, at, type, data, cleared, changes, redacted } = raw
+  const { seq, id = `${logId}-${String(raw.seq)}`, at, type, data, cleared, changes, redacted } = raw
   if (!Number.isSafeInteger(seq) || typeof at !== 'number') throw new Error('the entry has no seq or no time')
   if (typeof id !== 'string' || typeof type !== 'string') throw new Error('the entry has no id or no type')
   if (!Array.isArray(changes)) throw new Error('the entry has no changes')
@@ -111,9 +114,10 @@ export function isObject(value: unknown): value is { readonly [field: string]: V
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function entryText(entry: Entry, texts: RecordTexts): string {
-  let text = `{"v":${ENTRY_FORMAT},"seq":${entry.seq},"id":${JSON.stringify(entry.id)},"at":${entry.at},"type":`
-  text += texts.name(entry.type)
+function entryText(entry: Entry, logId: string, texts: RecordTexts): string {
+  let text = `{"v":${ENTRY_FORMAT},"seq":${entry.seq}`
+  if (entry.id !== `${logId}-${entry.seq}`) text += `,"id":${JSON.stringify(entry.id)}`
+  text += `,"at":${entry.at},"type":${texts.name(entry.type)}`
   if (entry.data !== undefined) text += `,"data":${stringify(entry.data)}`
   if (entry.cleared !== undefined) text += `,"cleared":${JSON.stringify(entry.cleared)}`
   text += ',"changes":['

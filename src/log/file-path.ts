@@ -10,6 +10,7 @@ export interface FileIdentity {
 }
 
 const LINKS_MAX = 40
+const MAY_BE_MISSING = { throwIfNoEntry: false } as const
 
 /**
  * The one absolute path of a file, whether it exists or not: symbolic links followed, so that two spellings are one file.
@@ -19,7 +20,7 @@ const LINKS_MAX = 40
 export function canonicalPath(file: string): string {
   let path = resolve(file)
   for (let links = 0; links < LINKS_MAX; links++) {
-    const found = lstatSync(path, { throwIfNoEntry: false })
+    const found = lstatSync(path, MAY_BE_MISSING)
     if (found?.isSymbolicLink() !== true) break
     path = resolve(dirname(path), readlinkSync(path))
   }
@@ -33,12 +34,12 @@ export function canonicalPath(file: string): string {
 
 /** Which file `path` leads to now; `undefined` where there is none. About 2 µs. */
 export function fileIdentity(path: string): FileIdentity | undefined {
-  const found = statSync(path, { throwIfNoEntry: false })
+  const found = statSync(path, MAY_BE_MISSING)
   return found === undefined ? undefined : { device: found.dev, inode: found.ino }
 }
 
 /** True when `path` still leads to the file that `identity` was taken of. */
 export function isSameFile(path: string, identity: FileIdentity): boolean {
-  const found = statSync(path, { throwIfNoEntry: false })
+  const found = statSync(path, MAY_BE_MISSING)
   return found !== undefined && found.ino === identity.inode && found.dev === identity.device
 }

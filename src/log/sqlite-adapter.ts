@@ -1,6 +1,6 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { type AdoptedDatabase, adoptDatabase, loadSqlite } from '../sqlite/load.js'
-import type { SqliteDatabase, SqliteDriver } from '../sqlite/binding.js'
+import type { SqliteDatabase, SqliteDriver, SqliteError } from '../sqlite/binding.js'
 import type { Entry } from './entry.js'
 import { StorageError, StorageLockedError } from './errors.js'
 import { canonicalPath } from './file-path.js'
@@ -11,7 +11,7 @@ import { type FileLock, lockFile } from './sqlite-lock.js'
 import { backupTo, eraseWal, trimLog } from './sqlite-maintain.js'
 import { readEntries, readRows } from './sqlite-read.js'
 import { checkHeader, checkIdentity, createTables } from './sqlite-schema.js'
-import { readLogId, SqliteSession } from './sqlite-session.js'
+import { readEnd, readLogId, SqliteSession } from './sqlite-session.js'
 import type {
   Appended,
   Batch,
@@ -100,6 +100,7 @@ export class SQLiteAdapter implements StorageAdapter {
     if (!session.inMemory) opened.exec('PRAGMA journal_mode = WAL')
     // Finds out now, not at the first write, when the file cannot be written.
     await this.#whileBusy(context, () => opened.exec('BEGIN IMMEDIATE; ROLLBACK'))
+    session.logId = readLogId(opened, path)
     session.refresh()
     session.watchFiles()
     this.#session = session
@@ -112,7 +113,7 @@ export class SQLiteAdapter implements StorageAdapter {
       adapter: 'sqlite',
       ...(session.inMemory ? {} : { file: session.path }),
       created,
-      logId: readLogId(session.database, session.path),
+      logId: session.logId,
       head: session.end.seq,
       first: first === null ? session.end.seq + 1 : Number(first),
       headAt: session.end.at,
@@ -131,26 +132,17 @@ export class SQLiteAdapter implements StorageAdapter {
     return this.#session?.quarantined ?? []
   }
 
-  async append(expectedHead: number, batch: Batch): Promise<Appended | Missed> {
-    const session = this.#must('append')
-    const erases = batch.ops.some((op) => op.op === 'clear' || op.op === 'drop')
-    const full = batch.durability === 'disk' && !session.inMemory
+  append(expectedHead: number, batch: Batch): Promise<Appended | Missed> {
     try {
-      const answer = await this.#whileBusy(session.context, () =>
-        session.transaction('append', full, (): Appended => {
-          if (session.end.seq !== expectedHead) throw new OtherHead()
-          if (erases) session.database.exec('PRAGMA secure_delete = ON')
-          writeBatch(session, batch)
-          return { appended: true, head: session.end.seq }
-        }),
-      )
-      session.unerased ||= erases
-      return answer
+      const session = this.#must('append')
+      try {
+        return Promise.resolve(writeOnce(session, expectedHead, batch))
+      } catch (error) {
+        if (!isBusy(error)) throw error
+        return this.#whileBusy(session.context, () => writeOnce(session, expectedHead, batch))
+      }
     } catch (error) {
-      if (error instanceof OtherHead) return { appended: false, missed: Array.from(readEntries(session, expectedHead)) }
-      throw error
-    } finally {
-      if (erases) stopErasing(session)
+      return Promise.reject(asError(error))
     }
   }
 
@@ -208,20 +200,35 @@ export class SQLiteAdapter implements StorageAdapter {
       try {
         return work()
       } catch (error) {
-        const { code } = error as { code?: string }
-        const busy = code === 'STORAGE_BUSY' || code === 'SQLITE_BUSY'
-        if (!busy || waited >= this.#waitMs) throw error
+        if (!isBusy(error) || waited >= this.#waitMs) throw error
         await pause(context, BUSY_TRY_EVERY_MS)
       }
     }
   }
 }
 
-/** Says, from within a transaction, that the log has other entries than the caller knows. */
-class OtherHead extends Error {
-  constructor() {
-    super('the log has other entries')
+/** Writes a batch as one transaction, or answers what was missed. */
+function writeOnce(session: SqliteSession, expectedHead: number, batch: Batch): Appended | Missed {
+  const erases = batch.ops.some((op) => op.op === 'clear' || op.op === 'drop')
+  try {
+    session.transaction('append', batch.durability === 'disk' && !session.inMemory, () => {
+      if (session.end.seq !== expectedHead) throw new OtherHead()
+      if (erases) session.database.exec('PRAGMA secure_delete = ON')
+      writeBatch(session, batch)
+    })
+  } catch (error) {
+    // Another writer shows in its entries: theirs have the seqs that ours were to have, and a seq cannot be given twice.
+    const conflict = error instanceof OtherHead || (asError(error).cause as SqliteError | undefined)?.result === 'CONSTRAINT'
+    if (!conflict || readEnd(session.database).seq === expectedHead) throw error
+    return { appended: false, missed: Array.from(readEntries(session, expectedHead)) }
+  } finally {
+    if (erases) stopErasing(session)
   }
+  if (erases) {
+    session.unerased = true
+    eraseWal(session)
+  }
+  return { appended: true, head: session.end.seq }
 }
 
 function stopErasing(session: SqliteSession): void {
@@ -231,7 +238,18 @@ function stopErasing(session: SqliteSession): void {
     // It stays on, which only costs time.
     void asError(error)
   }
-  if (session.unerased) eraseWal(session)
+}
+
+function isBusy(error: unknown): boolean {
+  const { code } = asError(error) as { code?: string }
+  return code === 'STORAGE_BUSY' || code === 'SQLITE_BUSY'
+}
+
+/** Says, from within a transaction, that the log has other entries than the caller knows. */
+class OtherHead extends Error {
+  constructor() {
+    super('the log has other entries')
+  }
 }
 
 function checkOptions(options: SQLiteAdapterOptions): SQLiteAdapterOptions {

@@ -2,73 +2,122 @@ import { assert } from '../base/assert.js'
 import { chainAfter } from '../base/checksum.js'
 import { asError } from '../base/errors.js'
 import { type EncodedEntry, RecordTexts, bucketMark, decodeEntry, encodeEntry, encodeRedacted } from './codec.js'
+import type { StoredRecord } from './entry.js'
 import { lowerCase, nameText, quoteName, viewName, viewSql } from './sqlite-names.js'
 import { quarantineEntry } from './sqlite-quarantine.js'
-import type { BucketSlot, SqliteSession } from './sqlite-session.js'
+import { type BucketSlot, bucketSlot, ROWS_PER_INSERT, type SqliteSession } from './sqlite-session.js'
 import type { Batch, BucketMeta, RowOp } from './storage.js'
 
 /** Bodies looked at in one go while a bucket is erased from the log. */
 const ERASE_PAGE = 200
+
+const LOG_COLUMNS = 7
+const INSERT_ENTRY = 'INSERT INTO varve_log(seq, at, type, sum, chain, bytes_end, body) VALUES (?, ?, ?, ?, ?, ?, ?)'
+const INSERT_ENTRIES = INSERT_ENTRY + ', (?, ?, ?, ?, ?, ?, ?)'.repeat(ROWS_PER_INSERT - 1)
+const ROW_COLUMNS = 2
+
+/** A batch on its way into the file. */
+interface Writing {
+  readonly session: SqliteSession
+  readonly texts: RecordTexts
+  /** Seq of the first entry of the batch. */
+  readonly first: number
+  /** Rows to put that have not been written yet: ordinal, text, ordinal, text … by bucket. */
+  readonly puts: Map<string, (number | string)[]>
+}
 
 /**
  * Writes the entries and row changes of `batch` within the open transaction, and brings `session` up to them.
  * Holds L1 and R1: an entry follows the last one, a row that is deleted was there.
  */
 export function writeBatch(session: SqliteSession, batch: Batch): void {
-  const texts = new RecordTexts()
-  const first = session.end.seq + 1
-  writeEntries(session, batch, texts)
-  for (const op of batch.ops) applyOp(session, op, texts, first)
+  const writing: Writing = { session, texts: new RecordTexts(), first: session.end.seq + 1, puts: new Map() }
+  writeEntries(writing, batch)
+  for (const op of batch.ops) {
+    if (op.op === 'put') collectPut(writing, op.bucket, op.ordinal, op.record)
+    else applyOp(writing, op)
+  }
+  for (const bucket of writing.puts.keys()) writePuts(writing, bucket)
   if (batch.entries.length === 0) session.touch()
 }
 
-function writeEntries(session: SqliteSession, batch: Batch, texts: RecordTexts): void {
+function writeEntries({ session, texts }: Writing, batch: Batch): void {
   if (batch.entries.length === 0) return
-  const insert = session.database.prepare(
-    'INSERT INTO varve_log(seq, at, type, sum, chain, bytes_end, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
-  )
+  const values: (number | string)[] = []
   let { seq, at, chain, bytesEnd } = session.end
   for (const entry of batch.entries) {
     assert(entry.seq === seq + 1, 'L1', `entry ${entry.seq} does not follow ${seq}`)
-    const { text, sum } = encodeEntry(entry, texts)
+    const { text, sum } = encodeEntry(entry, session.logId, texts)
     seq = entry.seq
     at = entry.at
     chain = chainAfter(chain, sum)
     bytesEnd += Buffer.byteLength(text)
-    insert.run(seq, at, nameText(entry.type), sum, chain, bytesEnd, text)
+    values.push(seq, at, nameText(entry.type), sum, chain, bytesEnd, text)
   }
+  insertAll(session, values, LOG_COLUMNS, INSERT_ENTRY, INSERT_ENTRIES)
   session.end = { seq, at, chain, bytesEnd }
 }
 
-/** @param first seq of the first entry of this batch. */
-function applyOp(session: SqliteSession, op: RowOp, texts: RecordTexts, first: number): void {
-  const { database } = session
-  switch (op.op) {
-    case 'put': {
-      const sql = `INSERT OR REPLACE INTO varve_rows_${mustBucket(session, op.bucket).id}(ordinal, record) VALUES (?, ?)`
-      database.prepare(sql).run(op.ordinal, texts.of(op.record))
-      return
-    }
-    case 'delete': {
-      const sql = `DELETE FROM varve_rows_${mustBucket(session, op.bucket).id} WHERE ordinal = ?`
-      const deleted = database.prepare(sql).run(op.ordinal)
-      assert(deleted === 1, 'R1', `bucket ${op.bucket} has no row ${op.ordinal}`)
-      return
-    }
-    case 'counter': {
-      const slot = mustBucket(session, op.bucket)
-      database.prepare('UPDATE varve_buckets SET counter = ? WHERE id = ?').run(op.counter, slot.id)
-      setBucket(session, { ...slot, meta: { ...slot.meta, counter: op.counter } })
-      return
-    }
-    case 'define':
-      define(session, op.meta, first)
-      return
-    case 'clear':
-      clear(session, op.bucket, op.seq)
-      return
-    case 'drop':
-      drop(session, op.bucket, op.seq)
+/** Inserts rows of `columns` values each, as many as possible with the statement for several. */
+function insertAll(
+  session: SqliteSession,
+  values: readonly (number | string)[],
+  columns: number,
+  one: string,
+  several: string,
+): void {
+  if (values.length === columns) {
+    session.database.prepare(one).run(...values)
+    return
+  }
+  let at = 0
+  const step = columns * ROWS_PER_INSERT
+  if (values.length >= step) {
+    const statement = session.database.prepare(several)
+    for (; at + step <= values.length; at += step) statement.run(...values.slice(at, at + step))
+  }
+  if (at === values.length) return
+  const statement = session.database.prepare(one)
+  for (; at < values.length; at += columns) statement.run(...values.slice(at, at + columns))
+}
+
+function collectPut(writing: Writing, bucket: string, ordinal: number, record: StoredRecord): void {
+  let values = writing.puts.get(bucket)
+  if (values === undefined) {
+    mustBucket(writing.session, bucket)
+    values = []
+    writing.puts.set(bucket, values)
+  }
+  values.push(ordinal, writing.texts.of(record))
+}
+
+/** Writes what was put into `bucket` so far: needed before anything else happens to it. */
+function writePuts({ session, puts }: Writing, bucket: string): void {
+  const values = puts.get(bucket)
+  if (values === undefined) return
+  const slot = mustBucket(session, bucket)
+  insertAll(session, values, ROW_COLUMNS, slot.put, slot.putSeveral)
+  puts.delete(bucket)
+}
+
+function applyOp(writing: Writing, op: Exclude<RowOp, { op: 'put' }>): void {
+  const { session } = writing
+  if (op.op === 'define') {
+    define(session, op.meta, writing.first)
+    return
+  }
+  if (op.op === 'counter') {
+    const slot = mustBucket(session, op.bucket)
+    session.database.prepare('UPDATE varve_buckets SET counter = ? WHERE id = ?').run(op.counter, slot.id)
+    setBucket(session, { ...slot, meta: { ...slot.meta, counter: op.counter } })
+    return
+  }
+  writePuts(writing, op.bucket)
+  if (op.op === 'clear') clear(session, op.bucket, op.seq)
+  else if (op.op === 'drop') drop(session, op.bucket, op.seq)
+  else {
+    const deleted = session.database.prepare(mustBucket(session, op.bucket).delete).run(op.ordinal)
+    assert(deleted === 1, 'R1', `bucket ${op.bucket} has no row ${op.ordinal}`)
   }
 }
 
@@ -103,7 +152,7 @@ function define(session: SqliteSession, meta: BucketMeta, first: number): void {
   database.exec(viewSql(view, id, meta.fields))
   database.prepare('UPDATE varve_buckets SET view = ? WHERE id = ?').run(view, id)
   // No earlier entry can be about it: if there was such a bucket before, dropping it erased what they said.
-  setBucket(session, { id, meta, view, since: first })
+  setBucket(session, bucketSlot(id, meta, view, first))
 }
 
 function takenNames(session: SqliteSession): Set<string> {
@@ -164,7 +213,7 @@ function redact(
   bucket: string,
 ): EncodedEntry | undefined {
   try {
-    return encodeRedacted(decodeEntry(body), [bucket], sum)
+    return encodeRedacted(decodeEntry(body, session.logId), [bucket], session.logId, sum)
   } catch (error) {
     // What cannot be read cannot be redacted either: it goes, whole, because the data of the bucket has to.
     // The reason does not say more: the parser's message quotes the text.

@@ -191,7 +191,7 @@ class ChainWalk {
     try {
       if (typeof row.body !== 'string') throw new Error('the entry is not text')
       if (checksum(body) !== Number(row.redacted ?? row.sum)) throw new Error('the checksum does not match')
-      const entry = decodeEntry(body)
+      const entry = decodeEntry(body, this.#session.logId)
       if (entry.seq !== row.seq) throw new Error(`it says that it is entry ${entry.seq}`)
       if (reason !== undefined) throw new Error(reason)
       return entry

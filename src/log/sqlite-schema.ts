@@ -89,7 +89,7 @@ export function createTables(database: SqliteDatabase, context: OpenContext, inM
 /** The number that a pragma answers. */
 export function pragma(database: SqliteDatabase, name: string): number {
   const row = database.prepare(`PRAGMA ${name}`).get()
-  return Number(row === undefined ? Number.NaN : Object.values(row)[0])
+  return Number(row === undefined ? Number.NaN : row[name])
 }
 
 function readHeader(path: string): Buffer {
