@@ -25,6 +25,8 @@ import type { RecordOf } from './schema/infer.js'
 import { checkOptions } from './store-options.js'
 import type { BucketDefinitions, CoreStoreOptions } from './store-options.js'
 import type { TreeNode } from './supervise/child.js'
+import { Process } from './supervise/process.js'
+import type { WorkerSpec } from './supervise/worker.js'
 
 /** Aggregated facts about a store. */
 export interface StoreStats {
@@ -319,7 +321,19 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    * @returns whether there is such a process, running.
    */
   kill(process: string): boolean {
-    return this.#engine.supervisor.kill(process)
+    const child = this.#engine.supervisor.child(process)
+    return child instanceof Process && child.kill('by store.kill')
+  }
+
+  /**
+   * Runs a worker of your own, or a group of them, in the store's process tree: it is started again when it crashes, and
+   * ended when the store stops.
+   *
+   * @returns when it has come up once; rejects when it never will.
+   */
+  async supervise(spec: WorkerSpec): Promise<void> {
+    this.#mustRun()
+    await this.#engine.supervise(spec)
   }
 
   /**

@@ -73,3 +73,8 @@ export { generateCuid, generateTimestamp, generateUuid } from './schema/generate
 export type { ChangesOf, FilterOf, InputOf, KeyOf, NumericField, RecordOf, StoreRecord } from './schema/infer.js'
 export { parseTtl, TtlError } from './schema/ttl.js'
 export type { BucketDefinitions, CoreStoreOptions, StorePersistenceConfig } from './store-options.js'
+export type { ProcessState, RestartType, TreeNode } from './supervise/child.js'
+export type { ProcessSpec } from './supervise/process.js'
+export { Process } from './supervise/process.js'
+export type { Strategy } from './supervise/supervisor.js'
+export type { GroupSpec, WorkerSpec } from './supervise/worker.js'

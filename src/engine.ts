@@ -1,5 +1,5 @@
 import { asError } from './base/errors.js'
-import { StoreDegradedError } from './commit/errors.js'
+import { StoreDegradedError, StoreStoppedError } from './commit/errors.js'
 import { Sequencer } from './commit/sequencer.js'
 import type { Commit, CommitListener } from './commit/sequencer.js'
 import { Transactions } from './commit/transactions.js'
@@ -15,6 +15,8 @@ import { LiveQueries } from './reactive/live-queries.js'
 import type { CheckedOptions } from './store-options.js'
 import { Supervisor } from './supervise/supervisor.js'
 import type { SupervisionEvent } from './supervise/supervisor.js'
+import { buildWorker } from './supervise/worker.js'
+import type { WorkerSpec } from './supervise/worker.js'
 
 /** The parts of one running store, put together. What each does is said, and decided, in its own file. */
 export class Engine implements CommitListener {
@@ -53,15 +55,11 @@ export class Engine implements CommitListener {
     this.sequencer = new Sequencer({ store: name, storage, report, runtime, ephemeral, durability, listener: this, onError })
     this.transactions = new Transactions(this.sequencer, runtime, bucketOf)
     this.queries = new LiveQueries({ sequencer: this.sequencer, bucketOf, onError })
-    this.supervisor = new Supervisor({
-      name,
-      strategy: 'one_for_one',
-      runtime,
-      onEvent: (event) => this.#supervised(event),
-      onEscalate: (error) => this.sequencer.refuse(new StoreDegradedError(name, error)),
-    })
-    const buckets = this.supervisor.startSupervisor({ name: 'buckets', strategy: 'one_for_one' })
-    this.catalog = new Catalog({ runtime, sequencer: this.sequencer, storage, report, ephemeral, supervisor: buckets, onError })
+    const onEvent = (event: SupervisionEvent): void => this.bus.publish(['process', event.process, event.type], event)
+    const onEscalate = (error: Error): void => this.sequencer.refuse(new StoreDegradedError(name, error))
+    this.supervisor = new Supervisor({ name, strategy: 'one_for_one', onEvent, onEscalate }, runtime)
+    const { sequencer, supervisor } = this
+    this.catalog = new Catalog({ runtime, sequencer, storage, report, ephemeral, supervisor, onError })
     const { ttlCheckIntervalMs: intervalMs } = options
     this.expiry = new Expiry({ runtime, sequencer: this.sequencer, buckets: () => this.catalog.buckets, intervalMs, onError })
     this.history = new History({ runtime, sequencer: this.sequencer, storage }, history, onError)
@@ -70,12 +68,13 @@ export class Engine implements CommitListener {
 
   #startWorkers(): void {
     for (const [name, worker] of [['expiry', this.expiry], ['history', this.history]] as const) {
-      this.supervisor.startProcess({ name, start: () => worker.start(), stop: () => worker.stop() })
+      void this.supervise({ name, start: () => worker.start(), stop: () => worker.stop() })
     }
   }
 
-  #supervised(event: SupervisionEvent): void {
-    this.bus.publish(['process', event.process, event.type], event)
+  /** Puts a process, or a group of them, under the store's supervisor. */
+  supervise(spec: WorkerSpec): Promise<void> {
+    return this.supervisor.startChild(buildWorker(spec, this.options.runtime))
   }
 
   applied({ draft }: Commit): void {
@@ -99,7 +98,7 @@ export class Engine implements CommitListener {
   /** Writes what was submitted, then ends everything. What is asked for from now on is refused. */
   async stop(): Promise<void> {
     this.isStopped = true
-    await this.supervisor.stop()
+    await this.supervisor.stop(new StoreStoppedError(this.options.name))
     await this.sequencer.settled()
     this.queries.stop()
     await this.options.storage.close()

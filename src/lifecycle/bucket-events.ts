@@ -56,7 +56,7 @@ export type BucketEvent<R = StoreRecord> =
 
 /** Published as `process.<name>.crashed` and `process.<name>.restarted`. */
 export interface ProcessEvent {
-  readonly type: 'crashed' | 'restarted' | 'failed'
+  readonly type: 'crashed' | 'restarted' | 'failed' | 'stop-failed'
   readonly process: string
   readonly error?: Error
   readonly restarts: number

@@ -93,11 +93,12 @@ export class Catalog {
       this.#options.runtime,
     )
     this.#buckets.set(name, bucket)
-    const loaded = this.#options.supervisor.startChild(bucket.process).catch(async (error: unknown) => {
+    const loaded = this.#options.supervisor.startChild(bucket.process).catch((error: unknown) => {
       if (this.#buckets.get(name) === bucket) this.#buckets.delete(name)
-      await this.#options.supervisor.terminateChild(bucket.process.name)
       throw asError(error)
     })
+    // Whoever awaits it is told. Whoever does not is told by the first operation on the bucket.
+    loaded.catch(() => undefined)
     return { bucket, loaded }
   }
 
