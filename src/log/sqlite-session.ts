@@ -47,8 +47,9 @@ export interface LogEnd {
   readonly bytesEnd: number
 }
 
-/** Every how many commits the write-ahead log is looked for. */
-const WAL_LOOK_EVERY = 16
+/** How often a commit looks at the files closely: whichever comes first. */
+const LOOK_EVERY_COMMITS = 16
+const LOOK_EVERY_MS = 5
 
 /** An open database and what is known about its content. One per open adapter. */
 export class SqliteSession {
@@ -74,6 +75,7 @@ export class SqliteSession {
   /** The write-ahead log appears with the first write, at the latest. */
   #hasWal = false
   #commits = 0
+  #looked = 0
   readonly #walPath: string
 
   constructor(database: SqliteDatabase, path: string, context: OpenContext) {
@@ -223,11 +225,14 @@ export class SqliteSession {
   /** @throws {StorageError} the files that are open are not those at the path any more. */
   #checkFiles(doing: string): void {
     if (this.#main === undefined) return
-    let gone = isSameFile(this.path, this.#main) ? undefined : this.path
-    // Not each time: asking for the times of a file makes its next sync 15 µs slower (Linux 6.13 and later), and whoever
-    // removes the write-ahead log alone, which the store writes back when it closes, hardly does it in passing.
-    if (gone === undefined && this.#commits++ % WAL_LOOK_EVERY === 0) {
-      if (this.#hasWal && !existsSync(this.#walPath)) gone = this.#walPath
+    // Whether the file is there is asked each time; whether it is still the same one only now and then, because asking
+    // for the times of a file makes its next sync 10 µs slower (Linux 6.13 and later).
+    let gone = existsSync(this.path) ? undefined : this.path
+    const now = this.context.now()
+    if (gone === undefined && (++this.#commits % LOOK_EVERY_COMMITS === 0 || Math.abs(now - this.#looked) >= LOOK_EVERY_MS)) {
+      this.#looked = now
+      if (!isSameFile(this.path, this.#main)) gone = this.path
+      else if (this.#hasWal && !existsSync(this.#walPath)) gone = this.#walPath
       this.#hasWal = true
     }
     if (gone === undefined) return
