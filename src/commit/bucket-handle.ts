@@ -1,3 +1,4 @@
+import { isKey } from '../base/value.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import { AsyncReads } from '../query/async-reads.js'
 import { parseFilter } from '../query/filter.js'
@@ -83,8 +84,8 @@ export class BucketHandle<D = unknown> extends AsyncReads<RecordOf<D>> {
    */
   update(key: KeyOf<D>, changes: ChangesOf<D>, options?: UpdateOptions): Promise<RecordOf<D>> {
     return this.#write('update', options, (draft) => {
-      const at = checkKey(this.#at('update(key)'), key)
-      const version = checkVersion(this.#at('update(key, changes, { ifVersion })'), options)
+      const at = isKey(key) ? key : checkKey(this.#at('update(key)'), key)
+      const version = options && checkVersion(this.#at('update(key, changes, { ifVersion })'), options)
       return this.#update(draft, at, changes, version) as RecordOf<D>
     })
   }
@@ -120,7 +121,7 @@ export class BucketHandle<D = unknown> extends AsyncReads<RecordOf<D>> {
   /** Deletes the record under `key`. Does nothing where there is none. */
   delete(key: KeyOf<D>, options?: WriteOptions): Promise<void> {
     return this.#write('delete', options, (draft) => {
-      const at = checkKey(this.#at('delete(key)'), key)
+      const at = isKey(key) ? key : checkKey(this.#at('delete(key)'), key)
       if (this.#bucket.table.slot(at) !== undefined) draft.delete(this.#bucket, at)
     })
   }
@@ -162,7 +163,7 @@ export class BucketHandle<D = unknown> extends AsyncReads<RecordOf<D>> {
   #write<T>(method: string, options: WriteOptions | undefined, steps: (draft: CommitDraft) => T): Promise<T> {
     return this.#call(() => {
       this.#sequencer.mustTakeWrites()
-      const durability = checkDurability(this.#at(`${method}(…, options)`), options)
+      const durability = options === undefined ? undefined : checkDurability(this.#at(`${method}(…, options)`), options)
       const draft = new CommitDraft(WRITE)
       const result = draft.make(steps)
       if (draft.isEmpty) return result

@@ -9,8 +9,6 @@ import type { Applied, Table } from '../state/table.js'
 import type { Bucket } from './bucket.js'
 import { DuplicateKeyError, UniqueConstraintError } from './errors.js'
 
-type Step = { readonly bucket: Bucket; readonly applied: Applied } | { readonly bucket: Bucket; readonly table: Table }
-
 /** A record that lost its place in a unique index to another; it must have given up the value by the end. */
 interface Displaced {
   readonly bucket: Bucket
@@ -24,7 +22,12 @@ interface Displaced {
 export interface Cleared {
   readonly bucket: Bucket
   readonly count: number
+  /** What the bucket had before. */
+  readonly table: Table
 }
+
+/** Shared by all drafts that have nothing to put there, which is most of them. */
+const NONE: readonly never[] = Object.freeze([])
 
 /**
  * A commit in the making. Its steps are applied to the tables as they come, each with what it takes to undo it; nobody
@@ -36,15 +39,17 @@ export class CommitDraft implements Footprint {
   readonly type: string
   readonly data: { readonly [field: string]: Value } | undefined
   readonly changes: Change[] = []
-  readonly clearedBuckets: Cleared[] = []
+  clearedBuckets: readonly Cleared[] = NONE
   /** Row steps for the storage, and for the buckets that are kept in memory only. */
   readonly ops: RowOp[] = []
-  readonly ephemeralOps: RowOp[] = []
+  ephemeralOps: readonly RowOp[] = NONE
   /** The bucket that is being worked on; it is the one that crashes when a step meets a bug. */
   current: Bucket | undefined
-  readonly #steps: Step[] = []
-  readonly #displaced: Displaced[] = []
-  readonly #reversals: (() => void)[] = []
+  /** What was done to the tables, and to which bucket's, in order. */
+  readonly #applied: Applied[] = []
+  readonly #buckets: Bucket[] = []
+  #displaced: Displaced[] | undefined
+  #reverse: (() => void) | undefined
   #counters: Map<Bucket, number> | undefined
   #grown: Set<Bucket> | undefined
 
@@ -58,6 +63,7 @@ export class CommitDraft implements Footprint {
 
   /** Names of the buckets of which nothing is as it was: emptied, defined or dropped. */
   get cleared(): readonly string[] {
+    if (this.redefined === undefined && this.clearedBuckets.length === 0) return NONE
     const names = this.clearedBuckets.map(({ bucket }) => bucket.name)
     return this.redefined === undefined ? names : [...names, this.redefined]
   }
@@ -74,7 +80,7 @@ export class CommitDraft implements Footprint {
     if (table.slot(key) !== undefined) throw new DuplicateKeyError(bucket.name, key)
     this.#noteDisplaced(bucket, record, undefined)
     const applied = table.insert(record)
-    this.#steps.push({ bucket, applied })
+    this.#note(bucket, applied)
     this.#put(bucket, { bucket: bucket.name, key, before: undefined, after: record }, applied.slot.ordinal)
     for (const field of schema.counterFields) this.raiseCounter(bucket, record[field])
     if (bucket.definition.maxSize !== undefined) (this.#grown ??= new Set()).add(bucket)
@@ -94,7 +100,7 @@ export class CommitDraft implements Footprint {
     const slot = bucket.table.slot(key)
     this.#noteDisplaced(bucket, after, slot)
     const applied = bucket.table.update(after)
-    this.#steps.push({ bucket, applied })
+    this.#note(bucket, applied)
     this.#put(bucket, { bucket: bucket.name, key, before: applied.before, after }, applied.slot.ordinal)
   }
 
@@ -102,37 +108,43 @@ export class CommitDraft implements Footprint {
   delete(bucket: Bucket, key: Key, cause?: DeleteCause): void {
     this.current = bucket
     const applied = bucket.table.delete(key)
-    this.#steps.push({ bucket, applied })
+    this.#note(bucket, applied)
     const change = { bucket: bucket.name, key, before: applied.before, after: undefined }
     this.changes.push(cause === undefined ? change : { ...change, cause })
-    this.#opsOf(bucket).push({ op: 'delete', bucket: bucket.name, ordinal: applied.slot.ordinal })
+    this.#addOp(bucket, { op: 'delete', bucket: bucket.name, ordinal: applied.slot.ordinal })
   }
 
   /** Empties the bucket. Comes before all other steps on it. `seq` is set when the commit gets its place. */
   clear(bucket: Bucket, seq: number): void {
     this.current = bucket
     const { table } = bucket
-    this.#steps.push({ bucket, table })
-    this.clearedBuckets.push({ bucket, count: table.size })
+    this.clearedBuckets = [...this.clearedBuckets, { bucket, count: table.size, table }]
     bucket.table = table.emptied()
-    this.#opsOf(bucket).push({ op: 'clear', bucket: bucket.name, seq })
+    this.#addOp(bucket, { op: 'clear', bucket: bucket.name, seq })
   }
 
   /** Drops the bucket. `undone` brings back what the caller has taken away. */
   drop(bucket: Bucket, seq: number, undone: () => void): void {
     this.current = bucket
     this.redefined = bucket.name
-    this.#reversals.push(undone)
-    this.#opsOf(bucket).push({ op: 'drop', bucket: bucket.name, seq })
+    this.#reverse = undone
+    this.#addOp(bucket, { op: 'drop', bucket: bucket.name, seq })
+  }
+
+  #note(bucket: Bucket, applied: Applied): void {
+    this.#applied.push(applied)
+    this.#buckets.push(bucket)
   }
 
   #put(bucket: Bucket, change: Change, ordinal: number): void {
     this.changes.push(change)
-    this.#opsOf(bucket).push({ op: 'put', bucket: bucket.name, ordinal, record: change.after as StoredRecord })
+    this.#addOp(bucket, { op: 'put', bucket: bucket.name, ordinal, record: change.after as StoredRecord })
   }
 
-  #opsOf(bucket: Bucket): RowOp[] {
-    return bucket.persistent ? this.ops : this.ephemeralOps
+  #addOp(bucket: Bucket, op: RowOp): void {
+    if (bucket.persistent) this.ops.push(op)
+    else if (this.ephemeralOps === NONE) this.ephemeralOps = [op]
+    else (this.ephemeralOps as RowOp[]).push(op)
   }
 
   #noteDisplaced(bucket: Bucket, record: StoredRecord, own: Slot | undefined): void {
@@ -142,13 +154,13 @@ export class CommitDraft implements Footprint {
       const value = record[index.field]
       if (!isIndexable(value)) continue
       const slot = index.only(value)
-      if (slot !== undefined && slot !== own) this.#displaced.push({ bucket, table, index, slot, value })
+      if (slot !== undefined && slot !== own) (this.#displaced ??= []).push({ bucket, table, index, slot, value })
     }
   }
 
   /** @throws {UniqueConstraintError} two records would have the same value in a unique field (S4). */
   verify(): void {
-    for (const { bucket, table, index, slot, value } of this.#displaced) {
+    for (const { bucket, table, index, slot, value } of this.#displaced ?? NONE) {
       const isThere = bucket.table === table && table.slot(bucket.schema.keyOf(slot.record)) === slot
       if (isThere && slot.record[index.field] === value && index.only(value as string) !== slot) {
         throw new UniqueConstraintError(bucket.name, index.field, value)
@@ -158,16 +170,17 @@ export class CommitDraft implements Footprint {
 
   /** Lets go of the first records of buckets that have grown over their `maxSize`, and notes the counters. */
   complete(): void {
-    for (const bucket of this.#grown ?? []) {
+    for (const bucket of this.#grown ?? NONE) {
       const { maxSize } = bucket.definition
       while (bucket.table.size > (maxSize as number)) {
         this.delete(bucket, bucket.schema.keyOf(bucket.table.evictable(0) as StoredRecord), 'evicted')
       }
     }
-    for (const bucket of this.#counters?.keys() ?? []) {
+    if (this.#counters === undefined) return
+    for (const bucket of this.#counters.keys()) {
       const { counter } = bucket.table
       if (counter === bucket.counterStored) continue
-      this.#opsOf(bucket).push({ op: 'counter', bucket: bucket.name, counter })
+      this.#addOp(bucket, { op: 'counter', bucket: bucket.name, counter })
       bucket.counterStored = counter
     }
   }
@@ -181,21 +194,21 @@ export class CommitDraft implements Footprint {
 
   /** Takes everything back. A bucket whose own state does not allow it any more crashes, and is rebuilt. */
   undo(): void {
-    for (let i = this.#steps.length - 1; i >= 0; i--) {
-      const step = this.#steps[i] as Step
+    for (let i = this.#applied.length - 1; i >= 0; i--) {
+      const bucket = this.#buckets[i] as Bucket
       try {
-        if ('table' in step) step.bucket.table = step.table
-        else step.bucket.table.undo(step.applied)
+        bucket.table.undo(this.#applied[i] as Applied)
       } catch (bug) {
-        step.bucket.process.kill(bug)
+        bucket.process.kill(bug)
       }
     }
+    for (const { bucket, table } of this.clearedBuckets) bucket.table = table
     for (const [bucket, counter] of this.#counters ?? []) {
       bucket.table.counter = counter
       bucket.counterStored = Math.min(bucket.counterStored, counter)
     }
-    for (const reverse of this.#reversals) reverse()
-    this.#steps.length = 0
+    this.#reverse?.()
+    this.#applied.length = 0
   }
 
   /** Applies `steps` and verifies the outcome; when that throws, everything is taken back first. */

@@ -99,6 +99,11 @@ export class Overlay implements Source {
     return this.#collect(filter).length
   }
 
+  find(filter: Filter | undefined): StoredRecord[] {
+    if (this.#isUntouched) return this.bucketState.source.find(filter)
+    return this.#collect(filter).map(({ record }) => record)
+  }
+
   forEach(filter: Filter | undefined, visit: (record: StoredRecord) => boolean | void): void {
     if (this.#isUntouched) return this.bucketState.source.forEach(filter, visit)
     for (const { record } of this.#collect(filter)) if (visit(record) === false) return

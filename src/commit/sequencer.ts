@@ -172,16 +172,10 @@ export class Sequencer {
     const seq = this.#visible + 1
     this.#lastAt = at
     this.#visible = seq
-    const cleared = draft.clearedBuckets.filter(({ bucket }) => bucket.persistent)
-    return {
-      seq,
-      id: `${this.#options.report.logId}-${seq}`,
-      at,
-      type: draft.type,
-      ...(draft.data === undefined ? undefined : { data: draft.data }),
-      ...(cleared.length === 0 ? undefined : { cleared: cleared.map(({ bucket }) => bucket.name) }),
-      changes: draft.loggedChanges,
-    }
+    const entry = { seq, id: `${this.#options.report.logId}-${seq}`, at, type: draft.type, changes: draft.loggedChanges }
+    if (draft.data === undefined && draft.clearedBuckets.length === 0) return entry
+    const cleared = draft.clearedBuckets.filter(({ bucket }) => bucket.persistent).map(({ bucket }) => bucket.name)
+    return { ...entry, ...(draft.data && { data: draft.data }), ...(cleared.length > 0 && { cleared }) }
   }
 
   #schedule(): void {
@@ -200,8 +194,10 @@ export class Sequencer {
     this.#waiting = group === this.#waiting ? [] : this.#waiting.slice(GROUP_COMMITS_MAX)
     const entries: Entry[] = []
     for (const { entry } of group) if (entry !== undefined) entries.push(entry)
-    const ops = group.length === 1 ? (group[0] as Waiting).draft.ops : group.flatMap((commit) => commit.draft.ops)
-    const durability = LEVELS[Math.max(...group.map((commit) => LEVELS.indexOf(commit.durability)))] as Durability
+    const [first] = group as [Waiting]
+    const ops = group.length === 1 ? first.draft.ops : group.flatMap((commit) => commit.draft.ops)
+    let { durability } = first
+    for (const commit of group) if (LEVELS.indexOf(commit.durability) > LEVELS.indexOf(durability)) durability = commit.durability
     this.#busy = true
     let outcome: Appended | Missed | Promise<Appended | Missed> = { appended: true, head: this.#head }
     try {
@@ -262,7 +258,7 @@ export class Sequencer {
   }
 
   #publish(commit: Commit): void {
-    this.#options.ephemeral.apply(commit.draft.ephemeralOps)
+    if (commit.draft.ephemeralOps.length > 0) this.#options.ephemeral.apply(commit.draft.ephemeralOps)
     this.#publishing.push(commit)
     // A listener may write; what it writes is published after what it was told about.
     if (this.#isPublishing) return

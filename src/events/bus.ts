@@ -76,6 +76,11 @@ export class Bus<Message> {
     }
   }
 
+  /** True where nobody listens to anything. */
+  get isIdle(): boolean {
+    return this.#listeners.size === 0
+  }
+
   /** Whether a message on this topic would reach anybody; ask first where building the message costs something. */
   hasListeners(segments: Segments): boolean {
     return this.#listeners.size > 0 && this.#routeOf(segments).listeners.length > 0

@@ -67,6 +67,7 @@ export type StoreEvent = BucketEvent | ProcessEvent
 
 /** Publishes what a commit has done, in the order in which it did it. */
 export function publishCommit(bus: Bus<StoreEvent>, { draft }: Commit): void {
+  if (bus.isIdle) return
   for (const { bucket, count } of draft.clearedBuckets) {
     bus.publish(['bucket', bucket.name, 'cleared'], { type: 'cleared', bucket: bucket.name, count })
   }

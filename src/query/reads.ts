@@ -90,11 +90,7 @@ export class Reads<R> implements BucketReader<R> {
 
   #collect(filter: Filter | undefined): R[] {
     this.#readSet?.readWhere(this.#source.bucket, filter)
-    const found: StoredRecord[] = []
-    this.#source.forEach(filter, (record) => {
-      found.push(record)
-    })
-    return found as unknown as R[]
+    return this.#source.find(filter) as unknown as R[]
   }
 
   findOne(filter: FilterOf<R>): R | undefined {

@@ -17,6 +17,8 @@ export interface Source {
   get(key: Key): StoredRecord | undefined
   /** How many records match. */
   count(filter: Filter): number
+  /** The records that match, in insertion order. */
+  find(filter: Filter | undefined): StoredRecord[]
   /** Calls `visit` for each record that matches, in insertion order, until it returns false. */
   forEach(filter: Filter | undefined, visit: (record: StoredRecord) => boolean | void): void
   /** Calls `visit` for each record in the bucket's order, from the first one after `after`, until it returns false. */
@@ -89,6 +91,19 @@ export class TableSource implements Source {
       count++
     })
     return count
+  }
+
+  find(filter: Filter | undefined): StoredRecord[] {
+    const found: StoredRecord[] = []
+    const table = this.#table()
+    if (filter !== undefined && filter.conditions.length === 1) {
+      const { index, value } = chooseAccess(table, filter)
+      if (index !== undefined) return index.records(value as IndexValue)
+    }
+    this.forEach(filter, (record) => {
+      found.push(record)
+    })
+    return found
   }
 
   forEach(filter: Filter | undefined, visit: (record: StoredRecord) => boolean | void): void {

@@ -5,7 +5,7 @@ import type { Key, StoredRecord, Value } from '../base/value.js'
 import { copyValue, deepFreeze, RECORD_CHARACTERS_MAX } from './copy-value.js'
 import type { CopyState, Draft } from './copy-value.js'
 import type { BucketDefinition, FieldDefinition, GeneratedType } from './definition.js'
-import { DefinitionError, ValidationError } from './errors.js'
+import { ValidationError } from './errors.js'
 import type { ValidationIssue } from './errors.js'
 import { compileField, defaultOf, isStandardSchema } from './field.js'
 import type { FieldCheck } from './field.js'
@@ -19,6 +19,10 @@ import { parseTtl } from './ttl.js'
 interface CompiledField {
   readonly name: string
   readonly required: boolean
+  /** Updates leave it as it is. */
+  readonly isFixed: boolean
+  /** Every object has a property of this name, if not of its own. */
+  readonly isInherited: boolean
   readonly generated: GeneratedType | undefined
   readonly definition: FieldDefinition | undefined
   /** One of the two is there. */
@@ -30,6 +34,8 @@ interface CompiledField {
 interface RecordDraft {
   readonly values: (Draft | undefined)[]
   extra: Record<string, Draft> | undefined
+  /** Fields that were given as undefined. */
+  removed: string[] | undefined
   expiresAt: unknown
 }
 
@@ -51,6 +57,7 @@ export class RecordSchema {
   readonly #fieldIndex: ReadonlyMap<string, number>
   readonly #shapes: RecordShapes
   readonly #whole: StandardCheck | undefined
+  readonly #hasStandard: boolean
   readonly #strict: boolean
   readonly #runtime: Runtime
 
@@ -63,9 +70,10 @@ export class RecordSchema {
     this.#strict = strict === true
     this.#runtime = runtime
     this.#whole = isStandardSchema(schema) ? standardCheck(bucket, schema) : undefined
-    this.#fields = isStandardSchema(schema) ? [] : compileFields(bucket, schema)
+    this.#fields = isStandardSchema(schema) ? [] : compileFields(bucket, schema, key)
     this.fieldNames = this.#fields.map((field) => field.name)
     this.#fieldIndex = new Map(this.fieldNames.map((name, index) => [name, index]))
+    this.#hasStandard = this.#fields.some((field) => field.standard !== undefined)
     this.counterFields = this.#fields.filter((field) => field.generated === 'autoincrement').map((field) => field.name)
     this.#shapes = new RecordShapes(this.fieldNames)
   }
@@ -118,36 +126,38 @@ export class RecordSchema {
   prepareUpdate(current: StoredRecord, changes: unknown, now: number): StoredRecord {
     const state: CopyState = { issues: [], characters: 0 }
     const patch = this.#read(changes, state, 'update(key, changes)')
-    const draft: RecordDraft = { values: [], extra: undefined, expiresAt: undefined }
-    const removed = new Set<string>()
-    for (const name of Object.keys(changes as object)) {
-      if ((changes as Record<string, unknown>)[name] === undefined) removed.add(name)
-    }
-    const untouched = new Set<number>()
+    const { removed } = patch
+    const draft: RecordDraft = { values: new Array<Draft | undefined>(this.#fields.length), extra: undefined, removed: undefined, expiresAt: undefined }
+    const untouched = this.#hasStandard ? new Set<number>() : undefined
+    let found = 0
     for (let i = 0; i < this.#fields.length; i++) {
-      const field = this.#fields[i] as CompiledField
-      const fixed = field.name === this.key || field.generated !== undefined
-      const old = Object.hasOwn(current, field.name) ? (current[field.name] as Draft) : undefined
-      if (fixed || (patch.values[i] === undefined && !removed.has(field.name))) {
+      const { name, isFixed, isInherited } = this.#fields[i] as CompiledField
+      const old = isInherited && !Object.hasOwn(current, name) ? undefined : (current[name] as Draft | undefined)
+      if (old !== undefined) found++
+      if (isFixed || (patch.values[i] === undefined && removed?.includes(name) !== true)) {
         draft.values[i] = old
-        untouched.add(i)
+        untouched?.add(i)
       } else draft.values[i] = patch.values[i]
     }
-    draft.extra = this.#mergeExtra(current, patch.extra, removed)
-    const meta: Meta = {
-      version: (current._version as number) + 1,
-      createdAt: current._createdAt as number,
-      updatedAt: now,
-      expiresAt: current._expiresAt,
+    const expiresAt = current._expiresAt
+    const known = found + (expiresAt === undefined ? 3 : 4)
+    if (patch.extra !== undefined || Object.keys(current).length > known) {
+      draft.extra = this.#mergeExtra(current, patch.extra, removed)
     }
+    const version = (current._version as number) + 1
+    const meta: Meta = { version, createdAt: current._createdAt as number, updatedAt: now, expiresAt }
     return this.#finish(draft, meta, state, untouched)
   }
 
-  #mergeExtra(current: StoredRecord, patch: Record<string, Draft> | undefined, removed: ReadonlySet<string>): Record<string, Draft> | undefined {
+  #mergeExtra(
+    current: StoredRecord,
+    patch: Record<string, Draft> | undefined,
+    removed: readonly string[] | undefined,
+  ): Record<string, Draft> | undefined {
     let extra: Record<string, Draft> | undefined
     for (const name of Object.keys(current)) {
       if (this.#fieldIndex.has(name) || META_FIELDS.includes(name)) continue
-      if (name !== this.key && removed.has(name)) continue
+      if (name !== this.key && removed?.includes(name) === true) continue
       extra ??= {}
       extra[name] = current[name] as Draft
     }
@@ -179,11 +189,14 @@ export class RecordSchema {
     if (typeof input !== 'object' || input === null || Array.isArray(input) || input instanceof Date) {
       throw new InvalidArgumentError(argument, 'an object of field values', input)
     }
-    const draft: RecordDraft = { values: new Array<Draft | undefined>(this.#fields.length), extra: undefined, expiresAt: undefined }
+    const draft: RecordDraft = { values: new Array<Draft | undefined>(this.#fields.length), extra: undefined, removed: undefined, expiresAt: undefined }
     try {
       for (const name of Object.keys(input)) {
         const value = (input as Record<string, unknown>)[name]
-        if (value === undefined) continue
+        if (value === undefined) {
+          ;(draft.removed ??= []).push(name)
+          continue
+        }
         const index = this.#fieldIndex.get(name)
         if (index !== undefined) draft.values[index] = this.#readField(value, name, index, state)
         else this.#readOther(draft, name, value, state)
@@ -287,16 +300,18 @@ function keyIssue(value: Value | undefined): string {
   return value === undefined || value === null ? 'Field is required' : 'A key is a string, a finite number or a boolean'
 }
 
-function compileFields(bucket: string, schema: BucketDefinition['schema']): CompiledField[] {
+function compileFields(bucket: string, schema: BucketDefinition['schema'], key: string): CompiledField[] {
   return Object.entries(schema).map(([name, field]) => {
+    const isInherited = name in Object.prototype
     if (isStandardSchema(field)) {
       const standard = standardCheck(bucket, field)
-      return { name, required: false, generated: undefined, definition: undefined, check: undefined, standard }
+      const common = { name, required: false, isFixed: name === key, isInherited, generated: undefined }
+      return { ...common, definition: undefined, check: undefined, standard }
     }
     const definition = field as FieldDefinition
     const { required, generated } = definition
-    if (definition.type === undefined) throw new DefinitionError(bucket, `field "${name}" has no type`, name)
-    return { name, required: required === true, generated, definition, check: compileField(definition), standard: undefined }
+    const isFixed = name === key || generated !== undefined
+    const common = { name, required: required === true, isFixed, isInherited, generated }
+    return { ...common, definition, check: compileField(definition), standard: undefined }
   })
 }
-

@@ -75,6 +75,13 @@ export class FieldIndex {
     return found instanceof OrderedList ? found.size : 1
   }
 
+  /** The records with `value`, in insertion order. */
+  records(value: IndexValue): StoredRecord[] {
+    const found = this.#slots.get(value)
+    if (found === undefined) return []
+    return found instanceof OrderedList ? found.map((slot) => slot.record) : [found.record]
+  }
+
   /** Calls `visit` for each slot with `value` in insertion order, until it returns false. */
   forEach(value: IndexValue, visit: (slot: Slot) => boolean | void): void {
     const found = this.#slots.get(value)

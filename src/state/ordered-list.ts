@@ -117,6 +117,14 @@ export class OrderedList<T> {
     }
   }
 
+  /** `pick` of all items, in order. */
+  map<P>(pick: (item: T) => P): P[] {
+    if (this.#chunks.length === 1) return (this.#chunks[0] as T[]).map(pick)
+    const picked: P[] = []
+    for (const chunk of this.#chunks) for (let i = 0; i < chunk.length; i++) picked.push(pick(chunk[i] as T))
+    return picked
+  }
+
   /** All items, in order. */
   toArray(): T[] {
     return this.#chunks.length === 1 ? (this.#chunks[0] as T[]).slice() : this.#chunks.flat()
