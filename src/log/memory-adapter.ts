@@ -56,6 +56,7 @@ export class MemoryAdapter implements StorageAdapter {
 
   append(expectedHead: number, batch: Batch): Appended | Missed {
     if (expectedHead !== this.#log.head) return { appended: false, missed: this.#log.read(expectedHead) }
+    this.#log.check(batch.entries)
     this.#rows.apply(batch.ops)
     this.#log.append(batch.entries)
     for (const op of batch.ops) {

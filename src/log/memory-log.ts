@@ -31,10 +31,19 @@ export class MemoryLog {
     return this.#entries.at(-1)?.at ?? 0
   }
 
-  /** Appends entries in seq order and lets the oldest go. */
-  append(entries: readonly Entry[]): void {
+  /** Throws unless `entries` follow the last one without a gap. */
+  check(entries: readonly Entry[]): void {
+    let head = this.#head
     for (const entry of entries) {
-      assert(entry.seq === this.#head + 1, 'L1', `entry ${entry.seq} does not follow ${this.#head}`)
+      assert(entry.seq === head + 1, 'L1', `entry ${entry.seq} does not follow ${head}`)
+      head = entry.seq
+    }
+  }
+
+  /** Appends entries in seq order, all or none, and lets the oldest go. */
+  append(entries: readonly Entry[]): void {
+    this.check(entries)
+    for (const entry of entries) {
       this.#entries.push(entry)
       this.#head = entry.seq
       this.#changes += entry.changes.length + 1

@@ -7,6 +7,10 @@ interface MirroredBucket {
   readonly rows: Map<number, StoredRecord>
 }
 
+type Undo =
+  | { readonly bucket: string; readonly ordinal: number; readonly record: StoredRecord | undefined }
+  | { readonly bucket: string; readonly meta: BucketMeta | undefined; readonly rows: Map<number, StoredRecord> | undefined }
+
 /**
  * The rows of all buckets, in memory. Records are shared with whoever gave them, not copied: they are frozen.
  * Holds R1: a row that is deleted was there.
@@ -14,9 +18,37 @@ interface MirroredBucket {
 export class RowMirror {
   readonly #buckets = new Map<string, MirroredBucket>()
 
-  /** Applies the steps in order. */
+  /** Applies the steps in order: all of them, or none when one breaks R1. */
   apply(ops: readonly RowOp[]): void {
-    for (const op of ops) this.#applyOne(op)
+    const before: Undo[] = []
+    try {
+      for (const op of ops) {
+        // A single step is all or nothing by itself.
+        if (ops.length > 1) before.push(this.#undoOf(op))
+        this.#applyOne(op)
+      }
+    } catch (error) {
+      // The step that failed has changed nothing, so its own undo does nothing either.
+      for (const undo of before.reverse()) this.#undo(undo)
+      throw error
+    }
+  }
+
+  /** What brings back the state before `op`: a row for the frequent steps, the whole bucket for the others. */
+  #undoOf(op: RowOp): Undo {
+    const bucket = op.op === 'define' ? op.meta.bucket : op.bucket
+    const known = this.#buckets.get(bucket)
+    if (op.op === 'put' || op.op === 'delete') return { bucket, ordinal: op.ordinal, record: known?.rows.get(op.ordinal) }
+    return { bucket, meta: known?.meta, rows: op.op === 'clear' && known !== undefined ? new Map(known.rows) : known?.rows }
+  }
+
+  #undo(undo: Undo): void {
+    if ('ordinal' in undo) {
+      const rows = this.#buckets.get(undo.bucket)?.rows
+      if (undo.record === undefined) rows?.delete(undo.ordinal)
+      else rows?.set(undo.ordinal, undo.record)
+    } else if (undo.meta === undefined || undo.rows === undefined) this.#buckets.delete(undo.bucket)
+    else this.#buckets.set(undo.bucket, { meta: undo.meta, rows: undo.rows })
   }
 
   #applyOne(op: RowOp): void {
