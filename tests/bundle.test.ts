@@ -1,0 +1,77 @@
+import { fileURLToPath } from 'node:url'
+import { runInNewContext } from 'node:vm'
+import { build } from 'esbuild'
+import { expect, test } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** Bundles `code`, which may import `varve/core`, the way an application for browsers is bundled. */
+async function bundle(code: string): Promise<string> {
+  const result = await build({
+    stdin: { contents: code, resolveDir: ROOT, loader: 'ts' },
+    alias: { 'varve/core': './src/core.ts' },
+    bundle: true,
+    minify: true,
+    write: false,
+    platform: 'browser',
+    format: 'iife',
+    globalName: 'bundled',
+    target: 'es2022',
+    logLevel: 'silent',
+  })
+  return result.outputFiles[0]?.text ?? ''
+}
+
+/** What every browser has and a bare JavaScript context lacks; nothing of Node. */
+const BROWSER_GLOBALS = [
+  'AbortController',
+  'AbortSignal',
+  'MessageChannel',
+  'TextDecoder',
+  'TextEncoder',
+  'URL',
+  'clearTimeout',
+  'console',
+  'crypto',
+  'performance',
+  'queueMicrotask',
+  'setTimeout',
+  'structuredClone',
+] as const
+
+function browserGlobals(): Record<string, unknown> {
+  return Object.fromEntries(BROWSER_GLOBALS.map((name) => [name, globalThis[name]]))
+}
+
+test('varve/core bundles for a browser, and a store on it works where there is no Node', async () => {
+  const code = await bundle(`
+    import { Store } from 'varve/core'
+    export async function run() {
+      const store = await Store.start({ name: 'bundled' })
+      const notes = await store.defineBucket('notes', {
+        key: 'id',
+        schema: { id: { type: 'string', generated: 'uuid' }, text: { type: 'string', required: true } },
+      })
+      await notes.insert({ text: 'hello' })
+      const found = await notes.where({ text: 'hello' })
+      await store.stop()
+      return found.length
+    }
+  `)
+  const context = browserGlobals()
+  runInNewContext(code, context)
+  expect(await (context['bundled'] as { run(): Promise<number> }).run()).toBe(1)
+})
+
+test('a Node module in the bundle is an error', async () => {
+  await expect(bundle(`import { readFileSync } from 'node:fs'\nexport const a = readFileSync`)).rejects.toThrow(
+    'node:fs',
+  )
+})
+
+test('what an application does not use is left out', async () => {
+  const all = await bundle(`import { Store } from 'varve/core'\nexport const used = Store`)
+  const part = await bundle(`import { VarveError } from 'varve/core'\nexport const used = VarveError`)
+  expect(all.length).toBeGreaterThan(10_000)
+  expect(part.length).toBeLessThan(1_000)
+})
