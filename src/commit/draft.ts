@@ -18,6 +18,18 @@ interface Displaced {
   readonly value: Value
 }
 
+/** What a commit did to the counter of a bucket. */
+interface CounterRise {
+  readonly from: number
+  to: number
+}
+
+/** What a commit did to a bucket's counter. */
+interface RaisedCounter {
+  readonly before: number
+  after: number
+}
+
 /** A bucket that was emptied by a commit, and how many records it had. */
 export interface Cleared {
   readonly bucket: Bucket
@@ -50,7 +62,7 @@ export class CommitDraft implements Footprint {
   readonly #buckets: Bucket[] = []
   #displaced: Displaced[] | undefined
   #reverse: (() => void) | undefined
-  #counters: Map<Bucket, number> | undefined
+  #counters: Map<Bucket, CounterRise> | undefined
   #grown: Set<Bucket> | undefined
 
   constructor(type: string, data?: { readonly [field: string]: Value }) {
@@ -89,8 +101,14 @@ export class CommitDraft implements Footprint {
   /** Sees to it that `number`, and whatever is below it, is not given by the counter again. */
   raiseCounter(bucket: Bucket, number: unknown): void {
     this.#counters ??= new Map()
-    if (!this.#counters.has(bucket)) this.#counters.set(bucket, bucket.table.counter)
-    if (Number.isSafeInteger(number) && (number as number) > bucket.table.counter) bucket.table.counter = number as number
+    let rise = this.#counters.get(bucket)
+    if (rise === undefined) {
+      rise = { from: bucket.table.counter, to: bucket.table.counter }
+      this.#counters.set(bucket, rise)
+    }
+    if (!Number.isSafeInteger(number) || (number as number) <= bucket.table.counter) return
+    bucket.table.counter = number as number
+    rise.to = number as number
   }
 
   /** Replaces the record under `after`'s key, which is there. */
@@ -203,9 +221,10 @@ export class CommitDraft implements Footprint {
       }
     }
     for (const { bucket, table } of this.clearedBuckets) bucket.table = table
-    for (const [bucket, counter] of this.#counters ?? []) {
-      bucket.table.counter = counter
-      bucket.counterStored = Math.min(bucket.counterStored, counter)
+    for (const [bucket, { before, after }] of this.#counters ?? []) {
+      // An open transaction may have taken numbers since; those stay taken.
+      if (bucket.table.counter === after) bucket.table.counter = before
+      bucket.counterStored = Math.min(bucket.counterStored, before)
     }
     this.#reverse?.()
     this.#applied.length = 0
@@ -223,4 +242,10 @@ export class CommitDraft implements Footprint {
       throw error
     }
   }
+}
+
+/** A record that had lost its place in a unique index has it again, once all steps are taken back. */
+function giveBack({ bucket, table, index, slot, value }: Displaced): void {
+  const isThere = table.slot(bucket.schema.keyOf(slot.record)) === slot
+  if (isThere && slot.record[index.field] === value) index.add(slot, slot.record)
 }

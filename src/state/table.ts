@@ -222,11 +222,12 @@ export class Table {
     return keys
   }
 
-  /** An empty table for the same bucket, which goes on with ordinals and counter. */
+  /** An empty table for the same bucket, which goes on with ordinals, counter and cursors. */
   emptied(): Table {
     const table = new Table(this.options)
     table.counter = this.counter
     table.#nextOrdinal = this.#nextOrdinal
+    for (const [key, { ordinal }] of this.#cursors) table.#cursors.set(key, { ordinal, record: {} })
     return table
   }
 

@@ -12,6 +12,18 @@ export class ProcessCrashedError extends VarveError {
   }
 }
 
+/** A bug has put the process down for good: it crashed too often, or is not to be restarted. `cause` says which. */
+export class ProcessFailedError extends VarveError {
+  override readonly name = 'ProcessFailedError'
+  readonly process: string
+
+  constructor(process: string, cause: Error) {
+    const remedy = 'this call had no result; the process does not come back; stop what it belongs to and start that again'
+    super('PROCESS_FAILED', `process "${process}" is down: ${cause.message}; ${remedy}`, { cause })
+    this.process = process
+  }
+}
+
 /** The process, or its supervisor, has been stopped and does not come back. The call was not run. */
 export class ProcessStoppedError extends VarveError {
   override readonly name = 'ProcessStoppedError'

@@ -357,7 +357,7 @@ describe('the end', () => {
 
   test('a temporary process that crashes is failed and forgotten', async () => {
     const { process, supervisor, runtime, events } = setup({ restart: 'temporary' })
-    await expect(process.call(() => bug())).rejects.toThrow('bug')
+    await expect(process.call(() => bug())).rejects.toMatchObject({ code: 'PROCESS_FAILED' })
     await expect(process.call(() => 1)).rejects.toThrow('bug')
     expect([process.state, supervisor.child('p'), runtime.pending.deferred]).toEqual(['failed', undefined, 0])
     expect(events.map((event) => event.type)).toEqual(['crashed', 'failed'])

@@ -2,7 +2,7 @@ import { assert } from '../base/assert.js'
 import { asError, VarveError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import type { Child, Owner, ProcessState, RestartType, StopReason, TreeNode } from './child.js'
-import { MailboxFullError, ProcessCrashedError, ProcessStoppedError } from './errors.js'
+import { MailboxFullError, ProcessCrashedError, ProcessFailedError, ProcessStoppedError } from './errors.js'
 import { Mailbox } from './mailbox.js'
 import { settleWithin } from './settle-within.js'
 
@@ -20,8 +20,11 @@ export interface ProcessSpec {
   readonly stop?: (reason: StopReason) => void | Promise<void>
   /** Default: `permanent`. */
   readonly restart?: RestartType
-  /** What a call that met the bug `cause` rejects with, and all calls after the process has failed for good. */
-  readonly errorOf?: (cause: Error) => VarveError
+  /**
+   * What a call rejects with that met the bug `cause`; where the process is down for good (`isFinal`), all calls do.
+   * Default: `ProcessCrashedError`, `ProcessFailedError`.
+   */
+  readonly errorOf?: (cause: Error, isFinal: boolean) => VarveError
   /** Calls that may wait at a time; more are refused. Default: 100,000. */
   readonly mailboxMax?: number
 }
@@ -112,7 +115,7 @@ export class Process implements Child {
    * even if the process crashes before a promise settles.
    *
    * @throws a `VarveError` from `fn`, as it is. Anything else from `fn` is a bug: the process crashes and is restarted,
-   *   and this call rejects with the spec's `errorOf`, by default `ProcessCrashedError`.
+   *   and this call rejects with what the spec's `errorOf` makes of it, by default `ProcessCrashedError`.
    * @throws {MailboxFullError} too many calls wait; `fn` was not run.
    * @throws {ProcessStoppedError} or what the process was closed with; `fn` was not run.
    */
@@ -207,8 +210,8 @@ export class Process implements Child {
   /** See `Child`. */
   fail(cause: Error): void {
     if (this.#refusal !== undefined) return
-    this.#refusal = this.#errorOf(cause)
     this.#endRun('failed')
+    this.#refusal = this.#errorOf(cause)
     this.#refuseWaiting(this.#refusal)
     void this.cleanup('crash')
   }
@@ -252,10 +255,12 @@ export class Process implements Child {
   }
 
   #errorOf(cause: Error): VarveError {
+    const isFinal = this.#state === 'failed'
+    const Default = isFinal ? ProcessFailedError : ProcessCrashedError
     try {
-      return this.#spec.errorOf?.(cause) ?? new ProcessCrashedError(this.name, cause)
+      return this.#spec.errorOf?.(cause, isFinal) ?? new Default(this.name, cause)
     } catch (thrown) {
-      return new ProcessCrashedError(this.name, asError(thrown))
+      return new Default(this.name, asError(thrown))
     }
   }
 
