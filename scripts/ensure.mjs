@@ -96,7 +96,9 @@ function missingPackage() {
   if (found === undefined) return 'everything'
   const { dependencies = {}, devDependencies = {} } = readJson('package.json') ?? {}
   for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
-    if (found[`node_modules/${name}`]?.version !== version) return `${name} ${version}`
+    // `npm:typescript@5.9.3` is a package under another name.
+    const exact = version.slice(version.lastIndexOf('@') + 1)
+    if (found[`node_modules/${name}`]?.version !== exact) return `${name} ${exact}`
   }
   for (const [path, { version, optional, link }] of Object.entries(wanted)) {
     if (path === '' || optional || link) continue
