@@ -1,0 +1,355 @@
+/**
+ * Libraries that people use for the same work, each the way its documentation shows, with an index on `city`. Only
+ * tinybase checks records (types only); the checks of rxdb and @tanstack/db are extras and are off, in their favour.
+ *
+ * `slow` makes a case give them fewer operations, so that a run ends; the time per operation stays comparable.
+ */
+import Loki from 'lokijs'
+import { addRxPlugin, createRxDatabase } from 'rxdb/plugins/core'
+import { getRxStorageMemory } from 'rxdb/plugins/storage-memory'
+import { RxDBUpdatePlugin } from 'rxdb/plugins/update'
+import { BasicIndex, createCollection, createLiveQueryCollection, eq, localOnlyCollectionOptions, queryOnce } from '@tanstack/db'
+import { createIndexes, createStore } from 'tinybase'
+import { seeded } from '../data.mjs'
+
+addRxPlugin(RxDBUpdatePlugin)
+const random = seeded(7)
+const EVERY = ['scan', 'findOneEach', 'countEach']
+
+class LokiStore {
+  #people = new Loki('bench').addCollection('people', { unique: ['id'], indices: ['city'] })
+
+  insertEach(records) {
+    // It keeps and changes what it is given.
+    for (const record of records) this.#people.insert({ ...record })
+    return this.#people.count()
+  }
+
+  insertMany(records) {
+    this.#people.insert(records.map((record) => ({ ...record })))
+    return this.#people.count()
+  }
+
+  getEach(keys) {
+    let sum = 0
+    for (const key of keys) sum += this.#people.by('id', key).age
+    return sum
+  }
+
+  updateEach(keys, age) {
+    let sum = 0
+    for (const key of keys) {
+      const record = this.#people.by('id', key)
+      record.age = age
+      this.#people.update(record)
+      sum += this.#people.by('id', key).age
+    }
+    return sum
+  }
+
+  whereEach(cities) {
+    let found = 0
+    for (const city of cities) found += this.#people.find({ city }).length
+    return found
+  }
+
+  scan(role) {
+    return this.#people.find({ role }).length
+  }
+
+  findOneEach(cities) {
+    let found = 0
+    for (const city of cities) if (this.#people.findOne({ city })?.city === city) found++
+    return found
+  }
+
+  countEach(cities) {
+    let found = 0
+    for (const city of cities) found += this.#people.count({ city })
+    return found
+  }
+
+  /** A subscription to the records of a city; the callback gets them all whenever one changes. */
+  async live(city, callback) {
+    const view = this.#people.addDynamicView(`live-${random()}`)
+    view.applyFind({ city })
+    view.data()
+    const notify = () => callback(view.data())
+    view.on('rebuild', notify)
+    return () => this.#people.removeDynamicView(view.name)
+  }
+
+  close() {}
+}
+
+class TinyStore {
+  #store = createStore().setTablesSchema({
+    people: {
+      id: { type: 'string' },
+      name: { type: 'string' },
+      email: { type: 'string' },
+      age: { type: 'number' },
+      city: { type: 'string' },
+      role: { type: 'string' },
+      active: { type: 'boolean' },
+      note: { type: 'string' },
+    },
+  })
+  #indexes = createIndexes(this.#store).setIndexDefinition('byCity', 'people', 'city')
+
+  insertEach(records) {
+    for (const record of records) this.#store.setRow('people', record.id, record)
+    return this.#store.getRowCount('people')
+  }
+
+  insertMany(records) {
+    this.#store.transaction(() => {
+      for (const record of records) this.#store.setRow('people', record.id, record)
+    })
+    return this.#store.getRowCount('people')
+  }
+
+  getEach(keys) {
+    let sum = 0
+    for (const key of keys) sum += this.#store.getRow('people', key).age
+    return sum
+  }
+
+  updateEach(keys, age) {
+    let sum = 0
+    for (const key of keys) {
+      this.#store.setPartialRow('people', key, { age })
+      sum += this.#store.getCell('people', key, 'age')
+    }
+    return sum
+  }
+
+  whereEach(cities) {
+    let found = 0
+    for (const city of cities) found += this.#of(city).length
+    return found
+  }
+
+  #of(city) {
+    return this.#indexes.getSliceRowIds('byCity', city).map((id) => this.#store.getRow('people', id))
+  }
+
+  scan(role) {
+    const found = []
+    this.#store.forEachRow('people', (id) => {
+      if (this.#store.getCell('people', id, 'role') === role) found.push(this.#store.getRow('people', id))
+    })
+    return found.length
+  }
+
+  findOneEach(cities) {
+    let found = 0
+    for (const city of cities) {
+      const [id] = this.#indexes.getSliceRowIds('byCity', city)
+      if (this.#store.getRow('people', id).city === city) found++
+    }
+    return found
+  }
+
+  countEach(cities) {
+    let found = 0
+    for (const city of cities) found += this.#indexes.getSliceRowIds('byCity', city).length
+    return found
+  }
+
+  close() {}
+}
+
+class RxStore {
+  #database
+  #people
+
+  async open() {
+    this.#database = await createRxDatabase({
+      name: `bench-${Math.floor(random() * 1e9)}`,
+      storage: getRxStorageMemory(),
+      multiInstance: false,
+      ignoreDuplicate: true,
+    })
+    const string = { type: 'string', maxLength: 100 }
+    const schema = {
+      version: 0,
+      primaryKey: 'id',
+      type: 'object',
+      properties: {
+        id: string,
+        name: string,
+        email: string,
+        age: { type: 'number' },
+        city: string,
+        role: string,
+        active: { type: 'boolean' },
+        note: { type: 'string' },
+      },
+      required: ['id', 'name', 'email', 'age', 'city', 'role', 'active'],
+      indexes: ['city'],
+    }
+    const collections = await this.#database.addCollections({ people: { schema } })
+    this.#people = collections.people
+    return this
+  }
+
+  async insertEach(records) {
+    for (const record of records) await this.#people.insert({ ...record })
+    return this.#people.count().exec()
+  }
+
+  async insertMany(records) {
+    await this.#people.bulkInsert(records.map((record) => ({ ...record })))
+    return this.#people.count().exec()
+  }
+
+  async getEach(keys) {
+    let sum = 0
+    for (const key of keys) sum += (await this.#people.findOne(key).exec()).age
+    return sum
+  }
+
+  async updateEach(keys, age) {
+    let sum = 0
+    for (const key of keys) {
+      const record = await this.#people.findOne(key).exec()
+      sum += (await record.patch({ age })).age
+    }
+    return sum
+  }
+
+  async whereEach(cities) {
+    let found = 0
+    for (const city of cities) found += (await this.#people.find({ selector: { city } }).exec()).length
+    return found
+  }
+
+  async scan(role) {
+    return (await this.#people.find({ selector: { role } }).exec()).length
+  }
+
+  async findOneEach(cities) {
+    let found = 0
+    for (const city of cities) if ((await this.#people.findOne({ selector: { city } }).exec())?.city === city) found++
+    return found
+  }
+
+  async countEach(cities) {
+    let found = 0
+    for (const city of cities) found += await this.#people.count({ selector: { city } }).exec()
+    return found
+  }
+
+  async live(city, callback) {
+    let isFirst = true
+    const { promise, resolve } = deferred()
+    const subscription = this.#people.find({ selector: { city } }).$.subscribe((found) => {
+      if (isFirst) resolve()
+      else callback(found)
+      isFirst = false
+    })
+    await promise
+    return () => subscription.unsubscribe()
+  }
+
+  async close() {
+    await this.#database.close()
+  }
+}
+
+class TanStackStore {
+  #people = createCollection(
+    localOnlyCollectionOptions({ id: `people-${random()}`, getKey: (record) => record.id, defaultIndexType: BasicIndex, autoIndex: 'eager' }),
+  )
+
+  constructor() {
+    this.#people.createIndex((record) => record.city, { indexType: BasicIndex })
+  }
+
+  async insertEach(records) {
+    for (const record of records) await this.#people.insert(record).isPersisted.promise
+    return this.#people.size
+  }
+
+  async insertMany(records) {
+    await this.#people.insert(records).isPersisted.promise
+    return this.#people.size
+  }
+
+  getEach(keys) {
+    let sum = 0
+    for (const key of keys) sum += this.#people.get(key).age
+    return sum
+  }
+
+  async updateEach(keys, age) {
+    let sum = 0
+    for (const key of keys) {
+      const written = this.#people.update(key, (draft) => {
+        draft.age = age
+      })
+      await written.isPersisted.promise
+      sum += this.#people.get(key).age
+    }
+    return sum
+  }
+
+  async whereEach(cities) {
+    let found = 0
+    for (const city of cities) found += (await this.#query('city', city)).length
+    return found
+  }
+
+  #query(field, value) {
+    return queryOnce((q) => q.from({ people: this.#people }).where(({ people }) => eq(people[field], value)))
+  }
+
+  async scan(role) {
+    return (await this.#query('role', role)).length
+  }
+
+  async findOneEach(cities) {
+    let found = 0
+    for (const city of cities) {
+      const one = await queryOnce((q) => q.from({ people: this.#people }).where(({ people }) => eq(people.city, city)).findOne())
+      if (one?.city === city) found++
+    }
+    return found
+  }
+
+  async countEach(cities) {
+    let found = 0
+    for (const city of cities) found += (await this.#query('city', city)).length
+    return found
+  }
+
+  async live(city, callback) {
+    const query = createLiveQueryCollection((q) => q.from({ people: this.#people }).where(({ people }) => eq(people.city, city)))
+    await query.preload()
+    const subscription = query.subscribeChanges(() => callback(query.toArray))
+    return () => {
+      subscription.unsubscribe()
+      void query.cleanup()
+    }
+  }
+
+  async close() {
+    await this.#people.cleanup()
+  }
+}
+
+function deferred() {
+  let resolve
+  const promise = new Promise((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
+
+export const peers = [
+  { name: 'lokijs', open: () => new LokiStore(), slow: 'update', note: 'checks nothing', methods: EVERY },
+  { name: 'tinybase', open: () => new TinyStore(), slow: 'where', note: 'checks types', methods: EVERY },
+  { name: 'rxdb', open: () => new RxStore().open(), slow: 'update', note: 'memory storage, checks nothing', methods: EVERY },
+  { name: '@tanstack/db', open: () => new TanStackStore(), slow: 'update', note: 'checks nothing', methods: EVERY },
+]
