@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import type { Key, StoredRecord, Value } from '../base/value.js'
 import type { Change, DeleteCause } from '../log/entry.js'
 import type { RowOp } from '../log/storage.js'
@@ -22,12 +23,6 @@ interface Displaced {
 interface CounterRise {
   readonly from: number
   to: number
-}
-
-/** What a commit did to a bucket's counter. */
-interface RaisedCounter {
-  readonly before: number
-  after: number
 }
 
 /** A bucket that was emptied by a commit, and how many records it had. */
@@ -60,6 +55,8 @@ export class CommitDraft implements Footprint {
   /** What was done to the tables, and to which bucket's, in order. */
   readonly #applied: Applied[] = []
   readonly #buckets: Bucket[] = []
+  /** How many records the bucket had before each step. */
+  readonly #sizes: number[] = []
   #displaced: Displaced[] | undefined
   #reverse: (() => void) | undefined
   #counters: Map<Bucket, CounterRise> | undefined
@@ -91,6 +88,7 @@ export class CommitDraft implements Footprint {
     const key = schema.keyOf(record)
     if (table.slot(key) !== undefined) throw new DuplicateKeyError(bucket.name, key)
     this.#noteDisplaced(bucket, record, undefined)
+    this.#sizes.push(table.size)
     const applied = table.insert(record)
     this.#note(bucket, applied)
     this.#put(bucket, { bucket: bucket.name, key, before: undefined, after: record }, applied.slot.ordinal)
@@ -117,6 +115,7 @@ export class CommitDraft implements Footprint {
     const key = bucket.schema.keyOf(after)
     const slot = bucket.table.slot(key)
     this.#noteDisplaced(bucket, after, slot)
+    this.#sizes.push(bucket.table.size)
     const applied = bucket.table.update(after)
     this.#note(bucket, applied)
     this.#put(bucket, { bucket: bucket.name, key, before: applied.before, after }, applied.slot.ordinal)
@@ -125,6 +124,7 @@ export class CommitDraft implements Footprint {
   /** Deletes the record under `key`, which is there. */
   delete(bucket: Bucket, key: Key, cause?: DeleteCause): void {
     this.current = bucket
+    this.#sizes.push(bucket.table.size)
     const applied = bucket.table.delete(key)
     this.#note(bucket, applied)
     const change = { bucket: bucket.name, key, before: applied.before, after: undefined }
@@ -216,15 +216,17 @@ export class CommitDraft implements Footprint {
       const bucket = this.#buckets[i] as Bucket
       try {
         bucket.table.undo(this.#applied[i] as Applied)
+        assert(bucket.table.size === this.#sizes[i], 'C1', `bucket ${bucket.name} has ${bucket.table.size} records`)
       } catch (bug) {
         bucket.process.kill(bug)
       }
     }
     for (const { bucket, table } of this.clearedBuckets) bucket.table = table
-    for (const [bucket, { before, after }] of this.#counters ?? []) {
-      // An open transaction may have taken numbers since; those stay taken.
-      if (bucket.table.counter === after) bucket.table.counter = before
-      bucket.counterStored = Math.min(bucket.counterStored, before)
+    for (const displaced of this.#displaced ?? NONE) giveBack(displaced)
+    for (const [bucket, { from, to }] of this.#counters ?? NONE) {
+      // Numbers that an open transaction has taken since stay taken.
+      if (bucket.table.counter === to) bucket.table.counter = from
+      bucket.counterStored = Math.min(bucket.counterStored, from)
     }
     this.#reverse?.()
     this.#applied.length = 0

@@ -1,0 +1,296 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Key, StoredRecord, Value } from '../base/value.js'
+import { compareKeys } from './key-order.js'
+import { Table } from './table.js'
+import type { Applied, TableOptions } from './table.js'
+
+const KEYS: readonly Key[] = ['a', 'b', 'c', 'd', 'e', 'aa', '1', 1, 2, 10, -1, true, false]
+
+interface Step {
+  readonly op: 'insert' | 'update' | 'delete' | 'touch' | 'cursor' | 'undo' | 'settle' | 'due'
+  readonly key: number
+  readonly group: Value | undefined
+  readonly expiresAt: number | undefined
+  readonly createdAt: number
+}
+
+const anyStep = fc.record<Step>({
+  op: fc.constantFrom(
+    'insert',
+    'insert',
+    'insert',
+    'update',
+    'update',
+    'delete',
+    'delete',
+    'touch',
+    'cursor',
+    'undo',
+    'settle',
+    'due',
+  ),
+  key: fc.nat(KEYS.length - 1),
+  group: fc.constantFrom('x', 'y', 1, true, null, undefined),
+  expiresAt: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
+  createdAt: fc.integer({ min: 1, max: 5 }),
+})
+
+interface Placed {
+  readonly ordinal: number
+  record: StoredRecord
+}
+
+/** The plainest table: a list of records with their ordinals, scanned for everything. */
+class Model {
+  placed: Placed[] = []
+  used: Key[] = []
+  next = 1
+  readonly cursors = new Map<Key, number>()
+  readonly undo: (readonly Placed[])[] = []
+
+  at(key: Key): Placed | undefined {
+    return this.placed.find(({ record }) => record.id === key)
+  }
+
+  save(): void {
+    this.undo.push(this.placed.map((one) => ({ ...one })))
+  }
+
+  restore(): void {
+    this.placed = [...(this.undo.pop() as readonly Placed[])]
+  }
+
+  get records(): StoredRecord[] {
+    return this.placed.map(({ record }) => record)
+  }
+
+  ordered(byKey: boolean): Placed[] {
+    if (!byKey) return this.placed
+    return [...this.placed].sort((a, b) => compareKeys(a.record.id as Key, b.record.id as Key))
+  }
+}
+
+class Harness {
+  readonly table: Table
+  readonly model = new Model()
+  readonly applied: Applied[] = []
+  readonly options: TableOptions
+  version = 0
+
+  constructor(byKey: boolean, eviction: TableOptions['eviction']) {
+    const indexes = [
+      { field: 'group', unique: false },
+      { field: 'version', unique: true },
+    ]
+    this.options = { bucket: 'things', key: 'id', indexes, byKey, eviction }
+    this.table = new Table(this.options)
+  }
+
+  #record(key: Key, { group, expiresAt, createdAt }: Step): StoredRecord {
+    return {
+      id: key,
+      version: ++this.version,
+      _createdAt: createdAt,
+      ...(group === undefined ? {} : { group }),
+      ...(expiresAt === undefined ? {} : { _expiresAt: expiresAt }),
+    }
+  }
+
+  run(step: Step): void {
+    const { table, model } = this
+    const key = KEYS[step.key] ?? 'a'
+    const found = model.at(key)
+    switch (step.op) {
+      case 'insert': {
+        if (found !== undefined) return
+        const record = this.#record(key, step)
+        model.save()
+        model.placed.push({ ordinal: model.next++, record })
+        model.used.push(key)
+        this.applied.push(table.insert(record))
+        return
+      }
+      case 'update': {
+        if (found === undefined) return
+        // Creation is for ever: an update keeps it.
+        const record = this.#record(key, { ...step, createdAt: found.record._createdAt as number })
+        model.save()
+        found.record = record
+        this.#use(key)
+        this.applied.push(table.update(record))
+        return
+      }
+      case 'delete': {
+        if (found === undefined) return
+        model.save()
+        model.placed.splice(model.placed.indexOf(found), 1)
+        model.used.splice(model.used.indexOf(key), 1)
+        this.applied.push(table.delete(key))
+        return
+      }
+      case 'touch':
+        table.touch(key)
+        if (found !== undefined) this.#use(key)
+        return
+      case 'cursor':
+        table.rememberCursor(key)
+        if (found !== undefined) model.cursors.set(key, found.ordinal)
+        return
+      case 'undo':
+        this.undo()
+        return
+      case 'settle':
+        model.undo.length = 0
+        this.applied.length = 0
+        return
+      case 'due':
+        expect(table.due(step.createdAt, step.key)).toEqual(
+          this.#due()
+            .filter(([at]) => at <= step.createdAt)
+            .slice(0, step.key)
+            .map(([, due]) => due),
+        )
+    }
+  }
+
+  #use(key: Key): void {
+    const { used } = this.model
+    used.splice(used.indexOf(key), 1)
+    used.push(key)
+  }
+
+  #due(): [at: number, key: Key][] {
+    const expiring = this.model.placed.filter(({ record }) => record._expiresAt !== undefined)
+    expiring.sort((a, b) => (a.record._expiresAt as number) - (b.record._expiresAt as number) || a.ordinal - b.ordinal)
+    return expiring.map(({ record }) => [record._expiresAt as number, record.id as Key])
+  }
+
+  undo(): void {
+    const applied = this.applied.pop()
+    if (applied === undefined) return
+    this.table.undo(applied)
+    this.model.restore()
+    // What use a step made of records is not taken back: it is a hint for eviction, and only its set is compared then.
+    this.model.used = this.#lru() ?? []
+  }
+
+  #lru(): Key[] | undefined {
+    if (this.options.eviction !== 'lru') return undefined
+    return Array.from({ length: this.table.size }, (_, skip) => this.table.evictable(skip)?.id as Key)
+  }
+
+  compare(): void {
+    const { table, model } = this
+    table.check()
+    expect(table.size).toBe(model.placed.length)
+    for (const key of KEYS) expect(table.get(key)).toBe(model.at(key)?.record)
+    const inserted: StoredRecord[] = []
+    table.forEach((slot) => {
+      inserted.push(slot.record)
+    })
+    expect(inserted).toEqual(model.records)
+    expect(table.order.toArray().map(({ record }) => record)).toEqual(
+      model.ordered(this.options.byKey).map(({ record }) => record),
+    )
+    expect(table.nextDue).toBe(this.#due()[0]?.[0])
+    for (const key of KEYS) {
+      expect(table.cursor(key)?.ordinal).toBe(model.cursors.get(key) ?? model.at(key)?.ordinal)
+    }
+    this.#compareEviction()
+  }
+
+  #compareEviction(): void {
+    const { eviction } = this.options
+    if (eviction === undefined) return expect(this.table.evictable(0)).toBeUndefined()
+    const order = Array.from({ length: this.table.size + 1 }, (_, skip) => this.table.evictable(skip)?.id)
+    const oldest = [...this.model.placed].sort(
+      (a, b) => (a.record._createdAt as number) - (b.record._createdAt as number) || a.ordinal - b.ordinal,
+    )
+    const expected = eviction === 'lru' ? this.model.used : oldest.map(({ record }) => record.id)
+    expect(order).toEqual([...expected, undefined])
+  }
+}
+
+for (const byKey of [false, true]) {
+  for (const eviction of [undefined, 'oldest', 'lru'] as const) {
+    test(`any steps and undos, ${byKey ? 'by key' : 'by insertion'}, eviction ${eviction ?? 'none'}: as the model (S1, S2, S4, S5)`, () => {
+      fc.assert(
+        fc.property(fc.array(anyStep, { maxLength: 60 }), (script) => {
+          const harness = new Harness(byKey, eviction)
+          for (const one of script) {
+            harness.run(one)
+            harness.compare()
+          }
+          while (harness.applied.length > 0) {
+            harness.undo()
+            harness.compare()
+          }
+        }),
+        { numRuns: 60 },
+      )
+    })
+  }
+}
+
+test('ordinals are never given twice, also after deletion, undo and emptying (S6)', () => {
+  const table = new Table({ bucket: 'things', key: 'id', indexes: [], byKey: false, eviction: undefined })
+  const first = table.insert({ id: 1 })
+  table.undo(first)
+  const second = table.insert({ id: 1 })
+  table.delete(1)
+  const next = table.emptied()
+  const third = next.insert({ id: 1 })
+  expect([first, second, third].map(({ slot }) => slot.ordinal)).toEqual([1, 2, 3])
+  expect(() => next.load(3, { id: 2 })).toThrow(/S6/)
+  next.load(9, { id: 2 })
+  expect(next.insert({ id: 3 }).slot.ordinal).toBe(10)
+})
+
+test('an emptied table goes on with the counter and the cursors of the old one, which stays as it was', () => {
+  const table = new Table({ bucket: 'things', key: 'id', indexes: [], byKey: false, eviction: undefined })
+  table.counter = 7
+  table.insert({ id: 1 })
+  table.rememberCursor(1)
+  const next = table.emptied()
+  expect([next.counter, next.size, next.cursor(1)?.ordinal]).toEqual([7, 0, 1])
+  next.insert({ id: 2 })
+  next.rememberCursor(2)
+  expect([table.size, table.cursor(2)]).toEqual([1, undefined])
+})
+
+test('only so many deleted cursors are remembered, the latest ones', () => {
+  const table = new Table({ bucket: 'things', key: 'id', indexes: [], byKey: false, eviction: undefined })
+  for (let id = 1; id <= 1_500; id++) {
+    table.insert({ id })
+    table.rememberCursor(id)
+    table.delete(id)
+  }
+  expect([table.cursor(500), table.cursor(501)?.ordinal, table.cursor(1_500)?.ordinal]).toEqual([undefined, 501, 1_500])
+})
+
+test.each<[what: string, damage: (table: Table) => void, invariant: RegExp]>([
+  ['a record under another key', (table) => Object.assign(table.slot(1) as object, { record: { id: 9 } }), /S1/],
+  [
+    'a record that an index misses',
+    (table) => table.index('group')?.remove(table.slot(1) as never, { group: 'x' }),
+    /S2/,
+  ],
+  [
+    'a record in an index that is gone',
+    (table) => table.index('group')?.add({ ordinal: 99, record: {} }, { group: 'q' }),
+    /S2/,
+  ],
+  [
+    'a due time that is not listed',
+    (table) => Object.assign(table.slot(1) as object, { record: { id: 1, group: 'x', _expiresAt: 5 } }),
+    /S5/,
+  ],
+])('check finds a planted fault: %s', (_what, damage, invariant) => {
+  const indexes = [{ field: 'group', unique: false }]
+  const table = new Table({ bucket: 'things', key: 'id', indexes, byKey: false, eviction: undefined })
+  table.insert({ id: 1, group: 'x' })
+  table.check()
+  damage(table)
+  expect(() => table.check()).toThrow(invariant)
+})
