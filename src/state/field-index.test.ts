@@ -84,7 +84,8 @@ test('a visitor that returns false ends the visit', () => {
 
 test('removing a record that an index does not have is a bug (S2)', () => {
   const index = new FieldIndex('field', false)
-  const [a, b, c] = [1, 2, 3].map((ordinal) => ({ ordinal, record: { field: 'a' } })) as [Slot, Slot, Slot]
+  const [a, b, c]: Slot[] = [1, 2, 3].map((ordinal) => ({ ordinal, record: { field: 'a' } }))
+  if (a === undefined || b === undefined || c === undefined) throw new Error('there are three')
   index.add(a, a.record)
   expect(() => index.remove(b, b.record)).toThrow(/S2/)
   index.add(b, b.record)
