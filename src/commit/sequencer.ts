@@ -81,6 +81,8 @@ export class Sequencer {
   readonly #settling: { readonly ticket: number; readonly resolve: () => void }[] = []
   readonly #publishing: Commit[] = []
   #isPublishing = false
+  /** Seq of the last commit that was published. */
+  #published: number
 
   constructor(options: SequencerOptions) {
     this.#options = options
@@ -88,6 +90,7 @@ export class Sequencer {
     this.#visible = head
     this.#durable = head
     this.#head = head
+    this.#published = head
     this.#lastAt = headAt
   }
 
@@ -169,6 +172,7 @@ export class Sequencer {
   #entryOf(draft: CommitDraft): Entry | undefined {
     if (draft.ops.length === 0) return undefined
     const at = this.now()
+    assert(at >= this.#lastAt, 'L2', `time goes back from ${this.#lastAt} to ${at}`)
     const seq = this.#visible + 1
     this.#lastAt = at
     this.#visible = seq
@@ -264,9 +268,23 @@ export class Sequencer {
     if (this.#isPublishing) return
     this.#isPublishing = true
     for (let next = this.#publishing.shift(); next !== undefined; next = this.#publishing.shift()) {
-      this.#options.listener.published(next)
+      try {
+        this.#publishOne(next)
+      } catch (bug) {
+        // The commit stands; but who has heard of it is not known any more, so nothing is added to the confusion.
+        this.refuse(new StoreDegradedError(this.#options.store, asError(bug)))
+        this.#options.onError(asError(bug))
+      }
     }
     this.#isPublishing = false
+  }
+
+  #publishOne(commit: Commit): void {
+    const seq = commit.entry?.seq ?? this.#published
+    const isNext = commit.entry === undefined || (seq === this.#published + 1 && seq <= this.#head)
+    assert(isNext, 'C2', `commit ${seq} is published after ${this.#published}, written is ${this.#head}`)
+    this.#published = seq
+    this.#options.listener.published(commit)
   }
 
   /** Goes on with whatever is due next; work that needs the storage for itself comes before the next group. */

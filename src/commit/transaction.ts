@@ -32,7 +32,7 @@ interface TakenNumbers {
  * A transaction from its begin to its end: what it has read, what it wants written, and whether it still can be.
  *
  * Serializable by one rule: every commit of somebody else is tested against the read set at once. When it touches it,
- * the transaction cannot commit any more, and every further use of it says so (T1). So at any moment everything that
+ * the transaction cannot commit any more, and every further use of it says so. So at any moment everything that
  * an intact transaction has read is as it was read, and its commit happens at one point in the order of all commits.
  */
 export class Transaction {

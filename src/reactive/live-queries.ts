@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import { deepEqual } from '../base/equality.js'
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
@@ -48,6 +49,8 @@ interface Subscription {
   isActive: boolean
   isScheduled: boolean
   last: unknown
+  /** How far the log was when it was last called back. */
+  deliveredAt: number
 }
 
 /**
@@ -154,7 +157,7 @@ export class LiveQueries {
     callback: (result: unknown) => void,
     onError: (error: Error) => void,
   ): Subscription {
-    const state = { running: undefined, isTorn: false, isDirty: false, isActive: true, isScheduled: false, last: undefined }
+    const state = { running: undefined, isTorn: false, isDirty: false, isActive: true, isScheduled: false, last: undefined, deliveredAt: 0 }
     return { fn, params, callback, onError, readSet: new ReadSet(), ...state }
   }
 
@@ -272,6 +275,9 @@ export class LiveQueries {
 
   #deliver(subscription: Subscription, result: unknown): void {
     if (!subscription.isActive) return
+    const { durable } = this.#options.sequencer.position
+    assert(durable >= subscription.deliveredAt, 'Q2', `a result of ${durable} comes after one of ${subscription.deliveredAt}`)
+    subscription.deliveredAt = durable
     try {
       const outcome: unknown = subscription.callback(result)
       if (outcome instanceof Promise) outcome.catch((error: unknown) => this.#report(subscription, error))

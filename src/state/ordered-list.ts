@@ -1,3 +1,5 @@
+import { assert } from '../base/assert.js'
+
 /** Chunks are split beyond this many items: small enough to splice in well under a microsecond. */
 const CHUNK_MAX = 512
 
@@ -5,7 +7,7 @@ const CHUNK_MAX = 512
  * Items in the order of `compare`, which must be total and must not change while an item is in the list. Adding and
  * removing cost O(log n) comparisons and one splice of at most 512 items. Iterating while changing is not supported.
  *
- * Holds S3: no chunk is empty, and items rise strictly across all chunks.
+ * No chunk is empty, and items rise strictly across all chunks (S3).
  */
 export class OrderedList<T> {
   readonly #compare: (a: T, b: T) => number
@@ -128,5 +130,17 @@ export class OrderedList<T> {
   /** All items, in order. */
   toArray(): T[] {
     return this.#chunks.length === 1 ? (this.#chunks[0] as T[]).slice() : this.#chunks.flat()
+  }
+
+  /** Throws unless S3 holds. Visits every item. */
+  check(): void {
+    let before: T | undefined
+    for (const chunk of this.#chunks) {
+      assert(chunk.length > 0, 'S3', 'a chunk is empty')
+      for (const item of chunk) {
+        assert(before === undefined || this.#compare(before, item) < 0, 'S3', 'an item does not come after the one before it')
+        before = item
+      }
+    }
   }
 }

@@ -33,7 +33,7 @@ export interface Applied {
  * It trusts its caller: keys and unique values were checked before, and every change can be undone.
  *
  * Holds S1: every record is under its own key. S2, S4: indexes agree with records. S5: the due list has exactly the
- * records that expire.
+ * records that expire. S6: no ordinal is given twice. S7: records are frozen.
  */
 export class Table {
   readonly options: TableOptions
@@ -235,7 +235,10 @@ export class Table {
   check(): void {
     const { bucket, key } = this.options
     let due = 0
+    this.#due.check()
+    this.#order?.check()
     for (const [at, slot] of this.#slots) {
+      assert(Object.isFrozen(slot.record), 'S7', `bucket ${bucket}: a record can be changed`)
       assert(slot.record[key] === at, 'S1', `bucket ${bucket}: a record is under another key than its own`)
       assert(slot.ordinal < this.#nextOrdinal, 'S6', `bucket ${bucket}: ordinal ${slot.ordinal} was never given`)
       if (slot.record._expiresAt !== undefined) due++
@@ -258,7 +261,8 @@ function checkIndexed(bucket: string, index: FieldIndex, slot: Slot): void {
     found = other === slot
     return !found
   })
-  assert(found, 'S2', `bucket ${bucket}: index ${index.field} misses a record`)
+  assert(found || index.unique, 'S2', `bucket ${bucket}: index ${index.field} misses a record`)
+  assert(found, 'S4', `bucket ${bucket}: two records have the same ${index.field}`)
 }
 
 function byDueTime(a: Slot, b: Slot): number {
