@@ -43,7 +43,7 @@ export function tidyViolations(files: SourceFiles, doors: readonly string[]): st
     checkBarrel(file, doors, report)
     walk(file.program, (node, ancestors) => {
       checkCatch(file, node, report)
-      checkEnvironment(file, node, report)
+      checkEnvironment(file, node, ancestors, report)
       checkWorld(file, node, ancestors, report)
     })
     return found
@@ -105,8 +105,8 @@ function checkCatch({ path, text, comments }: File, node: SyntaxNode, report: Re
   }
 }
 
-function checkEnvironment({ path }: File, node: SyntaxNode, report: Report): void {
-  const name = memberName(node)
+function checkEnvironment({ path }: File, node: SyntaxNode, ancestors: readonly SyntaxNode[], report: Report): void {
+  const name = globalMember(node, ancestors)
   if (name === 'process.exit' && !path.startsWith('src/cli/')) {
     report(node, 'process.exit; only the command line may end the process, throw instead')
   }
@@ -118,7 +118,7 @@ function checkEnvironment({ path }: File, node: SyntaxNode, report: Report): voi
 function checkWorld({ path }: File, node: SyntaxNode, ancestors: readonly SyntaxNode[], report: Report): void {
   if (isTest(path) || WORLD_FOLDERS.some((folder) => path.startsWith(folder))) return
   const instead = 'only src/base reaches the outside world; take it from the Runtime'
-  const name = memberName(node)
+  const name = globalMember(node, ancestors)
   const [object, member] = name?.split('.') ?? []
   if (name !== undefined && WORLD_MEMBERS.includes(name)) report(node, `${name}; ${instead}`)
   else if (['globalThis', 'self', 'window'].includes(object ?? '') && WORLD_GLOBALS.includes(member ?? '')) {
@@ -142,19 +142,46 @@ function checkWorld({ path }: File, node: SyntaxNode, ancestors: readonly Syntax
   }
 }
 
-/** `a.b` for a plain member expression, whether written `a.b`, `a['b']` or `a?.b`. */
-function memberName(node: SyntaxNode): string | undefined {
+/** `a.b` for a member of a global, whether written `a.b`, `a['b']` or `a?.b`; undefined where `a` is declared here. */
+function globalMember(node: SyntaxNode, ancestors: readonly SyntaxNode[]): string | undefined {
   if (node.type !== 'MemberExpression') return undefined
   const { object, property } = node as unknown as { object: SyntaxNode; property: SyntaxNode }
-  if (object.type !== 'Identifier') return undefined
+  if (object.type !== 'Identifier' || isDeclared(String(object['name']), ancestors)) return undefined
   const member = node['computed'] === true ? literalText(property) : property['name']
   return typeof member === 'string' ? `${String(object['name'])}.${member}` : undefined
+}
+
+/** True where an enclosing function, block or loop declares `name`, so that it is not the global of that name. */
+function isDeclared(name: string, ancestors: readonly SyntaxNode[]): boolean {
+  const binds = (pattern: unknown): boolean => {
+    if (Array.isArray(pattern)) return pattern.some(binds)
+    if (!isNode(pattern)) return false
+    if (pattern.type === 'Identifier') return pattern['name'] === name
+    if (pattern.type === 'Property') return binds(pattern['value'])
+    const { properties, elements, left, argument, parameter } = pattern
+    return [properties, elements, left, argument, parameter].some(binds)
+  }
+  const declares = (statement: unknown): boolean =>
+    isNode(statement) &&
+    ((statement.type === 'VariableDeclaration' &&
+      (statement['declarations'] as SyntaxNode[]).some(({ id }) => binds(id))) ||
+      (statement.type === 'ImportDeclaration' &&
+        (statement['specifiers'] as SyntaxNode[]).some(({ local }) => binds(local))) ||
+      (/^(Function|Class)Declaration$/.test(statement.type) && binds(statement['id'])))
+  return ancestors.some(
+    ({ type, params, param, body, init, left }) =>
+      (/Function/.test(type) && binds(params)) ||
+      (type === 'CatchClause' && binds(param)) ||
+      (Array.isArray(body) && body.some(declares)) ||
+      (type.startsWith('For') && (declares(init) || declares(left))),
+  )
 }
 
 /** True where `identifier` stands for a value, rather than naming a property, a parameter, a key or a type. */
 function isReference(identifier: SyntaxNode, ancestors: readonly SyntaxNode[]): boolean {
   const parent = ancestors.at(-1)
   if (parent === undefined) return true
+  if (isDeclared(String(identifier['name']), ancestors)) return false
   if (parent.type.startsWith('TS') && parent.type !== 'TSAsExpression' && parent.type !== 'TSNonNullExpression') {
     return parent.type === 'TSSatisfiesExpression'
   }
