@@ -14,6 +14,7 @@ export function standardCheck(bucket: string, schema: StandardSchemaV1): Standar
   return (value, path, issues) => {
     const result = standard.validate(value)
     if (result instanceof Promise) {
+      // Its outcome is of no interest any more: the error below says what is wrong.
       result.catch(() => undefined)
       throw new DefinitionError(bucket, `bucket "${bucket}": ${path || 'schema'}: the validator is asynchronous; only synchronous ones can be used`)
     }

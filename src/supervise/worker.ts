@@ -31,6 +31,7 @@ export function buildWorker(spec: WorkerSpec, runtime: Runtime): Child & { reado
   if (!Array.isArray(spec.children)) throw new InvalidArgumentError('supervise({ children })', 'an array', spec.children)
   const { children, ...group } = spec
   const supervisor = new Supervisor(group, runtime)
-  for (const child of children) void supervisor.startChild(buildWorker(child, runtime)).catch(() => undefined)
+  // The supervisor deals with a child that does not come up: it is in its tree, and in its events.
+  for (const child of children) supervisor.startChild(buildWorker(child, runtime)).catch(() => undefined)
   return supervisor
 }
