@@ -135,11 +135,17 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    * @throws {DefinitionError} @throws {BucketAlreadyExistsError} nothing was done.
    * @throws {StorageError} @throws {UniqueConstraintError} what is stored cannot be loaded; it was left as it is.
    */
-  async defineBucket<const D extends BucketDefinition>(name: string, definition: D): Promise<BucketHandle<D>> {
-    this.#mustRun()
-    const { bucket, loaded } = this.#engine.catalog.define(name, definition)
-    await loaded
-    return new BucketHandle<D>(bucket, this.#engine.sequencer)
+  defineBucket<const D extends BucketDefinition>(name: string, definition: D): Promise<BucketHandle<D>> {
+    try {
+      this.#mustRun()
+      const { bucket, loaded } = this.#engine.catalog.define(name, definition)
+      const defined = loaded.then(() => new BucketHandle<D>(bucket, this.#engine.sequencer))
+      // Whoever does not await it is told by the first operation on the bucket why it cannot be loaded.
+      defined.catch(() => undefined)
+      return defined
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
@@ -259,6 +265,7 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
   async getStats(): Promise<StoreStats> {
     this.#mustRun()
     const { catalog, queries, options, expiry } = this.#engine
+    await catalog.loaded()
     const buckets = [...catalog.buckets]
     const records = Object.fromEntries(buckets.map(({ name, table }) => [name, table.size]))
     const indexes = Object.fromEntries(buckets.map(({ name, table }) => [name, table.indexes.length]))
@@ -354,7 +361,8 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
   export(): AsyncIterable<string> {
     this.#mustRun()
     const { catalog, sequencer, options } = this.#engine
-    return exportLines(this.name, [...catalog.buckets], sequencer.position.visible, options.runtime.now())
+    const now = () => ({ buckets: [...catalog.buckets], position: sequencer.position.visible, at: options.runtime.now() })
+    return exportLines(this.name, now)
   }
 
   /**

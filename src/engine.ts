@@ -1,4 +1,5 @@
 import { asError } from './base/errors.js'
+import type { Bucket } from './commit/bucket.js'
 import { StoreDegradedError, StoreStoppedError } from './commit/errors.js'
 import { Sequencer } from './commit/sequencer.js'
 import type { Commit, CommitListener } from './commit/sequencer.js'
@@ -59,7 +60,8 @@ export class Engine implements CommitListener {
     const onEscalate = (error: Error): void => this.sequencer.refuse(new StoreDegradedError(name, error))
     this.supervisor = new Supervisor({ name, strategy: 'one_for_one', onEvent, onEscalate }, runtime)
     const { sequencer, supervisor } = this
-    this.catalog = new Catalog({ runtime, sequencer, storage, report, ephemeral, supervisor, onError })
+    const onLoaded = (bucket: Bucket): void => this.expiry.loaded(bucket)
+    this.catalog = new Catalog({ runtime, sequencer, storage, report, ephemeral, supervisor, onLoaded })
     const { ttlCheckIntervalMs: intervalMs } = options
     this.expiry = new Expiry({ runtime, sequencer: this.sequencer, buckets: () => this.catalog.buckets, intervalMs, onError })
     this.history = new History({ runtime, sequencer: this.sequencer, storage }, history, onError)

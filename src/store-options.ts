@@ -91,7 +91,13 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
     ttlCheckIntervalMs,
     durability,
     history: persistence === undefined && history === undefined ? undefined : parseHistory(history ?? HISTORY_DEFAULT),
-    onError: report,
+    onError: (error) => {
+      try {
+        report(error)
+      } catch (second) {
+        console.error(second)
+      }
+    },
     runtime,
   }
 }

@@ -22,7 +22,8 @@ export interface CatalogOptions {
   /** Rows of the buckets that are not stored. */
   readonly ephemeral: RowMirror
   readonly supervisor: Supervisor
-  readonly onError: (error: Error) => void
+  /** Told when the records of a bucket have been read, at its definition or after a crash. */
+  readonly onLoaded: (bucket: Bucket) => void
 }
 
 /** What is known about a bucket. */
@@ -43,6 +44,8 @@ export class Catalog {
   readonly #buckets = new Map<string, Bucket>()
   /** What the storage knows of buckets, defined in this run or not. */
   readonly #stored: Map<string, BucketMeta>
+  /** Drops that are on their way, by name. */
+  readonly #dropping = new Map<string, Promise<void>>()
   /** Rows that were left out because they are damaged. */
   readonly quarantined: Quarantined[] = []
 
@@ -65,6 +68,12 @@ export class Catalog {
 
   has(name: string): boolean {
     return this.#buckets.has(name)
+  }
+
+  /** Resolves when no bucket is being loaded for the first time. Never rejects. */
+  async loaded(): Promise<void> {
+    const starting = [...this.#buckets.values()].filter(({ process }) => process.state === 'starting')
+    if (starting.length > 0) await Promise.allSettled(starting.map(({ process }) => process.started))
   }
 
   /** @throws {BucketNotDefinedError} */
@@ -93,13 +102,24 @@ export class Catalog {
       this.#options.runtime,
     )
     this.#buckets.set(name, bucket)
-    const loaded = this.#options.supervisor.startChild(bucket.process).catch((error: unknown) => {
+    const loaded = this.#start(bucket).catch((error: unknown) => {
       if (this.#buckets.get(name) === bucket) this.#buckets.delete(name)
       throw asError(error)
     })
     // Whoever awaits it is told. Whoever does not is told by the first operation on the bucket.
     loaded.catch(() => undefined)
     return { bucket, loaded }
+  }
+
+  async #start(bucket: Bucket): Promise<void> {
+    const { name, process } = bucket
+    const dropping = this.#dropping.get(name)
+    if (dropping !== undefined) {
+      // A bucket of this name is about to go: the new one begins when nothing is left of it.
+      await dropping
+      if (this.#buckets.get(name) !== bucket) throw new BucketAlreadyExistsError(name)
+    }
+    await this.#options.supervisor.startChild(process)
   }
 
   async #load(bucket: Bucket): Promise<void> {
@@ -109,6 +129,7 @@ export class Catalog {
     const counter = bucket.persistent ? await this.#store(bucket) : this.#keepInMemory(bucket)
     const damaged = await bucket.load(bucket.persistent ? storage : ephemeral, counter)
     this.quarantined.push(...damaged)
+    this.#options.onLoaded(bucket)
   }
 
   async #store(bucket: Bucket): Promise<number> {
@@ -147,11 +168,18 @@ export class Catalog {
       bucket.dropped = true
       draft.drop(bucket, sequencer.nextSeq, () => {
         bucket.dropped = false
-        if (!this.#buckets.has(name)) this.#buckets.set(name, bucket)
+        this.#buckets.set(name, bucket)
       })
     })
-    await sequencer.submit(draft)
-    this.#stored.delete(name)
-    await supervisor.terminateChild(bucket.process.name)
+    let over = (): void => undefined
+    this.#dropping.set(name, new Promise((resolve) => (over = resolve)))
+    try {
+      await sequencer.submit(draft)
+      this.#stored.delete(name)
+      await supervisor.terminateChild(bucket.process.name, new BucketNotDefinedError(name))
+    } finally {
+      this.#dropping.delete(name)
+      over()
+    }
   }
 }

@@ -70,6 +70,12 @@ export class Expiry {
     if (due < this.#wakesAt) this.#wakeAt(due)
   }
 
+  /** A bucket was loaded: what it holds may have been due for long. */
+  loaded(bucket: Bucket): void {
+    const due = bucket.table.nextDue
+    if (due !== undefined && due < this.#wakesAt) this.#wakeAt(due)
+  }
+
   #wakeAt(due: number): void {
     if (!this.isEnabled || this.#isRunning || this.#isStopped || due === Number.POSITIVE_INFINITY) return
     const { runtime, intervalMs } = this.#options

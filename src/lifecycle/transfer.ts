@@ -35,6 +35,14 @@ export class ImportError extends VarveError {
   }
 }
 
+/** The state of a store at one moment. */
+export interface Exportable {
+  readonly buckets: readonly Bucket[]
+  /** Seq of the last commit in it. */
+  readonly position: number
+  readonly at: number
+}
+
 interface BucketLine {
   readonly bucket: string
   readonly counter: number
@@ -43,10 +51,21 @@ interface BucketLine {
 /**
  * All buckets as JSON Lines, each with its line end, from one consistent state: a header, then for each bucket a line
  * that names it followed by its records in insertion order, then a line that says how many there were.
+ *
+ * @param now tells the state of the store. It is asked until no bucket is being loaded: that is the state exported.
+ * @throws {BucketCrashedError} a bucket has failed for good.
  */
-export async function* exportLines(store: string, buckets: readonly Bucket[], seq: number, at: number): AsyncGenerator<string> {
+export async function* exportLines(store: string, now: () => Exportable): AsyncGenerator<string> {
+  let state = now()
+  for (;;) {
+    const absent = state.buckets.find((bucket) => bucket.process.state !== 'running')
+    if (absent === undefined) break
+    await absent.process.call(() => undefined)
+    state = now()
+  }
+  const { buckets, position, at } = state
   const snapshot = buckets.map((bucket) => ({ bucket, counter: bucket.table.counter, records: bucket.reads.all() as StoredRecord[] }))
-  yield `${JSON.stringify({ varve: 'export', version: 1, store, position: seq, at })}\n`
+  yield `${JSON.stringify({ varve: 'export', version: 1, store, position, at })}\n`
   let count = 0
   for (const { bucket, counter, records } of snapshot) {
     yield `${JSON.stringify({ bucket: bucket.name, key: bucket.schema.key, counter, records: records.length })}\n`
