@@ -1,0 +1,176 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { InvalidArgumentError } from '../base/errors.js'
+import type { Key, StoredRecord, Value } from '../base/value.js'
+import { compareKeys } from '../state/key-order.js'
+import { Table } from '../state/table.js'
+import { matches, parseFilter } from './filter.js'
+import { Reads } from './reads.js'
+import { chooseAccess, TableSource } from './source.js'
+
+const VALUES: readonly (Value | undefined)[] = [
+  'x',
+  '',
+  0,
+  1,
+  -1.5,
+  Infinity,
+  true,
+  false,
+  null,
+  undefined,
+  ['x'],
+  { a: 1 },
+]
+const value = fc.constantFrom(...VALUES)
+const scalar = value.filter((one) => one !== undefined && (one === null || typeof one !== 'object'))
+const record = fc.record({ plain: value, indexed: value, other: value })
+const anyFilter = fc.dictionary(fc.constantFrom('plain', 'indexed', 'other', 'id', 'missing'), scalar, { maxKeys: 3 })
+
+function tableOf(records: readonly StoredRecord[], byKey: boolean): { table: Table; reads: Reads<any> } {
+  const indexes = ['indexed', 'other'].map((field) => ({ field, unique: false }))
+  const table = new Table({ bucket: 'things', key: 'id', indexes, byKey, eviction: undefined })
+  for (const one of records) table.insert(one)
+  return { table, reads: new Reads<any>(new TableSource(() => table)) }
+}
+
+function clean(fields: { readonly [field: string]: Value | undefined }): StoredRecord {
+  return Object.fromEntries(Object.entries(fields).filter(([, one]) => one !== undefined)) as StoredRecord
+}
+
+/** What a filter means, said without looking at the code: equal, or null for null and missing. */
+function isWanted(one: StoredRecord, by: { readonly [field: string]: unknown }): boolean {
+  return Object.entries(by).every(([field, wanted]) =>
+    wanted === null ? (one[field] ?? null) === null : one[field] === wanted,
+  )
+}
+
+test('every read answers what a scan over an array answers, with and without an index', () => {
+  const limits = fc.integer({ min: 0, max: 12 })
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 12 }), anyFilter, fc.boolean(), limits, (fields, by, byKey, n) => {
+      const records = fields.map((one, at) => clean({ id: at % 2 === 0 ? at : `${at}`, ...one }))
+      const { reads } = tableOf(records, byKey)
+      const ordered = byKey ? [...records].sort((a, b) => compareKeys(a.id as Key, b.id as Key)) : records
+      const wanted = records.filter((one) => isWanted(one, by))
+      expect(reads.where(by)).toEqual(wanted)
+      expect(reads.findOne(by)).toBe(wanted[0])
+      expect(reads.count(by)).toBe(wanted.length)
+      expect([reads.all(), reads.count()]).toEqual([records, records.length])
+      expect(reads.keys()).toEqual(ordered.map(({ id }) => id))
+      expect(reads.first(n)).toEqual(ordered.slice(0, n))
+      expect(reads.last(n)).toEqual(n === 0 ? [] : ordered.slice(-n))
+      for (const field of ['plain', 'indexed']) compareAggregates(reads, field, by, wanted)
+      comparePages(reads, ordered, n + 1)
+    }),
+  )
+})
+
+function compareAggregates(
+  reads: Reads<any>,
+  field: string,
+  by: Record<string, any>,
+  wanted: readonly StoredRecord[],
+): void {
+  const numbers = wanted.map((one) => one[field]).filter((one) => typeof one === 'number')
+  const sum = numbers.reduce((total, one) => total + one, 0)
+  expect(reads.sum(field, by)).toBe(sum)
+  expect(reads.avg(field, by)).toBe(numbers.length === 0 ? 0 : sum / numbers.length)
+  expect(reads.min(field, by)).toBe(numbers.length === 0 ? undefined : Math.min(...numbers))
+  expect(reads.max(field, by)).toBe(numbers.length === 0 ? undefined : Math.max(...numbers))
+}
+
+function comparePages(reads: Reads<any>, ordered: readonly StoredRecord[], limit: number): void {
+  const pages: unknown[][] = []
+  for (let after: Key | undefined; ; ) {
+    const page = reads.paginate({ limit, after })
+    pages.push(page.records)
+    expect(page.nextCursor).toBe((page.records.at(-1) as StoredRecord | undefined)?.id)
+    expect(page.records.length <= limit).toBe(true)
+    if (!page.hasMore) break
+    expect(page.records.length).toBe(limit)
+    after = page.nextCursor
+  }
+  expect(pages.flat()).toEqual(ordered)
+}
+
+test('paging goes on from where it was when the record of the cursor is deleted, moved to the end, or cleared away', () => {
+  const { table, reads } = tableOf(
+    [1, 2, 3, 4, 5].map((id) => ({ id })),
+    false,
+  )
+  const ids = (after: Key): unknown[] => reads.paginate({ limit: 10, after }).records.map((one: any) => one.id)
+  reads.paginate({ limit: 2 })
+  table.delete(2)
+  expect(ids(2)).toEqual([3, 4, 5])
+  table.insert({ id: 2 })
+  expect(ids(2)).toEqual([3, 4, 5, 2])
+  const after = table.emptied()
+  after.insert({ id: 9 })
+  expect(new Reads<any>(new TableSource(() => after)).paginate({ limit: 5, after: 2 }).records).toEqual([{ id: 9 }])
+})
+
+test('in an ordered set any key is a cursor', () => {
+  const { reads } = tableOf(
+    [5, 1, 'b', 3].map((id) => ({ id })),
+    true,
+  )
+  expect(reads.paginate({ limit: 9, after: 2 }).records).toEqual([{ id: 3 }, { id: 5 }, { id: 'b' }])
+  expect(reads.paginate({ limit: 9, after: 'a' }).records).toEqual([{ id: 'b' }])
+  expect(reads.paginate({ limit: 9, after: 'c' })).toEqual({ records: [], hasMore: false, nextCursor: undefined })
+})
+
+test('the way with the fewest records to look at is taken: by key, then by the most selective index', () => {
+  const records = Array.from({ length: 10 }, (_, id) => ({ id, indexed: 'x', other: id % 5 }))
+  const { table } = tableOf(records, false)
+  const access = (by: object) => chooseAccess(table, parseFilter(by, 'test'))
+  expect(access({ plain: 1 })).toMatchObject({ index: undefined, key: undefined, examined: 10 })
+  expect(access({ indexed: 'x', other: 2 })).toMatchObject({ value: 2, examined: 2 })
+  expect(access({ indexed: 'q', other: 2 })).toMatchObject({ value: 'q', examined: 0 })
+  expect(access({ indexed: 'x', id: 3 })).toMatchObject({ key: 3, examined: 1 })
+  expect(access({ indexed: null })).toMatchObject({ index: undefined, examined: 10 })
+})
+
+describe('filters', () => {
+  test('a Date stands for its ISO text, null for null and missing, and inherited properties are not fields', () => {
+    const date = new Date(86_400_000)
+    const filter = (by: object) => parseFilter(by, 'test')
+    expect(matches(filter({ at: date }), { at: date.toISOString() })).toBe(true)
+    expect(matches(filter({ at: null }), {})).toBe(true)
+    expect(matches(filter({ toString: null }), {})).toBe(true)
+    expect(matches(filter({ at: null }), { at: 0 })).toBe(false)
+    expect(matches(filter({ at: Number.NaN }), { at: 0 })).toBe(false)
+  })
+
+  test.each([
+    ['no object', 'x'],
+    ['null', null],
+    ['an array', []],
+    ['a date', new Date()],
+    ['undefined as a value', { a: undefined }],
+    ['an object as a value', { a: {} }],
+    ['a function as a value', { a: () => 1 }],
+    ['an invalid date', { a: new Date(Number.NaN) }],
+    ['a bigint', { a: 1n }],
+    ['a symbol', { a: Symbol('a') }],
+  ])('%s is refused, with the argument named', (_what, given) => {
+    expect(() => parseFilter(given, 'bucket("a").where(filter)')).toThrow(InvalidArgumentError)
+    expect(() => parseFilter(given, 'bucket("a").where(filter)')).toThrow(/^bucket\("a"\)\.where\(filter\): expected/)
+  })
+})
+
+test.each<[call: string, wrong: (reads: Reads<any>) => unknown]>([
+  ['first(n)', (reads) => reads.first(-1)],
+  ['first(n)', (reads) => reads.first(1.5)],
+  ['last(n)', (reads) => reads.last(Number.NaN)],
+  ['paginate({ limit })', (reads) => reads.paginate({ limit: 0 })],
+  ['paginate({ limit, after })', (reads) => reads.paginate(null as never)],
+  ['paginate({ after })', (reads) => reads.paginate({ limit: 1, after: {} })],
+  ['get(key)', (reads) => reads.get(null)],
+  ['get(key)', (reads) => reads.get(Number.NaN)],
+  ['sum(field)', (reads) => reads.sum(1 as never)],
+  ['max(field, filter)', (reads) => reads.max('a', 'b' as never)],
+])('%s refuses an argument of the wrong type and names it', (argument, wrong) => {
+  const { reads } = tableOf([{ id: 1 }], false)
+  expect(() => wrong(reads)).toThrow(`bucket("things").${argument}: expected`)
+})
