@@ -12,7 +12,7 @@ export interface Row {
 /** What is kept about a bucket besides its rows. */
 export interface BucketMeta {
   readonly bucket: string
-  /** Name of the key field. */
+  /** Name of the key field; empty where the storage does not know it (snapshots of an empty bucket). */
   readonly key: string
   /** Highest autoincrement number given so far. */
   readonly counter: number
@@ -141,6 +141,8 @@ export interface StorageAdapter {
    * is not there has no rows.
    */
   loadBucket(bucket: string): AsyncIterable<readonly Row[]>
+  /** Highest autoincrement number of a bucket, where that is known only after `loadBucket`. */
+  counterOf?(bucket: string): number
   /** Rows that `loadBucket` and `readLog` had to leave out since `open`. */
   quarantined?(): readonly Quarantined[]
   /**
