@@ -14,8 +14,6 @@ import type {
 } from './lifecycle/bucket-events.js'
 import type { BucketDescription } from './lifecycle/catalog.js'
 import { LogReader } from './lifecycle/log-reader.js'
-import { exportLines, Importer } from './lifecycle/transfer.js'
-import type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
 import type { Quarantined, StorageReport } from './log/storage.js'
 import type { BucketReader } from './query/reads.js'
 import type { SubscribeOptions } from './reactive/live-queries.js'
@@ -26,7 +24,6 @@ import { checkOptions } from './store-options.js'
 import type { BucketDefinitions, CoreStoreOptions } from './store-options.js'
 import type { TreeNode } from './supervise/child.js'
 import { Process } from './supervise/process.js'
-import type { WorkerSpec } from './supervise/worker.js'
 
 /** Aggregated facts about a store. */
 export interface StoreStats {
@@ -91,12 +88,13 @@ export type EventOf<B, P extends string> = P extends `bucket.${infer N}.inserted
  * done is done, and what it says it has not done has left no trace.
  */
 export class Store<B extends BucketDefinitions = BucketDefinitions> {
-  readonly #engine: Engine
+  /** The parts of this store; not for users. @internal */
+  protected readonly engine: Engine
   #openedMs = 0
   #stopping: Promise<void> | undefined
 
   protected constructor(engine: Engine) {
-    this.#engine = engine
+    this.engine = engine
   }
 
   /**
@@ -121,11 +119,12 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
   }
 
   get name(): string {
-    return this.#engine.options.name
+    return this.engine.options.name
   }
 
-  #mustRun(): void {
-    if (this.#engine.isStopped) throw new StoreStoppedError(this.name)
+  /** @throws {StoreStoppedError} @internal */
+  protected mustRun(): void {
+    if (this.engine.isStopped) throw new StoreStoppedError(this.name)
   }
 
   /**
@@ -137,9 +136,9 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    */
   defineBucket<const D extends BucketDefinition>(name: string, definition: D): Promise<BucketHandle<D>> {
     try {
-      this.#mustRun()
-      const { bucket, loaded } = this.#engine.catalog.define(name, definition)
-      const defined = loaded.then(() => new BucketHandle<D>(bucket, this.#engine.sequencer))
+      this.mustRun()
+      const { bucket, loaded } = this.engine.catalog.define(name, definition)
+      const defined = loaded.then(() => new BucketHandle<D>(bucket, this.engine.sequencer))
       // Whoever does not await it is told by the first operation on the bucket why it cannot be loaded.
       defined.catch(() => undefined)
       return defined
@@ -150,22 +149,22 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
 
   /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
   bucket<N extends (keyof B & string) | (string & {})>(name: N): BucketHandle<Named<B, N>> {
-    if (this.#engine.isStopped) throw new BucketNotDefinedError(name, { cause: new StoreStoppedError(this.name) })
-    return new BucketHandle<Named<B, N>>(this.#engine.catalog.must(name), this.#engine.sequencer)
+    if (this.engine.isStopped) throw new BucketNotDefinedError(name, { cause: new StoreStoppedError(this.name) })
+    return new BucketHandle<Named<B, N>>(this.engine.catalog.must(name), this.engine.sequencer)
   }
 
   hasBucket(name: string): boolean {
-    return this.#engine.catalog.has(name)
+    return this.engine.catalog.has(name)
   }
 
   /** Names of the buckets, in the order of their definition. */
   listBuckets(): string[] {
-    return Array.from(this.#engine.catalog.buckets, (bucket) => bucket.name)
+    return Array.from(this.engine.catalog.buckets, (bucket) => bucket.name)
   }
 
   /** @throws {BucketNotDefinedError} */
   describeBucket(name: string): BucketDescription {
-    return this.#engine.catalog.describe(name)
+    return this.engine.catalog.describe(name)
   }
 
   /**
@@ -174,8 +173,8 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    * @throws {BucketNotDefinedError}
    */
   async dropBucket(name: string): Promise<void> {
-    this.#mustRun()
-    await this.#engine.catalog.drop(name)
+    this.mustRun()
+    await this.engine.catalog.drop(name)
   }
 
   /**
@@ -186,8 +185,8 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    * @throws {UniqueConstraintError} @throws whatever `fn` throws. Nothing was written.
    */
   async transaction<T>(fn: (tx: TransactionContext<B>) => T | Promise<T>, options?: TransactionOptions): Promise<T> {
-    this.#mustRun()
-    return this.#engine.transactions.run((scope) => fn(scope as TransactionContext<B>), options)
+    this.mustRun()
+    return this.engine.transactions.run((scope) => fn(scope as TransactionContext<B>), options)
   }
 
   /**
@@ -196,7 +195,7 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    * @param fn must be synchronous.
    */
   read<T>(fn: (view: StoreView<B>) => T): T {
-    this.#mustRun()
+    this.mustRun()
     if (typeof fn !== 'function') throw new InvalidArgumentError('store.read(fn)', 'a function', fn)
     const result = fn(this.#view)
     if (result instanceof Promise) throw new InvalidArgumentError('store.read(fn)', 'a synchronous function', result)
@@ -205,7 +204,7 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
 
   readonly #view: StoreView<B> = {
     bucket: <N extends string>(name: N) => {
-      const bucket = this.#engine.catalog.must(name)
+      const bucket = this.engine.catalog.must(name)
       bucket.mustBeReady()
       return bucket.reads as unknown as BucketReader<RecordOf<Named<B, N>>>
     },
@@ -213,8 +212,8 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
 
   /** Defines a query. @returns a typed reference; the name works as well. @throws {QueryAlreadyDefinedError} */
   defineQuery<P = void, R = unknown>(name: string, fn: QueryFn<P, R, B>): QueryRef<P, R> {
-    this.#mustRun()
-    this.#engine.queries.define(name, fn as never)
+    this.mustRun()
+    this.engine.queries.define(name, fn as never)
     return { name }
   }
 
@@ -233,15 +232,15 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
     options?: SubscribeOptions,
   ): Promise<() => void>
   async subscribe(query: string | QueryRef, ...rest: unknown[]): Promise<() => void> {
-    this.#mustRun()
+    this.mustRun()
     const [params, callback, options] = typeof rest[0] === 'function' ? [undefined, rest[0], rest[1]] : rest
-    return this.#engine.queries.subscribe(nameOf(query), params, callback as never, options as SubscribeOptions)
+    return this.engine.queries.subscribe(nameOf(query), params, callback as never, options as SubscribeOptions)
   }
 
   /** Runs a query once. @throws {QueryNotDefinedError} @throws whatever the query throws. */
   async runQuery<R = unknown, P = unknown>(query: string | QueryRef<P, R>, params?: P): Promise<R> {
-    this.#mustRun()
-    return (await this.#engine.queries.run(nameOf(query as QueryRef), params)) as R
+    this.mustRun()
+    return (await this.engine.queries.run(nameOf(query as QueryRef), params)) as R
   }
 
   /**
@@ -254,17 +253,17 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
     pattern: P,
     handler: (event: [T] extends [never] ? EventOf<B, P> : T, topic: string) => void,
   ): Promise<() => Promise<void>> {
-    this.#mustRun()
+    this.mustRun()
     if (typeof pattern !== 'string') throw new InvalidArgumentError('on(pattern)', 'a string', pattern)
     if (typeof handler !== 'function') throw new InvalidArgumentError('on(pattern, handler)', 'a function', handler)
-    const off = this.#engine.bus.on(pattern, handler as (event: StoreEvent, topic: string) => void)
+    const off = this.engine.bus.on(pattern, handler as (event: StoreEvent, topic: string) => void)
     return () => Promise.resolve(off())
   }
 
   /** Aggregated facts, all of one moment. */
   async getStats(): Promise<StoreStats> {
-    this.#mustRun()
-    const { catalog, queries, options, expiry } = this.#engine
+    this.mustRun()
+    const { catalog, queries, options, expiry } = this.engine
     await catalog.loaded()
     const buckets = [...catalog.buckets]
     const records = Object.fromEntries(buckets.map(({ name, table }) => [name, table.size]))
@@ -283,43 +282,43 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
 
   /** Deletes records whose time has come. @returns how many. */
   async purgeTtl(): Promise<number> {
-    this.#mustRun()
-    return this.#engine.expiry.purge()
+    this.mustRun()
+    return this.engine.expiry.purge()
   }
 
   /** Resolves when all writes so far are durable or refused, and all subscriptions have caught up with them. */
   async settle(): Promise<void> {
-    this.#mustRun()
-    await this.#engine.sequencer.settled()
-    await this.#engine.queries.settle()
+    this.mustRun()
+    await this.engine.sequencer.settled()
+    await this.engine.queries.settle()
   }
 
   /** Makes all writes so far survive a power cut, as far as the storage can. @throws {StorageError} it could not. */
   async flush(): Promise<void> {
-    this.#mustRun()
-    await this.#engine.sequencer.flush()
+    this.mustRun()
+    await this.engine.sequencer.flush()
   }
 
   /** How far the log has got, as seqs. */
   get position(): Position {
-    return this.#engine.sequencer.position
+    return this.engine.sequencer.position
   }
 
   /** What was found when the storage was opened, and what had to be left out since. */
   get openReport(): OpenReport {
-    const { report, options, catalog } = this.#engine
+    const { report, options, catalog } = this.engine
     const found: Quarantined[] = [...report.quarantined, ...(options.storage.quarantined?.() ?? []), ...catalog.quarantined]
     return { ...report, quarantined: found, durationMs: this.#openedMs }
   }
 
   /** The log, to read. */
   get log(): LogReader {
-    return new LogReader(this.#engine.options.storage)
+    return new LogReader(this.engine.options.storage)
   }
 
   /** The process tree: state, restarts and mailbox of each process. */
   supervision(): TreeNode {
-    return this.#engine.supervisor.tree()
+    return this.engine.supervisor.tree()
   }
 
   /**
@@ -328,57 +327,13 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    * @returns whether there is such a process, running.
    */
   kill(process: string): boolean {
-    const child = this.#engine.supervisor.child(process)
+    const child = this.engine.supervisor.child(process)
     return child instanceof Process && child.kill('by store.kill')
-  }
-
-  /**
-   * Runs a worker of your own, or a group of them, in the store's process tree: it is started again when it crashes, and
-   * ended when the store stops.
-   *
-   * @returns when it has come up once; rejects when it never will.
-   */
-  async supervise(spec: WorkerSpec): Promise<void> {
-    this.#mustRun()
-    await this.#engine.supervise(spec)
-  }
-
-  /**
-   * Writes a complete copy to `path`, while the store goes on.
-   *
-   * @throws {InvalidArgumentError} the storage is not a file. @throws {StorageError} there is something at `path`.
-   */
-  async backup(path: string): Promise<void> {
-    this.#mustRun()
-    const { storage } = this.#engine.options
-    if (typeof path !== 'string' || path === '') throw new InvalidArgumentError('backup(path)', 'a path', path)
-    if (storage.backup === undefined) throw new InvalidArgumentError('backup(path)', 'a store with a file (export works everywhere)', path)
-    await this.#engine.sequencer.settled()
-    await this.#engine.sequencer.exclusive(() => (storage.backup as (path: string) => Promise<void>)(path))
-  }
-
-  /** All buckets as JSON Lines, from one consistent state. */
-  export(): AsyncIterable<string> {
-    this.#mustRun()
-    const { catalog, sequencer, options } = this.#engine
-    const now = () => ({ buckets: [...catalog.buckets], position: sequencer.position.visible, at: options.runtime.now() })
-    return exportLines(this.name, now)
-  }
-
-  /**
-   * Imports what `export` wrote, records with their metadata as they were. The buckets have to be defined.
-   *
-   * @throws {ImportError} with the line that is wrong; earlier batches stay.
-   */
-  async import(source: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>, options?: ImportOptions): Promise<ImportReport> {
-    this.#mustRun()
-    const { catalog, sequencer } = this.#engine
-    return new Importer((name) => catalog.must(name), sequencer, options).run(source)
   }
 
   /** Writes everything, ends everything, and lets go of the storage. May be called more than once. */
   stop(): Promise<void> {
-    this.#stopping ??= this.#engine.stop()
+    this.#stopping ??= this.engine.stop()
     return this.#stopping
   }
 }

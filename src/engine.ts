@@ -9,15 +9,14 @@ import { publishCommit } from './lifecycle/bucket-events.js'
 import type { StoreEvent } from './lifecycle/bucket-events.js'
 import { Catalog } from './lifecycle/catalog.js'
 import { Expiry } from './lifecycle/expiry.js'
-import { History } from './lifecycle/history.js'
 import { RowMirror } from './log/rows.js'
 import type { StorageReport } from './log/storage.js'
 import { LiveQueries } from './reactive/live-queries.js'
 import type { CheckedOptions } from './store-options.js'
+import type { Child } from './supervise/child.js'
+import { Process } from './supervise/process.js'
 import { Supervisor } from './supervise/supervisor.js'
 import type { SupervisionEvent } from './supervise/supervisor.js'
-import { buildWorker } from './supervise/worker.js'
-import type { WorkerSpec } from './supervise/worker.js'
 
 /** The parts of one running store, put together. What each does is said, and decided, in its own file. */
 export class Engine implements CommitListener {
@@ -29,9 +28,10 @@ export class Engine implements CommitListener {
   readonly catalog: Catalog
   readonly queries: LiveQueries
   readonly expiry: Expiry
-  readonly history: History
   readonly supervisor: Supervisor
   isStopped = false
+  /** Told after each commit that was published, by what is built on top of the small store. */
+  onPublished: (() => void) | undefined
 
   /** Opens the storage and starts everything. @throws {StorageError} nothing is left running. */
   static async open(options: CheckedOptions): Promise<Engine> {
@@ -46,7 +46,7 @@ export class Engine implements CommitListener {
   }
 
   private constructor(options: CheckedOptions, report: StorageReport) {
-    const { runtime, storage, onError, name, history } = options
+    const { runtime, storage, onError, name } = options
     const bucketOf = (bucket: string) => this.catalog.must(bucket)
     const ephemeral = new RowMirror()
     const durability = options.durability ?? report.durability
@@ -64,19 +64,12 @@ export class Engine implements CommitListener {
     this.catalog = new Catalog({ runtime, sequencer, storage, report, ephemeral, supervisor, onLoaded })
     const { ttlCheckIntervalMs: intervalMs } = options
     this.expiry = new Expiry({ runtime, sequencer: this.sequencer, buckets: () => this.catalog.buckets, intervalMs, onError })
-    this.history = new History({ runtime, sequencer: this.sequencer, storage }, history, onError)
-    this.#startWorkers()
+    void this.supervise(new Process({ name: 'expiry', start: () => this.expiry.start(), stop: () => this.expiry.stop() }, runtime))
   }
 
-  #startWorkers(): void {
-    for (const [name, worker] of [['expiry', this.expiry], ['history', this.history]] as const) {
-      void this.supervise({ name, start: () => worker.start(), stop: () => worker.stop() })
-    }
-  }
-
-  /** Puts a process, or a group of them, under the store's supervisor. */
-  supervise(spec: WorkerSpec): Promise<void> {
-    return this.supervisor.startChild(buildWorker(spec, this.options.runtime))
+  /** Puts a process, or a supervisor of them, under the store's own. */
+  supervise(child: Child & { readonly started?: Promise<void> }): Promise<void> {
+    return this.supervisor.startChild(child)
   }
 
   applied({ draft }: Commit): void {
@@ -87,7 +80,7 @@ export class Engine implements CommitListener {
   published(commit: Commit): void {
     this.queries.react(commit.draft)
     this.expiry.notice(commit.draft.changes)
-    this.history.notice()
+    this.onPublished?.()
     publishCommit(this.bus, commit)
   }
 

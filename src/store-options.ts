@@ -1,23 +1,17 @@
 import { InvalidArgumentError } from './base/errors.js'
 import { systemRuntime } from './base/runtime.js'
 import type { Runtime } from './base/runtime.js'
-import { HISTORY_DEFAULT, parseHistory } from './lifecycle/history.js'
-import type { HistoryOption } from './lifecycle/history.js'
 import { MemoryAdapter } from './log/memory-adapter.js'
-import { isSnapshotAdapter, isStorageAdapter, SnapshotStorage } from './log/snapshot-storage.js'
-import type { SnapshotAdapter } from './log/snapshot-storage.js'
-import type { Durability, HistoryBudget, StorageAdapter } from './log/storage.js'
+import { isStorageAdapter } from './log/storage.js'
+import type { Durability, StorageAdapter } from './log/storage.js'
 import type { BucketDefinition } from './schema/definition.js'
 
 /** Buckets by name, as `Store.start` takes them. */
 export type BucketDefinitions = { readonly [name: string]: BucketDefinition }
 
-/** Where and how a store keeps its data. */
-export interface StorePersistenceConfig {
-  /** A storage adapter, or any key-value place with `save`, `load`, `delete`, `exists` and `listKeys`. */
-  readonly adapter: StorageAdapter | SnapshotAdapter
-  /** For key-value places: how long after a change a bucket is saved, in milliseconds. Default 100. */
-  readonly debounceMs?: number
+/** Where a store keeps its data. */
+export interface CorePersistenceConfig {
+  readonly adapter: StorageAdapter
   /** Takes errors that no call can be rejected with. */
   readonly onError?: (error: Error) => void
 }
@@ -29,13 +23,11 @@ export interface CoreStoreOptions<B extends BucketDefinitions = BucketDefinition
   /** Buckets to define at once; `start` resolves when they are loaded. */
   readonly buckets?: B
   /** Default: in memory only. */
-  readonly persistence?: StorePersistenceConfig
+  readonly persistence?: CorePersistenceConfig
   /** Shortest time between two checks for records that are due; 0 switches them off. Default 1,000 ms. */
   readonly ttlCheckIntervalMs?: number
   /** When a write resolves, unless it says otherwise itself. Default: the strongest level the storage has. */
   readonly durability?: Durability
-  /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
-  readonly history?: HistoryOption
   /** Takes errors that no call can be rejected with: of event handlers, subscriptions, background work. */
   readonly onError?: (error: Error) => void
   /** Clock, timers and randomness. Default: the host's. */
@@ -50,12 +42,11 @@ export interface CheckedOptions {
   readonly hasStorage: boolean
   readonly ttlCheckIntervalMs: number
   readonly durability: Durability | undefined
-  readonly history: HistoryBudget | undefined
   readonly onError: (error: Error) => void
   readonly runtime: Runtime
 }
 
-const KNOWN = ['name', 'buckets', 'persistence', 'ttlCheckIntervalMs', 'durability', 'history', 'onError', 'runtime']
+const KNOWN = ['name', 'buckets', 'persistence', 'ttlCheckIntervalMs', 'durability', 'onError', 'runtime']
 const LEVELS: readonly unknown[] = ['memory', 'process', 'disk', undefined]
 
 let count = 0
@@ -69,7 +60,7 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
   for (const name of Object.keys(options)) {
     if (!KNOWN.includes(name)) invalid('options', `only ${KNOWN.join(', ')}`, name)
   }
-  const { name, buckets = {}, persistence, ttlCheckIntervalMs = 1_000, durability, history, onError, runtime = systemRuntime } = options
+  const { name, buckets = {}, persistence, ttlCheckIntervalMs = 1_000, durability, onError, runtime = systemRuntime } = options
   if (name !== undefined && (typeof name !== 'string' || name === '')) invalid('{ name }', 'a name', name)
   if (typeof buckets !== 'object' || buckets === null || Array.isArray(buckets)) {
     invalid('{ buckets }', 'an object of bucket definitions', buckets)
@@ -90,7 +81,6 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
     hasStorage: persistence !== undefined,
     ttlCheckIntervalMs,
     durability,
-    history: persistence === undefined && history === undefined ? undefined : parseHistory(history ?? HISTORY_DEFAULT),
     onError: (error) => {
       try {
         report(error)
@@ -102,17 +92,9 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
   }
 }
 
-function storageOf(persistence: StorePersistenceConfig | undefined, invalid: (name: string, expected: string, given: unknown) => never): StorageAdapter {
+function storageOf(persistence: CorePersistenceConfig | undefined, invalid: (name: string, expected: string, given: unknown) => never): StorageAdapter {
   if (persistence === undefined) return new MemoryAdapter()
   if (typeof persistence !== 'object' || persistence === null) return invalid('{ persistence }', 'an object { adapter }', persistence)
-  const { adapter, debounceMs } = persistence
-  if (debounceMs !== undefined && !(typeof debounceMs === 'number' && debounceMs >= 0)) {
-    invalid('{ persistence: { debounceMs } }', 'a number of milliseconds from 0', debounceMs)
-  }
-  if (isStorageAdapter(adapter)) return adapter
-  if (!isSnapshotAdapter(adapter)) {
-    const expected = 'a storage adapter, or an object with save, load, delete, exists and listKeys'
-    return invalid('{ persistence: { adapter } }', expected, adapter)
-  }
-  return new SnapshotStorage(adapter, debounceMs === undefined ? {} : { debounceMs })
+  if (isStorageAdapter(persistence.adapter)) return persistence.adapter
+  return invalid('{ persistence: { adapter } }', 'a storage adapter', persistence.adapter)
 }

@@ -1,16 +1,41 @@
 import { InvalidArgumentError } from './base/errors.js'
 import { Store as CoreStore } from './core-store.js'
-import type { BucketDefinitions, CoreStoreOptions, StorePersistenceConfig } from './store-options.js'
+import { History, HISTORY_DEFAULT, parseHistory } from './lifecycle/history.js'
+import type { HistoryOption } from './lifecycle/history.js'
+import { exportLines, Importer } from './lifecycle/transfer.js'
+import type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
+import { isSnapshotAdapter, SnapshotStorage } from './log/snapshot-storage.js'
+import type { SnapshotAdapter } from './log/snapshot-storage.js'
+import { isStorageAdapter } from './log/storage.js'
+import type { HistoryBudget, StorageAdapter } from './log/storage.js'
+import type { BucketDefinitions, CoreStoreOptions } from './store-options.js'
+import { Process } from './supervise/process.js'
+import { buildWorker } from './supervise/worker.js'
+import type { WorkerSpec } from './supervise/worker.js'
+
+/** Where and how a store keeps its data. */
+export interface StorePersistenceConfig {
+  /** A storage adapter, or any key-value place with `save`, `load`, `delete`, `exists` and `listKeys`. */
+  readonly adapter: StorageAdapter | SnapshotAdapter
+  /** For key-value places: how long after a change a bucket is saved, in milliseconds. Default 100. */
+  readonly debounceMs?: number
+  /** Takes errors that no call can be rejected with. */
+  readonly onError?: (error: Error) => void
+}
 
 /** Options of `Store.start`. */
-export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions> extends CoreStoreOptions<B> {
+export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions> extends Omit<CoreStoreOptions<B>, 'persistence'> {
   /** Path of an SQLite file, made where there is none. All that it takes to be durable. */
   readonly file?: string
   /** How long to wait for a file that another process has open, in milliseconds. Default 1,000. */
   readonly waitMs?: number
+  /** Another place for the data than a file. */
+  readonly persistence?: StorePersistenceConfig
+  /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
+  readonly history?: HistoryOption
 }
 
-/** The whole store: the small one of `varve/core`, and files. */
+/** The whole store: the small one of `varve/core`, and files, history, copies, and workers of your own. */
 export class Store<B extends BucketDefinitions = BucketDefinitions> extends CoreStore<B> {
   /**
    * Opens the storage and starts a store.
@@ -19,26 +44,97 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> extends Core
    * @throws {StorageLockedError} another process, or store, has the file open.
    * @throws {StorageError} the file cannot be used; nothing in it was changed, nothing is left running.
    */
-  static override async start<const B extends BucketDefinitions = BucketDefinitions>(
-    options: StoreOptions<B> = {},
-  ): Promise<Store<B>> {
+  static override async start<const B extends BucketDefinitions = BucketDefinitions>(options: StoreOptions<B> = {}): Promise<Store<B>> {
     if (typeof options !== 'object' || options === null) throw new InvalidArgumentError('Store.start(options)', 'an object', options)
-    const { file, waitMs, ...rest } = options
-    if (file === undefined) {
-      if (waitMs !== undefined) throw new InvalidArgumentError('Store.start({ waitMs })', 'to be given with file', waitMs)
-      return (await super.start(rest as CoreStoreOptions<B>)) as Store<B>
-    }
-    if (typeof file !== 'string' || file === '') throw new InvalidArgumentError('Store.start({ file })', 'a path', file)
-    if (rest.persistence?.adapter !== undefined) {
-      throw new InvalidArgumentError('Store.start({ file, persistence: { adapter } })', 'one of the two', 'both')
-    }
-    if (waitMs !== undefined && !(typeof waitMs === 'number' && waitMs >= 0)) {
-      throw new InvalidArgumentError('Store.start({ waitMs })', 'a number of milliseconds from 0', waitMs)
-    }
-    // Only who asks for a file pays for SQLite.
-    const { SQLiteAdapter } = await import('./log/sqlite-adapter.js')
-    const adapter = new SQLiteAdapter({ filename: file, ...(waitMs === undefined ? {} : { waitMs }) })
-    const persistence: StorePersistenceConfig = { ...rest.persistence, adapter }
-    return (await super.start({ ...rest, persistence } as CoreStoreOptions<B>)) as Store<B>
+    const { file, waitMs, persistence, history, ...rest } = options
+    const budget = parseHistory(history ?? HISTORY_DEFAULT)
+    const adapter = await storageOf(file, waitMs, persistence)
+    const onError = rest.onError ?? persistence?.onError
+    const core = { ...rest, ...(onError && { onError }), ...(adapter && { persistence: { adapter } }) }
+    const store = (await super.start(core as CoreStoreOptions<B>)) as Store<B>
+    // A log in memory bounds itself, unless a budget was asked for.
+    if (budget !== undefined && (adapter !== undefined || history !== undefined)) store.#keepHistory(budget)
+    return store
   }
+
+  #keepHistory(budget: HistoryBudget): void {
+    const { sequencer, options } = this.engine
+    const { runtime, storage, onError } = options
+    const history = new History({ runtime, sequencer, storage }, budget, onError)
+    this.engine.onPublished = () => history.notice()
+    void this.engine.supervise(new Process({ name: 'history', start: () => history.start(), stop: () => history.stop() }, runtime))
+  }
+
+  /**
+   * Runs a worker of your own, or a group of them, in the store's process tree: it is started again when it crashes, and
+   * ended when the store stops.
+   *
+   * @returns when it has come up once; rejects when it never will.
+   */
+  async supervise(spec: WorkerSpec): Promise<void> {
+    this.mustRun()
+    await this.engine.supervise(buildWorker(spec, this.engine.options.runtime))
+  }
+
+  /**
+   * Writes a complete copy to `path`, while the store goes on.
+   *
+   * @throws {InvalidArgumentError} the storage is not a file. @throws {StorageError} there is something at `path`.
+   */
+  async backup(path: string): Promise<void> {
+    this.mustRun()
+    const { storage } = this.engine.options
+    if (typeof path !== 'string' || path === '') throw new InvalidArgumentError('backup(path)', 'a path', path)
+    if (storage.backup === undefined) throw new InvalidArgumentError('backup(path)', 'a store with a file (export works everywhere)', path)
+    await this.engine.sequencer.settled()
+    await this.engine.sequencer.exclusive(() => (storage.backup as (path: string) => Promise<void>)(path))
+  }
+
+  /** All buckets as JSON Lines, from one consistent state. */
+  export(): AsyncIterable<string> {
+    this.mustRun()
+    const { catalog, sequencer, options } = this.engine
+    const now = () => ({ buckets: [...catalog.buckets], position: sequencer.position.visible, at: options.runtime.now() })
+    return exportLines(this.name, now)
+  }
+
+  /**
+   * Imports what `export` wrote, records with their metadata as they were. The buckets have to be defined.
+   *
+   * @throws {ImportError} with the line that is wrong; earlier batches stay.
+   */
+  async import(source: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>, options?: ImportOptions): Promise<ImportReport> {
+    this.mustRun()
+    const { catalog, sequencer } = this.engine
+    return new Importer((name) => catalog.must(name), sequencer, options).run(source)
+  }
+}
+
+async function storageOf(file: unknown, waitMs: unknown, persistence: StorePersistenceConfig | undefined): Promise<StorageAdapter | undefined> {
+  const invalid = (name: string, expected: string, given: unknown) => new InvalidArgumentError(`Store.start(${name})`, expected, given)
+  if (file === undefined) {
+    if (waitMs !== undefined) throw invalid('{ waitMs }', 'to be given with file', waitMs)
+    return persistence === undefined ? undefined : adapterOf(persistence, invalid)
+  }
+  if (typeof file !== 'string' || file === '') throw invalid('{ file }', 'a path', file)
+  if (persistence?.adapter !== undefined) throw invalid('{ file, persistence: { adapter } }', 'one of the two', 'both')
+  if (waitMs !== undefined && !(typeof waitMs === 'number' && waitMs >= 0)) {
+    throw invalid('{ waitMs }', 'a number of milliseconds from 0', waitMs)
+  }
+  // Only who asks for a file pays for SQLite.
+  const { SQLiteAdapter } = await import('./log/sqlite-adapter.js')
+  return new SQLiteAdapter({ filename: file, ...(waitMs === undefined ? {} : { waitMs: waitMs as number }) })
+}
+
+function adapterOf(persistence: StorePersistenceConfig, invalid: (name: string, expected: string, given: unknown) => Error): StorageAdapter {
+  if (typeof persistence !== 'object' || persistence === null) throw invalid('{ persistence }', 'an object { adapter }', persistence)
+  const { adapter, debounceMs, onError } = persistence
+  if (debounceMs !== undefined && !(typeof debounceMs === 'number' && debounceMs >= 0)) {
+    throw invalid('{ persistence: { debounceMs } }', 'a number of milliseconds from 0', debounceMs)
+  }
+  if (onError !== undefined && typeof onError !== 'function') throw invalid('{ persistence: { onError } }', 'a function', onError)
+  if (isStorageAdapter(adapter)) return adapter
+  if (isSnapshotAdapter(adapter)) return new SnapshotStorage(adapter, debounceMs === undefined ? {} : { debounceMs })
+  const expected = 'a storage adapter, or an object with save, load, delete, exists and listKeys'
+  throw invalid('{ persistence: { adapter } }', expected, adapter)
 }

@@ -46,11 +46,6 @@ export function isSnapshotAdapter(value: unknown): value is SnapshotAdapter {
   return hasMethods(value, ['save', 'load', 'delete', 'exists', 'listKeys'])
 }
 
-/** True for what can be used as a `StorageAdapter`. */
-export function isStorageAdapter(value: unknown): value is StorageAdapter {
-  return hasMethods(value, ['open', 'loadBucket', 'append', 'readLog', 'flush', 'trim', 'close'])
-}
-
 /** What is to be done, and is being done, about one bucket. */
 interface Saving {
   /** True when its stored state is known: saving it cannot overwrite anything that was never read. */

@@ -163,3 +163,11 @@ export interface StorageAdapter {
   /** Releases everything. Safe after a failed `open`, and twice. */
   close(): Promise<void>
 }
+
+const ADAPTER_METHODS = ['open', 'loadBucket', 'append', 'readLog', 'flush', 'trim', 'close']
+
+/** True for what can be used as a `StorageAdapter`. */
+export function isStorageAdapter(value: unknown): value is StorageAdapter {
+  if (typeof value !== 'object' || value === null) return false
+  return ADAPTER_METHODS.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+}
