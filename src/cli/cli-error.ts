@@ -1,0 +1,16 @@
+/** Something that the user can do something about: it is shown as one sentence, without a stack. */
+export class CliError extends Error {
+  override readonly name = 'CliError'
+}
+
+/** A signal has ended the work, between two steps of it. What it left is in order. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError'
+  readonly signal: NodeJS.Signals
+
+  /** @param left what is left behind, and how to go on. */
+  constructor(signal: NodeJS.Signals, left?: string) {
+    super(left === undefined ? `interrupted by ${signal}` : `interrupted by ${signal}; ${left}`)
+    this.signal = signal
+  }
+}

@@ -1,0 +1,44 @@
+const COUNT = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB']
+
+/** A whole number with thousands separated: `135,233`. */
+export function formatCount(count: number): string {
+  return COUNT.format(count)
+}
+
+/** A number of things, in the right grammatical number: `1 record`, `250 countries`. */
+export function formatThings(count: number, one: string, many: string = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`
+}
+
+/** A duration in the unit that needs three digits: `41 µs`, `2.35 ms`, `1.24 s`, `2 min 05 s`. */
+export function formatDuration(ms: number): string {
+  if (ms < 0.0995) return `${Math.round(ms * 1_000)} µs`
+  if (ms < 999.5) return `${threeDigits(ms)} ms`
+  const seconds = ms / 1_000
+  if (seconds < 59.95) return `${threeDigits(seconds)} s`
+  const whole = Math.round(seconds)
+  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`
+}
+
+/** A size in decimal units: `31.4 MB`. */
+export function formatBytes(bytes: number): string {
+  let size = bytes
+  let unit = 0
+  while (size >= 999.5 && unit < BYTE_UNITS.length - 1) {
+    size /= 1_000
+    unit++
+  }
+  return `${unit === 0 ? String(size) : threeDigits(size)} ${String(BYTE_UNITS[unit])}`
+}
+
+function threeDigits(value: number): string {
+  if (value >= 99.95) return value.toFixed(0)
+  return value >= 9.995 ? value.toFixed(1) : value.toFixed(2)
+}
+
+/** `text`, cut to `length` characters with an ellipsis where it is longer. */
+export function shorten(text: string, length: number): string {
+  const characters = [...text]
+  return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module'
+import { Command } from 'commander'
+import { asError } from '../base/errors.js'
+import { InterruptedError } from './cli-error.js'
+import { demoCommand } from './demo/command.js'
+import { EXIT_INTERRUPTED } from './interrupt.js'
+
+/** What a shell says of a program that nobody listened to any more: 128 and the number of SIGPIPE. */
+const EXIT_UNREAD = 141
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+const streams = { out: process.stdout, err: process.stderr }
+
+// A reader that has seen enough (`varve demo | head`) is no error. The store's file is safe at any moment.
+process.stdout.on('error', (error: Error & { code?: string }) => {
+  if (error.code === 'EPIPE') process.exit(EXIT_UNREAD)
+  throw error
+})
+
+const program = new Command('varve')
+  .description('Varve, an embedded, reactive data store for TypeScript.')
+  .version(version, '-v, --version', 'print the version')
+  .option('--debug', 'show errors with their stack (or set VARVE_DEBUG)')
+  .helpOption('-h, --help', 'show this help')
+  .showHelpAfterError('(add --help to see what there is)')
+  .addCommand(demoCommand(version, streams))
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ varve demo          see what it does, with real data\n  $ varve demo --help   see how to steer that',
+  )
+
+try {
+  await program.parseAsync()
+} catch (thrown) {
+  const error = asError(thrown)
+  const isDebug = program.opts<{ debug?: boolean }>().debug === true || Boolean(process.env['VARVE_DEBUG'])
+  process.stderr.write(`varve: ${error.message}\n`)
+  if (isDebug) process.stderr.write(`${error.stack ?? ''}\n`)
+  process.exitCode = error instanceof InterruptedError ? EXIT_INTERRUPTED : 1
+}
