@@ -13,6 +13,8 @@ export interface PendingWrite {
   readonly after: StoredRecord | undefined
   /** It goes to the end: inserted, perhaps after an older record under the same key was deleted. */
   readonly fresh: boolean
+  /** Where a fresh record stands among the others of its transaction, and after all that are in the table. */
+  readonly ordinal: number
 }
 
 interface Placed {
@@ -20,10 +22,16 @@ interface Placed {
   readonly record: StoredRecord
 }
 
+/** Ordinals of fresh records begin here, far beyond those of any table. */
+const FRESH_FROM = 2 ** 52
+
 /** A bucket as a transaction sees it: the table, with what the transaction has written laid over it. */
 export class Overlay implements Source {
   readonly bucketState: Bucket
   readonly #writes = new Map<Key, PendingWrite>()
+  /** Where fresh records stood when they were last a cursor. */
+  readonly #cursors = new Map<Key, number>()
+  #nextFresh = FRESH_FROM
   #isCleared = false
   /** Records that are there through the overlay less those that are not. */
   #delta = 0
@@ -72,18 +80,19 @@ export class Overlay implements Source {
   insert(key: Key, record: StoredRecord): void {
     // Back to the end of the order of writes.
     this.#writes.delete(key)
-    this.#writes.set(key, { after: record, fresh: true })
+    this.#writes.set(key, { after: record, fresh: true, ordinal: this.#nextFresh++ })
     this.#delta++
   }
 
   /** Writes over a record that is there. */
   update(key: Key, record: StoredRecord): void {
-    this.#writes.set(key, { after: record, fresh: this.#writes.get(key)?.fresh === true })
+    const { fresh = false, ordinal = 0 } = this.#writes.get(key) ?? {}
+    this.#writes.set(key, { after: record, fresh, ordinal })
   }
 
   /** Deletes a record that is there. */
   delete(key: Key): void {
-    this.#writes.set(key, { after: undefined, fresh: false })
+    this.#writes.set(key, { after: undefined, fresh: false, ordinal: 0 })
     this.#delta--
   }
 
@@ -126,9 +135,9 @@ export class Overlay implements Source {
       found.push({ ordinal: (table.slot(key) as Slot).ordinal, record: after })
     }
     if (found.length > untouched) found.sort((a, b) => a.ordinal - b.ordinal)
-    for (const { after, fresh } of this.#writes.values()) {
+    for (const { after, fresh, ordinal } of this.#writes.values()) {
       if (after === undefined || !fresh || (filter !== undefined && !matches(filter, after))) continue
-      found.push({ ordinal: Number.POSITIVE_INFINITY, record: after })
+      found.push({ ordinal, record: after })
     }
     return found
   }
@@ -156,11 +165,18 @@ export class Overlay implements Source {
       const at = found.findIndex(({ record }) => compareKeys(record[this.key] as Key, after) > 0)
       return at === -1 ? found.length : at
     }
-    const own = found.findIndex(({ record }) => record[this.key] === after)
-    if (own !== -1) return own + 1
-    const ordinal = table.cursor(after)?.ordinal ?? Number.POSITIVE_INFINITY
-    const at = found.findIndex((placed) => placed.ordinal > ordinal)
+    const ordinal = this.#cursor(after)
+    const at = ordinal === undefined ? -1 : found.findIndex((placed) => placed.ordinal > ordinal)
     return at === -1 ? found.length : at
+  }
+
+  /** Where to go on after `key`. Where it was last a cursor comes before where it has been put since. */
+  #cursor(key: Key): number | undefined {
+    const { table } = this.bucketState
+    const known = table.cursor(key)
+    const wasCursor = known !== table.slot(key)
+    const write = this.#writes.get(key)
+    return this.#cursors.get(key) ?? (write?.fresh === true && !wasCursor ? write.ordinal : known?.ordinal)
   }
 
   last(n: number): StoredRecord[] {
@@ -174,6 +190,8 @@ export class Overlay implements Source {
   }
 
   rememberCursor(key: Key): void {
-    this.bucketState.table.rememberCursor(key)
+    const write = this.#writes.get(key)
+    if (write?.fresh === true) this.#cursors.set(key, write.ordinal)
+    else this.bucketState.table.rememberCursor(key)
   }
 }

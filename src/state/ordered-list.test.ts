@@ -30,6 +30,7 @@ function step(list: OrderedList<number>, model: number[], { op, value }: Step): 
 }
 
 function compare(list: OrderedList<number>, model: readonly number[]): void {
+  list.check()
   expect(list.size).toBe(model.length)
   expect(list.first).toBe(model[0])
   expect(list.toArray()).toEqual(model)
@@ -82,4 +83,8 @@ test('lists of many chunks split, shrink and empty without losing an item', () =
     }),
     { numRuns: 10 },
   )
+})
+
+test('check finds a planted fault: items that are not in order (S3)', () => {
+  expect(() => new OrderedList(byValue, [1, 3, 2]).check()).toThrow(/S3/)
 })

@@ -88,13 +88,13 @@ class Harness {
   }
 
   #record(key: Key, { group, expiresAt, createdAt }: Step): StoredRecord {
-    return {
+    return Object.freeze({
       id: key,
       version: ++this.version,
       _createdAt: createdAt,
       ...(group === undefined ? {} : { group }),
       ...(expiresAt === undefined ? {} : { _expiresAt: expiresAt }),
-    }
+    })
   }
 
   run(step: Step): void {
@@ -270,7 +270,16 @@ test('only so many deleted cursors are remembered, the latest ones', () => {
 })
 
 test.each<[what: string, damage: (table: Table) => void, invariant: RegExp]>([
-  ['a record under another key', (table) => Object.assign(table.slot(1) as object, { record: { id: 9 } }), /S1/],
+  [
+    'a record that can be changed',
+    (table) => Object.assign(table.slot(1) as object, { record: { id: 1, group: 'x' } }),
+    /S7/,
+  ],
+  [
+    'a record under another key',
+    (table) => Object.assign(table.slot(1) as object, { record: Object.freeze({ id: 9 }) }),
+    /S1/,
+  ],
   [
     'a record that an index misses',
     (table) => table.index('group')?.remove(table.slot(1) as never, { group: 'x' }),
@@ -283,13 +292,13 @@ test.each<[what: string, damage: (table: Table) => void, invariant: RegExp]>([
   ],
   [
     'a due time that is not listed',
-    (table) => Object.assign(table.slot(1) as object, { record: { id: 1, group: 'x', _expiresAt: 5 } }),
+    (table) => Object.assign(table.slot(1) as object, { record: Object.freeze({ id: 1, group: 'x', _expiresAt: 5 }) }),
     /S5/,
   ],
 ])('check finds a planted fault: %s', (_what, damage, invariant) => {
   const indexes = [{ field: 'group', unique: false }]
   const table = new Table({ bucket: 'things', key: 'id', indexes, byKey: false, eviction: undefined })
-  table.insert({ id: 1, group: 'x' })
+  table.insert(Object.freeze({ id: 1, group: 'x' }))
   table.check()
   damage(table)
   expect(() => table.check()).toThrow(invariant)
