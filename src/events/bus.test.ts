@@ -67,7 +67,7 @@ describe('Bus', () => {
     expect(bus.idle).toBe(true)
   })
 
-  test('E3 a handler that throws or rejects is reported and harms nobody', async () => {
+  test('a handler that throws or rejects is reported and harms nobody', async () => {
     const { bus, errors } = busWithErrors()
     const seen: number[] = []
     bus.on('a', () => {
@@ -96,7 +96,7 @@ describe('Bus', () => {
     ])
   })
 
-  test('E3 an error callback that throws harms nobody either, and is remembered', () => {
+  test('an error callback that throws harms nobody either, and is remembered', () => {
     const bus = new Bus<number>(() => {
       throw new Error('in onError')
     })
@@ -220,9 +220,9 @@ function play(bus: AnyBus, actions: readonly Action[], thrown: (thrown: boolean)
   return log
 }
 
-test('E1, E2, E3 any program of subscriptions, removals and nested messages equals the plain model', () => {
+test('E1, E2 any program of subscriptions, removals and nested messages equals the plain model', () => {
   fc.assert(
-    fc.property(fc.array(action, { maxLength: 30 }), (actions) => {
+    fc.property(fc.array(action, { maxLength: 30, size: 'max' }), (actions) => {
       let errors = 0
       let throws = 0
       const bus = new Bus<number>(() => (errors += 1))

@@ -35,7 +35,7 @@ const ROUTES_MAX = 1_024
  * A message published by a handler waits until the current one has reached everybody, so all handlers see all messages
  * in one order (E1). A handler gets exactly the messages published between its subscription and its removal; one that
  * is removed is not called again, not even with a message on its way (E2). What a handler throws, or rejects with,
- * goes to `onError` and concerns nobody else (E3).
+ * goes to `onError` and concerns nobody else.
  */
 export class Bus<Message> {
   readonly #onError: HandlerErrorCallback

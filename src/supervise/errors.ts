@@ -18,7 +18,7 @@ export class ProcessFailedError extends VarveError {
   readonly process: string
 
   constructor(process: string, cause: Error) {
-    const remedy = 'this call had no result; the process does not come back; stop what it belongs to and start that again'
+    const remedy = 'this call had no result; it does not come back; stop what it belongs to and start that again'
     super('PROCESS_FAILED', `process "${process}" is down: ${cause.message}; ${remedy}`, { cause })
     this.process = process
   }

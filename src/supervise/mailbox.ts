@@ -32,4 +32,9 @@ export class Mailbox {
     this.#length -= 1
     return message
   }
+
+  /** Removes all calls, and answers each with `error`. */
+  refuse(error: Error): void {
+    for (let message = this.shift(); message !== undefined; message = this.shift()) message.reject(error)
+  }
 }

@@ -213,6 +213,22 @@ describe('the mailbox', () => {
     expect((await Promise.all(calls)).at(-1)).toBe(99_999)
   })
 
+  test('P2 a crash between two parts of a long one makes the rest wait for the next run', async () => {
+    const gate = gates()
+    const { process, runtime } = setup({ start: () => gate.open() })
+    const states: string[] = []
+    for (let index = 0; index < 1_200; index += 1) void process.call(() => states.push(process.state))
+    gate.release()
+    await Promise.resolve().then(() => undefined)
+    expect(states.length).toBe(500)
+    process.kill('between')
+    await runtime.runDeferred()
+    expect([states.length, process.state]).toEqual([500, 'restarting'])
+    gate.release()
+    await runtime.runDeferred()
+    expect([states.length, new Set(states)]).toEqual([1_200, new Set(['running'])])
+  })
+
   test('P3 a crash half-way leaves the waiting calls to the next run', async () => {
     const gate = gates()
     let starts = 0
@@ -241,6 +257,19 @@ describe('the end', () => {
     await expect(process.call(() => 1)).rejects.toBeInstanceOf(Refused)
     expect(process.state).toBe('stopped')
     checkProcess(process)
+  })
+
+  test('P8 a bug in one of the last calls ends it all the same', async () => {
+    const { process, supervisor, events } = setup()
+    const last: Promise<unknown>[] = []
+    let ended: Promise<boolean> | undefined
+    await process.call(() => {
+      last.push(process.call(() => bug()), process.call(() => 'never run'))
+      ended = supervisor.terminateChild('p')
+    })
+    await expect(last[0]).rejects.toMatchObject({ code: 'PROCESS_CRASHED' })
+    await expect(last[1]).rejects.toMatchObject({ code: 'PROCESS_STOPPED' })
+    expect([await ended, process.state, events]).toEqual([true, 'stopped', []])
   })
 
   test('P8 calls that wait for a start are refused when it is terminated, and `started` rejects', async () => {
@@ -301,6 +330,19 @@ describe('the end', () => {
     gate.release()
     await runtime.advance(0)
     expect([process.state, runtime.pending.timers]).toEqual(['running', 0])
+  })
+
+  test('P4 a start that was given up has no say any more', async () => {
+    const gate = gates()
+    let starts = 0
+    const { process, runtime, events } = setup({ start: () => ((starts += 1) === 1 ? gate.open() : undefined) })
+    process.kill('in start')
+    await runtime.advance(5_000)
+    expect([starts, process.state]).toEqual([2, 'running'])
+    gate.release(new TypeError('too late'))
+    await runtime.advance(0)
+    expect([starts, process.state]).toEqual([2, 'running'])
+    expect(events.map((event) => event.type)).toEqual(['crashed', 'stop-failed', 'restarted'])
   })
 
   test('an operating error of the first start is an answer: no restart, the child is forgotten', async () => {

@@ -326,8 +326,7 @@ export class Process implements Child {
     this.#onStarted?.()
     this.#owner?.childRunning(this)
     this.#onBegun?.()
-    // An owner's callback may have ended this run already.
-    if (run === this.#run) this.#nextTurn()
+    this.#nextTurn()
   }
 
   #startFailed(run: number, thrown: unknown): void {
@@ -371,9 +370,7 @@ export class Process implements Child {
 
   #refuseWaiting(error: VarveError): void {
     this.#onStarted?.(error)
-    for (let message = this.#mailbox.shift(); message !== undefined; message = this.#mailbox.shift()) {
-      message.reject(error)
-    }
+    this.#mailbox.refuse(error)
   }
 
   async #cleanUp(reason: StopReason): Promise<void> {

@@ -216,7 +216,6 @@ export class Supervisor implements Child, Owner {
 
   /** See `Owner`. */
   childEnded(child: Child, cause: Error | undefined): void {
-    if (this.#children.get(child.name) !== child) return
     const isWanted = child.restart === 'permanent' || (child.restart === 'transient' && cause !== undefined)
     if (!isWanted) return this.#letGo(child, cause)
     if (this.#state !== 'running') {
