@@ -94,16 +94,17 @@ function missingPackage() {
   const found = readJson('node_modules/.package-lock.json')?.packages
   if (wanted === undefined) fail('package-lock.json is missing or not JSON; restore it from git')
   if (found === undefined) return 'everything'
+  const isThere = (path) => existsSync(join(ROOT, path, 'package.json'))
   const { dependencies = {}, devDependencies = {} } = readJson('package.json') ?? {}
   for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
     // `npm:typescript@5.9.3` is a package under another name.
     const exact = version.slice(version.lastIndexOf('@') + 1)
-    if (found[`node_modules/${name}`]?.version !== exact) return `${name} ${exact}`
+    const path = `node_modules/${name}`
+    if (found[path]?.version !== exact || !isThere(path)) return `${name} ${exact}`
   }
+  // Of the others it is enough that they are there: an install without the lockfile may have chosen another version.
   for (const [path, { version, optional, link }] of Object.entries(wanted)) {
-    if (path === '' || optional || link) continue
-    // An install without the lockfile may have chosen another version of something indirect; being there is enough.
-    if (found[path] === undefined && !existsSync(join(ROOT, path))) return `${path} ${version}`
+    if (path !== '' && !optional && !link && !isThere(path)) return `${path} ${version}`
   }
   return undefined
 }
