@@ -327,7 +327,7 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    * @returns whether there is such a process, running.
    */
   kill(process: string): boolean {
-    const child = this.engine.supervisor.child(process)
+    const child = this.engine.supervisor.find(process)
     return child instanceof Process && child.kill('by store.kill')
   }
 

@@ -91,14 +91,18 @@ export class TransactionEndedError extends VarveError {
   }
 }
 
-/** A bug was met in a bucket: the call had no effect, the bucket is being rebuilt to the last commit. `cause` is the bug. */
+/**
+ * A bug was met in a bucket: the call had no effect. `cause` is the bug. The bucket is rebuilt to its last commit, unless it
+ * has crashed too often: then it stays down, and every call says so.
+ */
 export class BucketCrashedError extends VarveError {
   override readonly name = 'BucketCrashedError'
   readonly bucket: string
 
-  constructor(bucket: string, cause: unknown) {
+  constructor(bucket: string, cause: unknown, isFinal = false) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    const state = 'nothing was written; the bucket restarts with its last commit and takes calls again'
+    const restart = 'nothing was written; the bucket restarts with its last commit and takes calls again'
+    const state = isFinal ? 'it has crashed too often and stays down; stop the store and start it again' : restart
     super('BUCKET_CRASHED', `Bucket "${bucket}" crashed: ${reason}; ${state}`, { cause })
     this.bucket = bucket
   }

@@ -97,7 +97,7 @@ export class Catalog {
       {
         name: `bucket:${name}`,
         start: () => this.#load(bucket),
-        errorOf: (cause) => new BucketCrashedError(name, cause),
+        errorOf: (cause, isFinal) => new BucketCrashedError(name, cause, isFinal),
       },
       this.#options.runtime,
     )

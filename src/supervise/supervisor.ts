@@ -86,6 +86,17 @@ export class Supervisor implements Child, Owner {
     return this.#children.get(name)
   }
 
+  /** The process or supervisor called `name`, anywhere below. */
+  find(name: string): Child | undefined {
+    const own = this.#children.get(name)
+    if (own !== undefined) return own
+    for (const child of this.#children.values()) {
+      const found = child instanceof Supervisor ? child.find(name) : undefined
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
   /**
    * Takes `child` under supervision and starts it, before returning where its `start` is synchronous.
    *
