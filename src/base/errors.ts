@@ -28,7 +28,6 @@ export class InvalidArgumentError extends VarveError {
 /** Names `value` for a message: its type, and the value itself where it is short. Never throws, never calls into it. */
 export function describeValue(value: unknown): string {
   if (value === null) return 'null'
-  if (Array.isArray(value)) return 'an array'
   switch (typeof value) {
     case 'string':
       return value.length <= 40 ? `string ${JSON.stringify(value)}` : `a string of ${value.length} characters`
@@ -40,9 +39,18 @@ export function describeValue(value: unknown): string {
     case 'function':
       return 'a function'
     case 'object':
-      return 'an object'
+      return describeObject(value as object)
     default:
       return `a ${typeof value}`
+  }
+}
+
+function describeObject(value: object): string {
+  try {
+    return Array.isArray(value) ? 'an array' : 'an object'
+  } catch (error) {
+    // Only a proxy that was revoked has no answer.
+    return `an object that cannot be looked at (${String(error)})`
   }
 }
 

@@ -1,4 +1,5 @@
 import { isKey } from '../base/value.js'
+import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import { AsyncReads } from '../query/async-reads.js'
 import { parseFilter } from '../query/filter.js'
@@ -103,7 +104,7 @@ export class BucketHandle<D = unknown> extends AsyncReads<RecordOf<D>> {
   /** Updates the record that has the key in `data`, or inserts `data` where there is none. */
   upsert(data: InputOf<D>, options?: WriteOptions): Promise<RecordOf<D>> {
     return this.#write('upsert', options, (draft) => {
-      const key = keyIn(data, this.#bucket.schema.key)
+      const key = keyIn(this.#at('upsert(data)'), data, this.#bucket.schema.key)
       const isThere = key !== undefined && this.#bucket.table.slot(key) !== undefined
       return (isThere ? this.#update(draft, key, data) : this.#insert(draft, data)) as RecordOf<D>
     })
@@ -179,9 +180,13 @@ export function checkExpected(bucket: string, key: Key, current: StoredRecord, v
   throw new TransactionConflictError(bucket, key, `Version mismatch: expected ${version}, got ${String(current._version)}`)
 }
 
-/** The key in what a caller gave, where there is one. */
-export function keyIn(data: unknown, field: string): Key | undefined {
-  if (typeof data !== 'object' || data === null || !Object.hasOwn(data, field)) return undefined
-  const key = (data as Record<string, unknown>)[field]
-  return typeof key === 'string' || typeof key === 'number' || typeof key === 'boolean' ? key : undefined
+/** The key in what a caller gave, where there is one. @throws {InvalidArgumentError} reading it failed. */
+export function keyIn(where: string, data: unknown, field: string): Key | undefined {
+  try {
+    if (typeof data !== 'object' || data === null || !Object.hasOwn(data, field)) return undefined
+    const key = (data as Record<string, unknown>)[field]
+    return typeof key === 'string' || typeof key === 'number' || typeof key === 'boolean' ? key : undefined
+  } catch (thrown) {
+    throw new InvalidArgumentError(`${where}: reading it failed: ${asError(thrown).message}`, 'plain field values', data)
+  }
 }

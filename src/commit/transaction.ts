@@ -257,7 +257,7 @@ export class TransactionBucketHandle<D = unknown> extends AsyncReads<RecordOf<D>
   /** As on the plain handle. */
   upsert(data: InputOf<D>): Promise<RecordOf<D>> {
     return this.#run((overlay) => {
-      const key = keyIn(data, this.#bucket.schema.key)
+      const key = keyIn(this.#at('upsert(data)'), data, this.#bucket.schema.key)
       const isThere = key !== undefined && this.#current(overlay, key) !== undefined
       return (isThere ? this.#update(overlay, key, data) : this.#insert(overlay, data)) as RecordOf<D>
     })

@@ -1,4 +1,4 @@
-import { describeValue, InvalidArgumentError } from '../base/errors.js'
+import { asError, describeValue, InvalidArgumentError } from '../base/errors.js'
 import type { StoredRecord, Value } from '../base/value.js'
 
 /** One condition of a filter: the field equals the value; null stands for null and missing. */
@@ -19,12 +19,18 @@ export interface Filter {
  * @throws {InvalidArgumentError} it is not an object, or a value in it is neither a scalar, a `Date` nor null.
  */
 export function parseFilter(filter: unknown, argument: string): Filter {
-  if (typeof filter !== 'object' || filter === null || Array.isArray(filter) || filter instanceof Date) {
-    throw new InvalidArgumentError(argument, 'an object of field values', filter)
-  }
   const conditions: Condition[] = []
-  for (const field of Object.keys(filter)) {
-    conditions.push({ field, value: parseValue((filter as Record<string, unknown>)[field], field, argument) })
+  try {
+    if (typeof filter !== 'object' || filter === null || Array.isArray(filter) || filter instanceof Date) {
+      throw new InvalidArgumentError(argument, 'an object of field values', filter)
+    }
+    for (const field of Object.keys(filter)) {
+      conditions.push({ field, value: parseValue((filter as Record<string, unknown>)[field], field, argument) })
+    }
+  } catch (thrown) {
+    // A getter or proxy that throws is its owner's mistake, not a bug of the bucket.
+    if (thrown instanceof InvalidArgumentError) throw thrown
+    throw new InvalidArgumentError(`${argument}: reading it failed: ${asError(thrown).message}`, 'plain field values', filter)
   }
   return { conditions }
 }

@@ -63,6 +63,16 @@ export class ReadSet {
     } else reads.filters.push(filter)
   }
 
+  /** Everything in `other` was read as well. */
+  add(other: ReadSet): void {
+    for (const [bucket, { all, keys, filters }] of other.#buckets) {
+      const reads = this.#reads(bucket)
+      for (const key of keys) reads.keys.add(key)
+      for (const filter of filters) this.readWhere(bucket, filter)
+      if (all) this.readWhere(bucket, undefined)
+    }
+  }
+
   /** The first thing in `footprint` that touches what was read. */
   touchedBy(footprint: Footprint): Touch | undefined {
     for (const cleared of footprint.cleared) if (this.#buckets.has(cleared)) return { cleared }

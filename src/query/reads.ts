@@ -111,11 +111,11 @@ export class Reads<R> implements BucketReader<R> {
   }
 
   first(n: number): R[] {
-    return this.#take('first(n)', n, undefined)
+    this.#wholeNumber('first(n)', n, 0)
+    return this.#take(n, undefined)
   }
 
-  #take(argument: string, n: number, after: Key | undefined): R[] {
-    this.#wholeNumber(argument, n, 0)
+  #take(n: number, after: Key | undefined): R[] {
     this.#readSet?.readWhere(this.#source.bucket, undefined)
     const found: StoredRecord[] = []
     if (n === 0) return []
@@ -135,7 +135,7 @@ export class Reads<R> implements BucketReader<R> {
     const { limit, after } = options
     this.#wholeNumber('paginate({ limit })', limit, 1)
     const cursor = after === undefined ? undefined : this.#key('paginate({ after })', after)
-    const found = this.#take('paginate({ limit })', limit + 1, cursor)
+    const found = this.#take(limit + 1, cursor)
     const hasMore = found.length > limit
     if (hasMore) found.pop()
     const last = found.at(-1) as StoredRecord | undefined

@@ -117,7 +117,7 @@ export class LiveQueries {
   ): Promise<() => void> {
     if (typeof callback !== 'function') throw new InvalidArgumentError('subscribe(query, callback)', 'a function', callback)
     const fn = this.#query(name)
-    const { signal } = options
+    const { signal } = checkOptions(options)
     const subscription = this.#make(fn, params, callback, options.onError ?? this.#options.onError)
     const unsubscribe = (): void => {
       signal?.removeEventListener('abort', unsubscribe)
@@ -203,6 +203,8 @@ export class LiveQueries {
       await this.#options.sequencer.settled()
       return result
     } catch (error) {
+      // What it read last time counts too: it may have failed before it came to that, and has to run again all the same.
+      readSet.add(subscription.readSet)
       this.#swap(subscription, readSet)
       throw error
     }
@@ -311,4 +313,20 @@ export class LiveQueries {
     for (const subscription of [...this.#subscriptions]) this.#remove(subscription)
     this.#queries.clear()
   }
+}
+
+function checkOptions(options: SubscribeOptions): SubscribeOptions {
+  const argument = 'subscribe(query, callback, options)'
+  if (typeof options !== 'object' || options === null) throw new InvalidArgumentError(argument, 'an object', options)
+  const { immediate, onError, signal } = options
+  if (immediate !== undefined && typeof immediate !== 'boolean') {
+    throw new InvalidArgumentError(`${argument}: immediate`, 'true or false', immediate)
+  }
+  if (onError !== undefined && typeof onError !== 'function') {
+    throw new InvalidArgumentError(`${argument}: onError`, 'a function', onError)
+  }
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw new InvalidArgumentError(`${argument}: signal`, 'an AbortSignal', signal)
+  }
+  return options
 }

@@ -1,7 +1,9 @@
 import { describeValue } from '../base/errors.js'
-import { deepFreeze } from './copy-value.js'
+import { copyValue, deepFreeze } from './copy-value.js'
+import type { CopyState } from './copy-value.js'
 import type { BucketDefinition, FieldDefinition, FieldType, SchemaField } from './definition.js'
 import { DefinitionError } from './errors.js'
+import type { ValidationIssue } from './errors.js'
 import { compileField, isStandardSchema } from './field.js'
 import { parseTtl } from './ttl.js'
 
@@ -122,14 +124,20 @@ function checkField(bucket: string, field: string, given: unknown, fail: Fail, n
   }
   if (options.items !== undefined) options.items = checkField(bucket, `${field}[]`, options.items, fail, true)
   if (options.enum !== undefined) options.enum = Object.freeze([...(options.enum as unknown[])])
-  const definition = freezeDefault(options)
+  if (typeof options.default === 'object' || typeof options.default === 'number') {
+    options.default = copyDefault(where, field, options.default, fail)
+  }
+  const definition = Object.freeze(options) as unknown as FieldDefinition
   checkDefault(where, field, definition, fail)
   return definition
 }
 
-function freezeDefault(options: Record<string, unknown>): FieldDefinition {
-  if (typeof options.default === 'object') options.default = deepFreeze(structuredClone(options.default))
-  return Object.freeze(options) as unknown as FieldDefinition
+function copyDefault(where: string, field: string, value: unknown, fail: Fail): unknown {
+  const state: CopyState = { issues: [], characters: 0 }
+  const copy = copyValue(value, 'default', state)
+  const [issue] = state.issues
+  if (issue !== undefined) fail(`${where}: the default cannot be stored: ${issue.message}`, field)
+  return deepFreeze(copy)
 }
 
 function checkOptionValues(where: string, field: string, options: Record<string, unknown>, fail: Fail): void {
@@ -185,9 +193,10 @@ function checkDefault(where: string, field: string, definition: FieldDefinition,
   const value = definition.default
   if (value === undefined || typeof value === 'function') return
   if (value === null) return
-  const draft = value instanceof Date ? value.toISOString() : structuredClone(value)
-  const issues: { field: string; message: string; code: string }[] = []
-  compileField(definition)(draft as string, field, issues)
+  const issues: ValidationIssue[] = []
+  // The check fills in the defaults of properties, so it gets a copy of its own.
+  const draft = copyValue(value, field, { issues, characters: 0 })
+  if (draft !== undefined) compileField(definition)(draft, field, issues)
   const [issue] = issues
   if (issue !== undefined) fail(`${where}: the default does not fit the field itself: ${issue.message}`, field)
 }

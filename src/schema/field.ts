@@ -51,6 +51,20 @@ const TYPE_CHECKS: { readonly [T in FieldType]: (value: Draft) => boolean } = {
   date: (value) => typeof value === 'string' || typeof value === 'number',
 }
 
+/**
+ * What is wrong with `value` as a caller gave it, where the copy of it would hide that: a date becomes a string, and NaN
+ * and functions cannot be copied at all. Everything else is for the check of the field.
+ */
+export function misfit(type: FieldType, value: unknown): string | undefined {
+  const isDate = value instanceof Date
+  if (isDate ? type === 'date' && !Number.isNaN(value.getTime()) : isCopied(value)) return undefined
+  return `Expected type "${type}", got ${typeName(value)}`
+}
+
+function isCopied(value: unknown): boolean {
+  return typeof value === 'number' ? !Number.isNaN(value) : typeof value === 'boolean' || typeof value === 'object'
+}
+
 /** The type of `value` in the words of validation messages. */
 export function typeName(value: unknown): string {
   if (value === null) return 'null'
@@ -99,7 +113,8 @@ function compileProperties(properties: NonNullable<FieldDefinition['properties']
     const object = value as { [field: string]: Draft }
     for (const { name, field, check } of fields) {
       const here = `${path}.${name}`
-      if (!Object.hasOwn(object, name) && field.default !== undefined) {
+      // A frozen object is part of a record that was stored before the default was there; an update leaves it as it is.
+      if (!Object.hasOwn(object, name) && field.default !== undefined && !Object.isFrozen(object)) {
         const made = copyValue(defaultOf(field), here, { issues, characters: 0 })
         if (made !== undefined) object[name] = made
       }

@@ -7,7 +7,7 @@ import type { CopyState, Draft } from './copy-value.js'
 import type { BucketDefinition, FieldDefinition, GeneratedType } from './definition.js'
 import { ValidationError } from './errors.js'
 import type { ValidationIssue } from './errors.js'
-import { compileField, defaultOf, isStandardSchema } from './field.js'
+import { compileField, defaultOf, isStandardSchema, misfit } from './field.js'
 import type { FieldCheck } from './field.js'
 import { generateCuid, generateTimestamp, generateUuid } from './generate.js'
 import { RecordShapes } from './record-shapes.js'
@@ -186,11 +186,11 @@ export class RecordSchema {
 
   /** Sorts the own properties of `input` into schema fields, other fields, and metadata. */
   #read(input: unknown, state: CopyState, argument: string): RecordDraft {
-    if (typeof input !== 'object' || input === null || Array.isArray(input) || input instanceof Date) {
-      throw new InvalidArgumentError(argument, 'an object of field values', input)
-    }
     const draft: RecordDraft = { values: new Array<Draft | undefined>(this.#fields.length), extra: undefined, removed: undefined, expiresAt: undefined }
     try {
+      if (typeof input !== 'object' || input === null || Array.isArray(input) || input instanceof Date) {
+        throw new InvalidArgumentError(argument, 'an object of field values', input)
+      }
       for (const name of Object.keys(input)) {
         const value = (input as Record<string, unknown>)[name]
         if (value === undefined) {
@@ -205,6 +205,7 @@ export class RecordSchema {
         state.issues.push({ field: '', message: 'A property with a symbol for a name cannot be stored', code: 'value' })
       }
     } catch (thrown) {
+      if (thrown instanceof InvalidArgumentError) throw thrown
       const issue: ValidationIssue = { field: '', message: `Reading it failed: ${asError(thrown).message}`, code: 'value' }
       throw new ValidationError(this.bucket, [issue])
     }
@@ -216,9 +217,13 @@ export class RecordSchema {
       state.characters += value.length
       return value
     }
+    const { definition } = this.#fields[index] as CompiledField
     // Validators of others see what was given; it is copied after they have had their say.
-    if ((this.#fields[index] as CompiledField).standard !== undefined && typeof value === 'object') return value as Draft
-    return copyValue(value, name, state)
+    if (definition === undefined) return typeof value === 'object' ? (value as Draft) : copyValue(value, name, state)
+    const message = misfit(definition.type, value)
+    if (message === undefined) return copyValue(value, name, state)
+    state.issues.push({ field: name, message, code: 'type' })
+    return undefined
   }
 
   #readOther(draft: RecordDraft, name: string, value: unknown, state: CopyState): void {
@@ -256,7 +261,16 @@ export class RecordSchema {
       if (isKey(record[this.key])) return record
       issues.push({ field: this.key, message: keyIssue(record[this.key]), code: record[this.key] == null ? 'required' : 'type' })
     }
-    throw new ValidationError(this.bucket, issues)
+    throw new ValidationError(this.bucket, issues.length === 1 ? issues : this.#inOrder(issues))
+  }
+
+  /** Issues of fields in the order of the schema, then the others. */
+  #inOrder(issues: readonly ValidationIssue[]): ValidationIssue[] {
+    const rank = ({ field }: ValidationIssue): number => {
+      const index = this.#fieldIndex.get(field) ?? this.#fieldIndex.get(field.replace(/[.[].*$/s, ''))
+      return index ?? this.#fields.length
+    }
+    return [...issues].sort((a, b) => rank(a) - rank(b))
   }
 
   #checkFields(draft: RecordDraft, state: CopyState, untouched: ReadonlySet<number> | undefined): void {

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { asError } from '../base/errors.js'
 import type { ValidationIssue } from './errors.js'
 import { DefinitionError } from './errors.js'
 
@@ -12,7 +13,14 @@ export type StandardCheck = (value: unknown, path: string, issues: ValidationIss
 export function standardCheck(bucket: string, schema: StandardSchemaV1): StandardCheck {
   const standard = schema['~standard']
   return (value, path, issues) => {
-    const result = standard.validate(value)
+    let result: ReturnType<typeof standard.validate>
+    try {
+      result = standard.validate(value)
+    } catch (thrown) {
+      // It runs on what callers give, before any effect: what it stumbles over is refused, not taken for a bug of the bucket.
+      issues.push({ field: path, message: `The validator failed: ${asError(thrown).message}`, code: 'schema' })
+      return undefined
+    }
     if (result instanceof Promise) {
       // Its outcome is of no interest any more: the error below says what is wrong.
       result.catch(() => undefined)

@@ -90,7 +90,10 @@ describe('buckets', () => {
     const adapter = new MemoryAdapter()
     const first = await open({ persistence: { adapter } })
     await first.defineBucket('b', { key: 'id', schema: { id: { type: 'string' }, n: { type: 'number' } } })
-    await first.bucket('b').insertMany([{ id: 'a', n: 1 }, { id: 'b', n: 1 }])
+    await first.bucket('b').insertMany([
+      { id: 'a', n: 1 },
+      { id: 'b', n: 1 },
+    ])
     await first.stop()
     const store = await open({ persistence: { adapter } })
     void store.defineBucket('b', { key: 'id', schema: { id: { type: 'string' }, n: { type: 'number', unique: true } } })
@@ -106,7 +109,11 @@ describe('buckets', () => {
     void store.defineBucket('users', USERS)
     const error = await rejection(store.defineBucket('users', KEYED))
     expect(error).toBeInstanceOf(BucketAlreadyExistsError)
-    expect(error).toMatchObject({ name: 'BucketAlreadyExistsError', bucket: 'users', message: 'Bucket "users" already exists' })
+    expect(error).toMatchObject({
+      name: 'BucketAlreadyExistsError',
+      bucket: 'users',
+      message: 'Bucket "users" already exists',
+    })
   })
 
   test('a bucket that is not defined is refused with BucketNotDefinedError', async () => {
@@ -143,7 +150,12 @@ describe('buckets', () => {
     expect(store.hasBucket('users')).toBe(true)
     expect(store.hasBucket('nope')).toBe(false)
     expect(store.listBuckets()).toEqual(['users'])
-    expect(store.describeBucket('users')).toMatchObject({ name: 'users', records: 1, persistent: true, state: 'running' })
+    expect(store.describeBucket('users')).toMatchObject({
+      name: 'users',
+      records: 1,
+      persistent: true,
+      state: 'running',
+    })
     expect(store.describeBucket('users').definition.schema).toMatchObject({ name: { type: 'string', required: true } })
   })
 
