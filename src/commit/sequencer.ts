@@ -305,7 +305,7 @@ export class Sequencer {
   /** Runs `work` between two groups: nothing is being written until it is done. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#exclusive.push(() => work().then(resolve, reject))
+      this.#exclusive.push(() => attempt(work).then(resolve, reject))
       this.#rest()
     })
   }
@@ -327,4 +327,9 @@ export class Sequencer {
       this.#durable = this.#head
     })
   }
+}
+
+/** Runs `work`; what it throws before it has a promise rejects like what it throws later. */
+async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  return work()
 }
