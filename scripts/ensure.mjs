@@ -43,9 +43,10 @@ checkNode()
 const { needs, run } = TASKS[task]
 if (needs.includes('install')) install()
 if (needs.includes('build')) build()
+// All of them, even when one fails: who broke a type wants to see the tests as well.
 for (const command of run(args)) {
   const code = await runInForeground(command)
-  if (code !== 0) process.exit(code)
+  if (code !== 0) process.exitCode = code
 }
 
 function checkNode() {
