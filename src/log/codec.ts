@@ -76,13 +76,13 @@ export function bucketMark(bucket: string): string {
 }
 
 /**
- * The entry that `text` stands for. Its records are not frozen.
+ * The entry that `text`, or what `JSON.parse` made of it, stands for. Its records are not frozen.
  *
  * @param logId id of the log that it was read from.
  * @throws {Error} the text is damaged or from another version; the message says what is wrong with it.
  */
-export function decodeEntry(text: string, logId: string): Entry {
-  const raw = parseObject(text)
+export function decodeEntry(text: string | Value, logId: string): Entry {
+  const raw = typeof text === 'string' ? parseObject(text) : mustObject(text, 'the entry')
   if (raw.v !== ENTRY_FORMAT) throw new Error(`format ${String(raw.v)} of the entry is not known to this version`)
   const { seq, id = `${logId}-${String(raw.seq)}`, at, type, data, cleared, changes, redacted } = raw
   if (!Number.isSafeInteger(seq) || typeof at !== 'number') throw new Error('the entry has no seq or no time')

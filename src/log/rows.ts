@@ -20,18 +20,28 @@ export class RowMirror {
 
   /** Applies the steps in order: all of them, or none when one breaks R1. */
   apply(ops: readonly RowOp[]): void {
+    // A single step is all or nothing by itself.
+    if (ops.length === 1) this.#applyOne(ops[0] as RowOp)
+    else this.applyUndoable(ops)
+  }
+
+  /** As `apply`. @returns a function that takes all of it back, as long as nothing else has been applied since. */
+  applyUndoable(ops: readonly RowOp[]): () => void {
     const before: Undo[] = []
+    const undo = (): void => {
+      for (const one of before.reverse()) this.#undo(one)
+    }
     try {
       for (const op of ops) {
-        // A single step is all or nothing by itself.
-        if (ops.length > 1) before.push(this.#undoOf(op))
+        before.push(this.#undoOf(op))
         this.#applyOne(op)
       }
     } catch (error) {
       // The step that failed has changed nothing, so its own undo does nothing either.
-      for (const undo of before.reverse()) this.#undo(undo)
+      undo()
       throw error
     }
+    return undo
   }
 
   /** What brings back the state before `op`: a row for the frequent steps, the whole bucket for the others. */

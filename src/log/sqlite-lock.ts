@@ -3,6 +3,7 @@ import { asError } from '../base/errors.js'
 import { asSqliteError, type SqliteDatabase, type SqliteDriver } from '../sqlite/binding.js'
 import { StorageLockedError } from './errors.js'
 import { fileIdentity } from './file-path.js'
+import { describeHolder, type Holder, holderOf, openFiles } from './open-files.js'
 import { pause } from './pause.js'
 import { storageError } from './sqlite-errors.js'
 import type { OpenContext } from './storage.js'
@@ -13,21 +14,7 @@ export interface FileLock {
   release(): void
 }
 
-/** Who holds a file: shown to whoever has to wait. */
-interface Holder {
-  readonly pid: number
-  readonly store: string
-  /** Wall clock, milliseconds. */
-  readonly since: number
-}
-
 const TRY_EVERY_MS = 25
-
-/**
- * Files that stores of this process have open. Shared by every copy of this module: two copies of SQLite in one process
- * do not see each other's locks, because the operating system keeps file locks per process.
- */
-const OPEN_FILES = Symbol.for('varve.open-files')
 
 /**
  * Makes the caller the only store on `path`, waiting up to `waitMs` for another one to finish.
@@ -50,11 +37,6 @@ export async function lockFile(
     if (waited >= waitMs) throw lockedError(path, holder, waited, context.now())
     await pause(context, TRY_EVERY_MS)
   }
-}
-
-function openFiles(): Map<string, Holder> {
-  const shared = globalThis as { [OPEN_FILES]?: Map<string, Holder> }
-  return (shared[OPEN_FILES] ??= new Map())
 }
 
 /** The lock, or who holds it; `undefined` when somebody does and it is not known who. */
@@ -117,9 +99,7 @@ function heldLock(path: string, database: SqliteDatabase): FileLock {
 function readHolder(database: SqliteDatabase): Holder | undefined {
   try {
     const row = database.prepare('SELECT pid, store, since FROM owner').get()
-    const since = new Date(Number(row?.since)).getTime()
-    if (row === undefined || Number.isNaN(since)) return undefined
-    return { pid: Number(row.pid), store: String(JSON.parse(String(row.store))), since }
+    return row === undefined ? undefined : holderOf({ ...row, store: JSON.parse(String(row.store)) })
   } catch (error) {
     // It is just being written, or not yet: the message then names nobody.
     void asError(error)
@@ -128,12 +108,7 @@ function readHolder(database: SqliteDatabase): Holder | undefined {
 }
 
 function lockedError(path: string, holder: Holder | undefined, waitedMs: number, now: number): StorageLockedError {
-  let who = 'another store has it open'
-  if (holder !== undefined) {
-    const here = holder.pid === process.pid ? ' (this one)' : ''
-    const since = `since ${new Date(holder.since).toISOString()} (${Math.max(0, now - holder.since)} ms)`
-    who = `store ${JSON.stringify(holder.store)} of process ${holder.pid}${here} has it open ${since}`
-  }
+  const who = describeHolder(holder, now)
   const message = `store ${path}: ${who}; waited ${waitedMs} ms; nothing was changed; stop the other store, or raise `
   return new StorageLockedError(`${message}waitMs`)
 }

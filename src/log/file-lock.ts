@@ -1,0 +1,159 @@
+import { asError } from '../base/errors.js'
+import { StorageLockedError } from './errors.js'
+import type { FileSystem } from './file-system.js'
+import { writeAll } from './file-system.js'
+import { describeHolder, type Holder, holderOf, openFiles } from './open-files.js'
+import { pause } from './pause.js'
+import type { OpenContext } from './storage.js'
+
+/** The right to be the only store on a folder. */
+export interface FolderLock {
+  /** Gives it back; safe twice. */
+  release(): void
+}
+
+const TRY_EVERY_MS = 25
+/** After a takeover, how long a rival that saw the same dead holder may take to show itself. */
+const SETTLE_MS = 50
+
+/**
+ * Makes the caller the only store on `folder`, waiting up to `waitMs` for another one to finish. The lock is a file
+ * with the holder's process id, and the time that process started; one whose process is dead is taken over.
+ *
+ * @param path of the lock file.
+ * @throws {StorageLockedError} somebody else still holds it; the message says who.
+ */
+export async function lockFolder(
+  folder: string,
+  path: string,
+  files: FileSystem,
+  context: OpenContext,
+  waitMs: number,
+): Promise<FolderLock> {
+  const token = context.uuid()
+  const me: Holder = { pid: process.pid, store: context.store, since: context.now() }
+  for (let waited = 0; ; waited += TRY_EVERY_MS) {
+    let holder = openFiles().get(folder)
+    if (holder === undefined) {
+      const text = JSON.stringify({ ...me, started: startOf(files, process.pid), token })
+      const tried = tryLock(path, files, text, token)
+      if (tried === 'taken over') await pause(context, SETTLE_MS)
+      if (typeof tried === 'string' && files.exists(path) && files.readText(path) === text) {
+        openFiles().set(folder, me)
+        return heldLock(folder, path, files)
+      }
+      holder = typeof tried === 'object' ? tried : undefined
+    }
+    if (waited >= waitMs) {
+      const message = `store ${folder}: ${describeHolder(holder, context.now())}; waited ${waited} ms; nothing was changed; `
+      throw new StorageLockedError(`${message}stop the other store, or raise waitMs`)
+    }
+    await pause(context, TRY_EVERY_MS)
+  }
+}
+
+/** Makes the lock file, or says who has it; `undefined` when that is not clear yet. */
+function tryLock(path: string, files: FileSystem, text: string, token: string): 'made' | 'taken over' | Holder | undefined {
+  if (create(path, files, text, token)) return 'made'
+  const found = readLock(path, files)
+  if (found === undefined) return undefined
+  if (found.holder !== undefined && isAlive(files, found.holder.pid, found.started)) return found.holder
+  // Moved away rather than removed: if somebody has taken it over meanwhile, it is theirs, and goes back.
+  const aside = `${path}-${token}`
+  try {
+    files.rename(path, aside)
+  } catch (error) {
+    void asError(error)
+    return undefined
+  }
+  const isStale = files.readText(aside) === found.text
+  if (!isStale) {
+    try {
+      files.link(aside, path)
+    } catch (error) {
+      // A third one was faster; the second one sees, before it goes on, that its lock is gone.
+      void asError(error)
+    }
+  }
+  files.remove(aside)
+  return isStale && create(path, files, text, token) ? 'taken over' : undefined
+}
+
+/** Makes the file complete with its text, or answers false when there is one. */
+function create(path: string, files: FileSystem, text: string, token: string): boolean {
+  // A lock is never seen half written: a process that dies here leaves a file that nobody looks at.
+  const draft = `${path}-${token}.new`
+  const handle = files.open(draft, 'w')
+  try {
+    writeAll(files, handle, Buffer.from(text), 0)
+  } finally {
+    files.close(handle)
+  }
+  try {
+    files.link(draft, path)
+    return true
+  } catch (error) {
+    if ((asError(error) as { code?: string }).code === 'EEXIST') return false
+    throw error
+  } finally {
+    files.remove(draft)
+  }
+}
+
+function readLock(path: string, files: FileSystem): { text: string; holder: Holder | undefined; started: unknown } | undefined {
+  let text: string
+  try {
+    text = files.readText(path)
+  } catch (error) {
+    void asError(error)
+    return undefined
+  }
+  try {
+    const value = JSON.parse(text) as { started?: unknown }
+    return { text, holder: holderOf(value), started: value.started }
+  } catch (error) {
+    // A power cut may have left it empty. No living process has such a lock.
+    void asError(error)
+    return { text, holder: undefined, started: undefined }
+  }
+}
+
+/** False when there is no process of that id, or it started at another time than the holder did. */
+function isAlive(files: FileSystem, pid: number, started: unknown): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    if ((asError(error) as { code?: string }).code !== 'EPERM') return false
+  }
+  const now = startOf(files, pid)
+  return now === undefined || typeof started !== 'string' || now === started
+}
+
+/** When a process started, where the system tells (Linux: ticks since boot). */
+function startOf(files: FileSystem, pid: number): string | undefined {
+  if (process.platform !== 'linux') return undefined
+  try {
+    // The second field is the program's name in brackets, which may hold anything; the start is the 20th after it.
+    return files.readText(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ')[19]
+  } catch (error) {
+    void asError(error)
+    return undefined
+  }
+}
+
+function heldLock(folder: string, path: string, files: FileSystem): FolderLock {
+  let held = true
+  return {
+    release() {
+      if (!held) return
+      held = false
+      openFiles().delete(folder)
+      try {
+        files.remove(path)
+      } catch (error) {
+        // The folder is gone, or the disk is; the next store sees that this process is dead.
+        void asError(error)
+      }
+    },
+  }
+}
