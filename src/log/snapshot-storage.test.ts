@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { describeStorageAdapter } from '../testing/storage-conformance.js'
 import { clearing, defining, dropping, putting, testContext, testRecord, TestWriter } from '../testing/storage-fixture.js'
-import { isSnapshotAdapter, isStorageAdapter, type SnapshotAdapter, SnapshotStorage } from './snapshot-storage.js'
+import { isSnapshotAdapter, type SnapshotAdapter, SnapshotStorage } from './snapshot-storage.js'
+import { isStorageAdapter } from './storage.js'
 
 interface Place extends SnapshotAdapter {
   readonly data: Map<string, unknown>

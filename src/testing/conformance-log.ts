@@ -1,6 +1,6 @@
 import type { Entry } from '../log/entry.js'
 import { check, checkRejects, checkSame } from './expect.js'
-import type { ConformanceCase } from './storage-conformance.js'
+import type { ConformanceCase } from './conformance-case.js'
 import { clearing, defining, deleting, dropping, putting, readAll, testRecord, type TestWriter } from './storage-fixture.js'
 
 const a = testRecord('a', { n: 1 })

@@ -1,6 +1,6 @@
 import type { StoredRecord } from '../base/value.js'
 import { check, checkRejects, checkSame } from './expect.js'
-import type { ConformanceCase } from './storage-conformance.js'
+import type { ConformanceCase } from './conformance-case.js'
 import {
   clearing,
   defining,

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import type { Durability, StorageAdapter } from '../log/storage.js'
+import type { ConformanceCase } from './conformance-case.js'
 import { logCases } from './conformance-log.js'
 import { rowCases } from './conformance-rows.js'
 import { TestWriter, testContext } from './storage-fixture.js'
@@ -32,26 +33,6 @@ export interface ConformanceOptions {
 export interface TestFramework {
   describe(name: string, body: () => void): void
   it(name: string, body: () => Promise<void>): void
-}
-
-/** One check of the contract. Throws or rejects when the adapter breaks it. */
-export interface ConformanceCase {
-  readonly name: string
-  /** What it needs: rows, or the log too, to outlive `close`; refusal of a second open. */
-  readonly needs?: 'durable' | 'durableLog' | 'exclusive'
-  run(test: ConformanceTest): Promise<void>
-}
-
-/** What a case works with. */
-export interface ConformanceTest {
-  /** On the adapter of the fixture, opened. */
-  readonly writer: TestWriter
-  /** True when the log outlives `close`. */
-  readonly durableLog: boolean
-  /** Closes the adapter that is open, opens another on the same place, and continues with it. */
-  restart(): Promise<TestWriter>
-  /** Another adapter on the same place, not opened. */
-  another(): StorageAdapter
 }
 
 /** All cases of the storage contract, for running them without a test framework. */
