@@ -64,7 +64,7 @@ describe('Bus', () => {
     bus.publish(['a'], 1)
     expect(calls).toBe(3)
     stopSecond()
-    expect(bus.idle).toBe(true)
+    expect(bus.isIdle).toBe(true)
   })
 
   test('a handler that throws or rejects is reported and harms nobody', async () => {
@@ -113,12 +113,12 @@ describe('Bus', () => {
 
   test('tells whether anybody listens, so that a message need not be built', () => {
     const { bus } = busWithErrors()
-    expect([bus.idle, bus.hasListeners(['bucket', 'a', 'inserted'])]).toEqual([true, false])
+    expect([bus.isIdle, bus.hasListeners(['bucket', 'a', 'inserted'])]).toEqual([true, false])
     const stop = bus.on('bucket.b.*', () => undefined)
-    expect([bus.idle, bus.hasListeners(['bucket', 'a', 'inserted'])]).toEqual([false, false])
+    expect([bus.isIdle, bus.hasListeners(['bucket', 'a', 'inserted'])]).toEqual([false, false])
     expect(bus.hasListeners(['bucket', 'b', 'inserted'])).toBe(true)
     stop()
-    expect([bus.idle, bus.hasListeners(['bucket', 'b', 'inserted'])]).toEqual([true, false])
+    expect([bus.isIdle, bus.hasListeners(['bucket', 'b', 'inserted'])]).toEqual([true, false])
   })
 
   test('topics with the same text and different segments are kept apart', () => {

@@ -51,7 +51,7 @@ export class Bus<Message> {
   }
 
   /** True while nobody is subscribed to anything. */
-  get idle(): boolean {
+  get isIdle(): boolean {
     return this.#listeners.size === 0
   }
 
@@ -75,11 +75,6 @@ export class Bus<Message> {
       this.#listeners.delete(listener)
       this.#forgetRoutes()
     }
-  }
-
-  /** True where nobody listens to anything. */
-  get isIdle(): boolean {
-    return this.#listeners.size === 0
   }
 
   /** Whether a message on this topic would reach anybody; ask first where building the message costs something. */

@@ -1,0 +1,6 @@
+export type { Fault } from './faults.js'
+export { FaultPlan, faultyAdapter } from './faults.js'
+export type { VirtualRuntime, VirtualRuntimeOptions } from './runtime.js'
+export { virtualRuntime } from './runtime.js'
+export type { AdapterFixture, ConformanceOptions, TestFramework } from './storage-conformance.js'
+export { describeStorageAdapter, runStorageCase, storageCases } from './storage-conformance.js'
