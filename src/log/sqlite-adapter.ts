@@ -169,11 +169,9 @@ export class SQLiteAdapter implements StorageAdapter {
 
   async close(): Promise<void> {
     const session = this.#session
-    try {
-      if (session?.unerased === true) eraseWal(session)
-    } finally {
-      this.#release()
-    }
+    if (session?.unerased === true) eraseWal(session)
+    if (session !== undefined && !session.inMemory && this.#options.database === undefined) leaveWal(session.database)
+    this.#release()
   }
 
   #release(): void {
@@ -236,6 +234,19 @@ function stopErasing(session: SqliteSession): void {
     session.database.exec('PRAGMA secure_delete = OFF')
   } catch (error) {
     // It stays on, which only costs time.
+    void asError(error)
+  }
+}
+
+/**
+ * Ends WAL mode, so that a closed store is one file, complete by itself. Closing a connection alone does that only when
+ * the binding closes at once, and a late one would remove a log that belongs to somebody else by then.
+ */
+function leaveWal(database: SqliteDatabase): void {
+  try {
+    database.exec('PRAGMA journal_mode = DELETE')
+  } catch (error) {
+    // Somebody is reading, or the disk fails: the log stays beside the file, and the next open finds it.
     void asError(error)
   }
 }

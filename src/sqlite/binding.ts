@@ -92,8 +92,17 @@ export function wrapDatabase(native: NativeDatabase, owned: boolean): SqliteData
     },
     close() {
       statements.clear()
-      if (open && owned) guard(() => native.close())
+      if (!open) return
       open = false
+      try {
+        // A transaction that is left open would keep its lock: @photostructure/sqlite closes a connection only when the
+        // last of its statements has been collected as garbage.
+        native.exec('ROLLBACK')
+      } catch (error) {
+        // There is none, as it should be.
+        void asError(error)
+      }
+      if (owned) guard(() => native.close())
     },
   }
 }
