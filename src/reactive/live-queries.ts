@@ -97,7 +97,8 @@ export class LiveQueries {
   /** Runs a query once, over one consistent state. */
   async run(name: string, params: unknown): Promise<unknown> {
     const subscription = this.#make(this.#query(name), params, () => undefined, this.#options.onError)
-    this.#subscriptions.add(subscription)
+    // It runs again here and nowhere else: two evaluations at a time would not know which of them is torn.
+    subscription.isScheduled = true
     try {
       let result: unknown
       do result = await this.#evaluate(subscription)
