@@ -3,7 +3,7 @@ import { BucketHandle } from './commit/bucket-handle.js'
 import { BucketNotDefinedError, StoreStoppedError } from './commit/errors.js'
 import type { Position } from './commit/sequencer.js'
 import type { TransactionBucketHandle } from './commit/transaction.js'
-import type { TransactionOptions } from './commit/transactions.js'
+import type { TransactionOptions, TransactionScope } from './commit/transactions.js'
 import { Engine } from './engine.js'
 import type {
   BucketDeletedEvent,
@@ -186,7 +186,7 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    */
   async transaction<T>(fn: (tx: TransactionContext<B>) => T | Promise<T>, options?: TransactionOptions): Promise<T> {
     this.mustRun()
-    return this.engine.transactions.run((scope) => fn(scope as TransactionContext<B>), options)
+    return this.engine.transactions.run(fn as (scope: TransactionScope) => T | Promise<T>, options)
   }
 
   /**
