@@ -13,12 +13,16 @@ export function formatThings(count: number, one: string, many: string = `${one}s
 
 /** A duration in the unit that needs three digits: `41 µs`, `2.35 ms`, `1.24 s`, `2 min 05 s`. */
 export function formatDuration(ms: number): string {
-  if (ms < 0.0995) return `${Math.round(ms * 1_000)} µs`
+  if (ms < 0.9995) return `${Math.round(ms * 1_000)} µs`
   if (ms < 999.5) return `${threeDigits(ms)} ms`
-  const seconds = ms / 1_000
-  if (seconds < 59.95) return `${threeDigits(seconds)} s`
-  const whole = Math.round(seconds)
-  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`
+  return ms < 59_950 ? `${threeDigits(ms / 1_000)} s` : formatSeconds(ms)
+}
+
+/** A duration in whole seconds, rounded up: `7 s`, `2 min 05 s`. */
+export function formatSeconds(ms: number): string {
+  const seconds = Math.ceil(ms / 1_000)
+  if (seconds < 60) return `${seconds} s`
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`
 }
 
 /** A size in decimal units: `31.4 MB`. */
@@ -39,6 +43,6 @@ function threeDigits(value: number): string {
 
 /** `text`, cut to `length` characters with an ellipsis where it is longer. */
 export function shorten(text: string, length: number): string {
-  const characters = [...text]
+  const characters = Array.from(text)
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`
 }

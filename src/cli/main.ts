@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
+import { inspect } from 'node:util'
 import { Command } from 'commander'
 import { asError } from '../base/errors.js'
 import { InterruptedError } from './cli-error.js'
@@ -10,7 +11,7 @@ import { EXIT_INTERRUPTED } from './interrupt.js'
 const EXIT_UNREAD = 141
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
-const streams = { out: process.stdout, err: process.stderr }
+const world = { version, out: process.stdout, err: process.stderr }
 
 // A reader that has seen enough (`varve demo | head`) is no error. The store's file is safe at any moment.
 process.stdout.on('error', (error: Error & { code?: string }) => {
@@ -24,7 +25,7 @@ const program = new Command('varve')
   .option('--debug', 'show errors with their stack (or set VARVE_DEBUG)')
   .helpOption('-h, --help', 'show this help')
   .showHelpAfterError('(add --help to see what there is)')
-  .addCommand(demoCommand(version, streams))
+  .addCommand(demoCommand(world))
   .addHelpText(
     'after',
     '\nExamples:\n  $ varve demo          see what it does, with real data\n  $ varve demo --help   see how to steer that',
@@ -34,8 +35,8 @@ try {
   await program.parseAsync()
 } catch (thrown) {
   const error = asError(thrown)
-  const isDebug = program.opts<{ debug?: boolean }>().debug === true || Boolean(process.env['VARVE_DEBUG'])
+  const isAsked = [program, ...program.commands].some((command) => command.opts<{ debug?: boolean }>().debug === true)
   process.stderr.write(`varve: ${error.message}\n`)
-  if (isDebug) process.stderr.write(`${error.stack ?? ''}\n`)
+  if (isAsked || Boolean(process.env['VARVE_DEBUG'])) process.stderr.write(`${inspect(error)}\n`)
   process.exitCode = error instanceof InterruptedError ? EXIT_INTERRUPTED : 1
 }

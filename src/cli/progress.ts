@@ -1,8 +1,8 @@
-import { formatCount, formatDuration } from './format.js'
+import { formatCount, formatSeconds } from './format.js'
 import { Page } from './page.js'
 import type { TextStream } from './page.js'
 
-const BAR_COLUMNS = 28
+const BAR_COLUMNS = 22
 const REDRAW_MS = 50
 const CLEAR_LINE = '\r\u001B[2K'
 
@@ -58,7 +58,9 @@ export class Progress {
     const perMs = (done - this.#first) / (performance.now() - this.#began)
     const counts = `${formatCount(done)}/${formatCount(this.#total)}`
     if (done === this.#first) return counts
-    return `${counts} · ${formatCount(perMs * 1_000)}/s · ${formatDuration((this.#total - done) / perMs)} left`
+    const rate = `${counts} · ${formatCount(perMs * 1_000)}/s`
+    const leftMs = (this.#total - done) / perMs
+    return leftMs === 0 ? rate : `${rate} · ${formatSeconds(leftMs)} left`
   }
 
   /** Removes the line from the terminal; whatever is written next takes its place. */

@@ -1,29 +1,31 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { DemoOptions, DemoStreams } from './demo.js'
+import { Interrupt } from '../interrupt.js'
+import type { DemoOptions, DemoWorld } from './demo.js'
 import { runDemo } from './demo.js'
 
-const DESCRIPTION = `Imports 135,233 cities and 250 countries into a store and shows what it can do with them.
-
-Queries, a live query, transactions, a crash, and what the store says about itself. The data stay in a file; a
-second run opens it instead of importing. An import that was interrupted is completed by the next run.`
+const DESCRIPTION = [
+  'Imports 135,233 cities and 250 countries into a store and shows what it can do with them: queries, a live query,',
+  'transactions, a crash, and what the store says about itself. The data stay in a file; a second run opens it instead',
+  'of importing. An import that was interrupted, by whatever, is completed by the next run.',
+].join(' ')
 
 const EXAMPLES = `
 Examples:
   $ varve demo                          import into .varve/cities.db, or open it
   $ varve demo --reset                  throw that file away and import again
   $ varve demo --file /tmp/cities.db    keep the data elsewhere
-  $ varve demo --in-memory --limit 5000 a quick look that leaves nothing behind
+  $ varve demo --in-memory --limit 999  a quick look that leaves nothing behind
   $ varve demo --json | jq .import      what was measured, for programs
 
 Environment:
   NO_COLOR=1      no colour, also on a terminal
   VARVE_DEBUG=1   errors with their stack, the same as --debug
 
-Exit codes: 0 done, 1 it cannot be done (one sentence on stderr says why), 130 interrupted.
+Exit codes: 0 done, 1 it cannot be done and stderr says why, 130 interrupted.
 `
 
 /** `varve demo`. */
-export function demoCommand(version: string, streams: DemoStreams): Command {
+export function demoCommand(world: Omit<DemoWorld, 'interrupt'>): Command {
   return new Command('demo')
     .description(DESCRIPTION)
     .summary('import real data and show what the store can do')
@@ -32,8 +34,10 @@ export function demoCommand(version: string, streams: DemoStreams): Command {
     .option('--reset', "first remove the file of an earlier run; refuses a file that is not the demo's")
     .option('--limit <n>', 'import only n cities, spread over the whole world', parseLimit)
     .option('--json', 'print one JSON document instead of text; progress goes to stderr')
+    .option('--debug', 'show errors with their stack')
+    .helpOption('-h, --help', 'show this help')
     .addHelpText('after', EXAMPLES)
-    .action((options: DemoOptions) => runDemo(options, version, streams))
+    .action((options: DemoOptions) => runDemo(options, { ...world, interrupt: new Interrupt() }))
 }
 
 function parseLimit(text: string): number {

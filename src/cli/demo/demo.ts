@@ -1,7 +1,7 @@
 import { Store } from '../../store.js'
 import { InterruptedError } from '../cli-error.js'
 import { formatCount, formatDuration, formatThings } from '../format.js'
-import { Interrupt } from '../interrupt.js'
+import type { Interrupt } from '../interrupt.js'
 import { Page } from '../page.js'
 import type { TextStream } from '../page.js'
 import { BUCKETS } from './buckets.js'
@@ -48,12 +48,15 @@ export interface DemoResult {
   readonly ms: number
 }
 
-/** Where the demo writes. */
-export interface DemoStreams {
+/** What connects the demo with the world. */
+export interface DemoWorld {
   /** The result: text, or one JSON document. */
   readonly out: TextStream
   /** Progress and what else is for people only. */
   readonly err: TextStream
+  readonly interrupt: Interrupt
+  /** Version of varve. */
+  readonly version: string
 }
 
 /**
@@ -62,22 +65,22 @@ export interface DemoStreams {
  * @throws {InterruptedError} by a signal; the store is stopped, and what was written is on disk.
  * @throws {CliError} @throws {VarveError} it cannot be done; the store is stopped.
  */
-export async function runDemo(options: DemoOptions, version: string, streams: DemoStreams): Promise<void> {
+export async function runDemo(options: DemoOptions, world: DemoWorld): Promise<void> {
   const { file, inMemory = false, reset = false, json = false, limit } = options
+  const { out, err, interrupt, version } = world
   const began = performance.now()
   const place = choosePlace(file, inMemory)
-  const page = new Page(json ? undefined : streams.out)
-  const interrupt = new Interrupt()
+  const page = new Page(json ? undefined : out)
   let store: DemoStore | undefined
   try {
     const wasReset = await preparePlace(place, reset)
     const about = page.dim(`${version} · Node ${process.versions.node} · ${placeName(place)}`)
     page.line(`${page.style('bold', 'varve demo')} ${about}`)
-    store = await openStore(place, streams.err)
-    const steps = await runSteps(store, place, page, { limit, interrupt, progress: streams.err })
+    store = await openStore(place, err)
+    const steps = await runSteps(store, place, page, { limit, interrupt, progress: err })
     const ms = performance.now() - began
     const result: DemoResult = { varve: version, node: process.versions.node, place, wasReset, ...steps, ms }
-    if (json) streams.out.write(`${JSON.stringify(result, null, 2)}\n`)
+    if (json) out.write(`${JSON.stringify(result, null, 2)}\n`)
     page.line()
     page.line(`Done in ${formatDuration(ms)}. ${wayOn(place)}`)
   } catch (error) {
@@ -85,7 +88,6 @@ export async function runDemo(options: DemoOptions, version: string, streams: De
     throw new InterruptedError(error.signal, await leftBehind(store, place))
   } finally {
     await store?.stop()
-    interrupt.stop()
   }
 }
 
@@ -117,6 +119,13 @@ function wayOn(place: Place): string {
 
 type Steps = Pick<DemoResult, 'import' | 'queries' | 'reactive' | 'transactions' | 'crash' | 'report'>
 
+interface Step<T> {
+  readonly title: string
+  readonly note: string
+  run(): Promise<T>
+  print(result: T): void
+}
+
 async function runSteps(
   store: DemoStore,
   place: Place,
@@ -124,12 +133,7 @@ async function runSteps(
   options: { readonly limit: number | undefined; readonly interrupt: Interrupt; readonly progress: TextStream },
 ): Promise<Steps> {
   let count = 0
-  const step = async <T>(
-    title: string,
-    note: string,
-    run: () => Promise<T>,
-    print: (result: T) => void,
-  ): Promise<T> => {
+  const step = async <T>({ title, note, run, print }: Step<T>): Promise<T> => {
     await options.interrupt.check()
     page.heading(++count, title, note)
     const result = await run()
@@ -138,53 +142,41 @@ async function runSteps(
   }
   await removeFiction(store)
   return {
-    import: await step(
-      'Two related buckets of real data',
-      'GeoNames cities and their countries',
-      () => importData(store, options),
-      (result) => {
-        printImport(page, result, placeName(place))
-      },
-    ),
-    queries: await step(
-      'Queries',
-      'typed from the schema, one call each',
-      () => runQueries(store),
-      (result) => {
-        printQueries(page, result)
-      },
-    ),
-    reactive: await step(
-      'A live query',
-      'runs again only when what it read has changed',
-      () => runReactive(store),
-      (result) => {
-        printReactive(page, result)
-      },
-    ),
-    transactions: await step(
-      'Transactions',
-      'serializable, all or nothing',
-      () => runTransactions(store),
-      (result) => {
-        printTransactions(page, result)
-      },
-    ),
-    crash: await step(
-      'A crash',
-      'one bucket, and only that one',
-      () => runCrash(store),
-      (result) => {
-        printCrash(page, result)
-      },
-    ),
-    report: await step(
-      'What the store says about itself',
-      '',
-      () => makeReport(store, place),
-      (result) => {
-        printReport(page, result)
-      },
-    ),
+    import: await step({
+      title: 'Two related buckets of real data',
+      note: 'GeoNames cities and their countries',
+      run: () => importData(store, options),
+      print: (result) => printImport(page, result, placeName(place)),
+    }),
+    queries: await step({
+      title: 'Queries',
+      note: 'typed from the schema, one call each',
+      run: () => runQueries(store),
+      print: (result) => printQueries(page, result),
+    }),
+    reactive: await step({
+      title: 'A live query',
+      note: 'runs again only when something that it read has changed',
+      run: () => runReactive(store),
+      print: (result) => printReactive(page, result),
+    }),
+    transactions: await step({
+      title: 'Transactions',
+      note: 'serializable, all or nothing',
+      run: () => runTransactions(store),
+      print: (result) => printTransactions(page, result),
+    }),
+    crash: await step({
+      title: 'A crash',
+      note: 'of one bucket, and only that one',
+      run: () => runCrash(store),
+      print: (result) => printCrash(page, result),
+    }),
+    report: await step({
+      title: 'What the store says about itself',
+      note: '',
+      run: () => makeReport(store, place),
+      print: (result) => printReport(page, result),
+    }),
   }
 }

@@ -1,5 +1,5 @@
 import { CliError } from '../cli-error.js'
-import { formatCount } from '../format.js'
+import { formatCount, formatDuration } from '../format.js'
 import type { Interrupt } from '../interrupt.js'
 import type { Page, TextStream } from '../page.js'
 import { Progress } from '../progress.js'
@@ -127,27 +127,30 @@ async function insertAll<I>(
 /** Says what was done. */
 export function printImport(page: Page, result: ImportResult, place: string): void {
   const { countries, cities, mode } = result
-  const row = (name: string, { source, records, inserted, ms, perSecond }: BucketImport): string[] => {
-    const rate = inserted === 0 ? '' : `${formatCount(perSecond)}/s`
-    return [
-      name,
-      source,
-      formatCount(records),
-      formatCount(inserted),
-      inserted === 0 ? '' : `${(ms / 1000).toFixed(2)} s`,
-      rate,
-    ]
+  const all = [
+    ['countries', countries],
+    ['cities', cities],
+  ] as const
+  if (mode === 'opened') {
+    const rows = all.map(([bucket, { source, records }]) => [bucket, source, formatCount(records)])
+    page.table(['bucket', 'imported from', 'records'], rows, ['left', 'left', 'right'])
+  } else {
+    page.table(
+      ['bucket', 'from', 'records', 'inserted', 'time', 'rate'],
+      all.map(([bucket, one]) => importRow(bucket, one)),
+      ['left', 'left', 'right', 'right', 'right', 'right'],
+    )
   }
-  page.table(
-    ['bucket', 'from', 'records', 'inserted now', 'time', 'rate'],
-    [row('countries', countries), row('cities', cities)],
-    ['left', 'left', 'right', 'right', 'right', 'right'],
-  )
   page.line()
   const said = {
-    imported: `Imported into ${place}; run this again to see it opened instead.`,
+    imported: `Imported into ${place}.`,
     resumed: `An earlier import into ${place} had been interrupted; this run completed it.`,
     opened: `Nothing to import: ${place} has it all.`,
   }
   page.line(said[mode])
+}
+
+function importRow(bucket: string, { source, records, inserted, ms, perSecond }: BucketImport): string[] {
+  const [time, rate] = inserted === 0 ? ['', ''] : [formatDuration(ms), `${formatCount(perSecond)}/s`]
+  return [bucket, source, formatCount(records), formatCount(inserted), time, rate]
 }

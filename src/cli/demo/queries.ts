@@ -6,7 +6,7 @@ import type { DemoStore } from './buckets.js'
 export interface QueryResult {
   readonly call: string
   readonly answer: string
-  /** The answer for programs: a number, a record, or the count of records. */
+  /** The answer for programs; of a longer list only how long it is, and its ends. */
   readonly value: unknown
   readonly ms: number
 }
@@ -26,72 +26,97 @@ export interface QueriesResult {
   readonly populous: { readonly ms: number; readonly countries: readonly CountryLine[] }
 }
 
+interface Named {
+  readonly name: string
+}
+
 const TOP_COUNTRIES = 6
+/** Lists up to here are kept whole in the result. */
+const LIST_RECORDS = 5
 
 /** Runs each kind of query once. They are typed: a field that a city does not have would not compile. */
 export async function runQueries(store: DemoStore): Promise<QueriesResult> {
+  return {
+    queries: [...(await find(store)), ...(await turnPages(store)), ...(await aggregate(store))],
+    populous: populous(store),
+  }
+}
+
+async function find(store: DemoStore): Promise<QueryResult[]> {
   const cities = store.bucket('cities')
   const countries = store.bucket('countries')
-  const names = (list: readonly { readonly name: string }[]): string =>
-    list.map(({ name }) => shorten(name, 12)).join(', ')
   const records = (list: readonly unknown[]): string => formatThings(list.length, 'record')
-  const page = ({ records: list }: { readonly records: readonly { readonly name: string }[] }): string => names(list)
-  const orNone = (value: number | undefined): string => (value === undefined ? 'none' : formatCount(value))
-  const first = await cities.paginate({ limit: 3 })
-  const after = first.nextCursor
-  const queries = [
+  return [
     await timed(
       "countries.get('IS')",
       () => countries.get('IS'),
-      (found) => `${found?.name}, ${found?.capital.join()}`,
+      (found) => found?.officialName ?? 'none',
     ),
     await timed("countries.where({ region: 'Oceania' })", () => countries.where({ region: 'Oceania' }), records),
     await timed("cities.where({ country: 'JP' })", () => cities.where({ country: 'JP' }), records),
     await timed(
-      "cities.where({ country: 'JP', featureCode: 'PPLA' })",
-      () => cities.where({ country: 'JP', featureCode: 'PPLA' }),
+      "cities.where({ country: 'JP', name: 'Kyoto' })",
+      () => cities.where({ country: 'JP', name: 'Kyoto' }),
       records,
     ),
-    await timed("cities.where({ adminCode: '07' })  (no index)", () => cities.where({ adminCode: '07' }), records),
+    await timed("cities.where({ adminCode: '07' }) // no index", () => cities.where({ adminCode: '07' }), records),
     await timed(
       "cities.findOne({ name: 'Timbuktu' })",
       () => cities.findOne({ name: 'Timbuktu' }),
-      (found) => (found === undefined ? 'none' : `${formatCount(found.population)} people, ${found.country}`),
+      (found) => (found === undefined ? 'none' : `${found.country}, ${formatCount(found.population)} people`),
     ),
-    await timed('cities.paginate({ limit: 3 })', () => cities.paginate({ limit: 3 }), page),
+  ]
+}
+
+async function turnPages(store: DemoStore): Promise<QueryResult[]> {
+  const cities = store.bucket('cities')
+  const names = (list: readonly Named[]): string => list.map(({ name }) => shorten(name, 10)).join(', ')
+  let after: unknown
+  const page = ({
+    records,
+    nextCursor,
+  }: {
+    readonly records: readonly Named[]
+    readonly nextCursor: unknown
+  }): string => {
+    after = nextCursor
+    return names(records)
+  }
+  return [
+    await timed('cities.paginate({ limit: 2 })', () => cities.paginate({ limit: 2 }), page),
     await timed(
-      `cities.paginate({ limit: 3, after: ${String(after)} })`,
-      () => cities.paginate({ limit: 3, after }),
+      `cities.paginate({ limit: 2, after: ${String(after)} })`,
+      () => cities.paginate({ limit: 2, after }),
       page,
-    ),
-    await timed("cities.count({ featureCode: 'PPLC' })", () => cities.count({ featureCode: 'PPLC' }), formatCount),
-    await timed("cities.sum('population')", () => cities.sum('population'), formatCount),
-    await timed(
-      "cities.avg('population', { country: 'IN' })",
-      () => cities.avg('population', { country: 'IN' }),
-      formatCount,
-    ),
-    await timed(
-      "cities.min('population', { country: 'IS' })",
-      () => cities.min('population', { country: 'IS' }),
-      orNone,
-    ),
-    await timed(
-      "cities.max('population', { country: 'BR' })",
-      () => cities.max('population', { country: 'BR' }),
-      orNone,
     ),
     await timed('cities.first(2)', () => cities.first(2), names),
     await timed('cities.last(2)', () => cities.last(2), names),
   ]
-  return { queries, populous: populous(store) }
+}
+
+async function aggregate(store: DemoStore): Promise<QueryResult[]> {
+  const cities = store.bucket('cities')
+  const number = (value: number | undefined): string => (value === undefined ? 'none' : formatCount(value))
+  const [india, iceland, brazil] = [{ country: 'IN' }, { country: 'IS' }, { country: 'BR' }]
+  return [
+    await timed("cities.count({ featureCode: 'PPLC' })", () => cities.count({ featureCode: 'PPLC' }), number),
+    await timed("cities.sum('population')", () => cities.sum('population'), number),
+    await timed("cities.avg('population', { country: 'IN' })", () => cities.avg('population', india), number),
+    await timed("cities.min('population', { country: 'IS' })", () => cities.min('population', iceland), number),
+    await timed("cities.max('population', { country: 'BR' })", () => cities.max('population', brazil), number),
+  ]
 }
 
 async function timed<T>(call: string, run: () => Promise<T>, describe: (value: T) => string): Promise<QueryResult> {
   const began = performance.now()
   const value = await run()
   const ms = performance.now() - began
-  return { call, answer: describe(value), value: Array.isArray(value) && value.length > 5 ? value.length : value, ms }
+  return { call, answer: describe(value), value: abridge(value), ms }
+}
+
+function abridge(value: unknown): unknown {
+  if (!Array.isArray(value) || value.length <= LIST_RECORDS) return value ?? null
+  return { count: value.length, first: value[0] as unknown, last: value.at(-1) as unknown }
 }
 
 /** Both buckets in one synchronous read of one state: the people of each country's cities, summed up. */
@@ -119,11 +144,11 @@ function populous(store: DemoStore): QueriesResult['populous'] {
 export function printQueries(page: Page, { queries, populous: { ms, countries } }: QueriesResult): void {
   page.table(
     ['query', 'answer', 'time'],
-    queries.map(({ call, answer, ms: took }) => [call, shorten(answer, 34), formatDuration(took)]),
+    queries.map(({ call, answer, ms: took }) => [call, shorten(answer, 21), formatDuration(took)]),
     ['left', 'left', 'right'],
   )
   page.line()
-  page.line(`The countries with most people in cities, by store.read over both buckets, in ${formatDuration(ms)}:`)
+  page.line(`Most people in cities, by one store.read over both buckets, in ${formatDuration(ms)}:`)
   page.line()
   page.table(
     ['country', 'region', 'cities', 'people', 'largest'],

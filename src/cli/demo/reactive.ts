@@ -14,10 +14,10 @@ export interface Reaction {
   readonly write: string
   /** How often the query ran for it. */
   readonly evaluations: number
-  /** What the subscriber was given; undefined where it was not called. */
-  readonly result: CountrySummary | undefined
+  /** What the subscriber was given; null where it was not called. */
+  readonly result: CountrySummary | null
   /** From the call of the write until the subscriber was called, the commit on disk in between. */
-  readonly ms: number | undefined
+  readonly ms: number | null
 }
 
 /** What happened. */
@@ -64,8 +64,8 @@ export async function runReactive(store: DemoStore): Promise<ReactiveResult> {
       await run()
       await store.settle()
       const now = seen as { result: CountrySummary; at: number } | undefined
-      const ms = now === undefined ? undefined : now.at - began
-      reactions.push({ write, evaluations: evaluations - before, result: now?.result, ms })
+      const ms = now === undefined ? null : now.at - began
+      reactions.push({ write, evaluations: evaluations - before, result: now?.result ?? null, ms })
     }
   } finally {
     unsubscribe()
@@ -86,8 +86,8 @@ export function printReactive(page: Page, { query, params, first, reactions }: R
     reactions.map(({ write, evaluations, result, ms }) => [
       write,
       evaluations === 0 ? page.dim('no') : formatThings(evaluations, 'time'),
-      result === undefined ? page.dim('nothing') : page.good(summarize(result)),
-      ms === undefined ? '' : formatDuration(ms),
+      result === null ? page.dim(evaluations === 0 ? '' : 'nothing: the same result') : page.good(summarize(result)),
+      ms === null ? '' : formatDuration(ms),
     ]),
     ['left', 'left', 'left', 'right'],
   )

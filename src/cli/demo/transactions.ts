@@ -23,7 +23,7 @@ export interface TransactionsResult {
     readonly ms: number
   }
   /** One of two, with retries switched off. */
-  readonly conflict: { readonly error: string; readonly message: string }
+  readonly conflict: { readonly error: string; readonly message: string; readonly ms: number }
 }
 
 const CONTENDERS = 8
@@ -93,6 +93,7 @@ async function contend(store: DemoStore): Promise<TransactionsResult['contended'
 }
 
 async function conflictOnce(store: DemoStore): Promise<TransactionsResult['conflict']> {
+  const began = performance.now()
   const error = await errorOf(() =>
     store.transaction(async (tx) => {
       const countries = tx.bucket('countries')
@@ -103,7 +104,7 @@ async function conflictOnce(store: DemoStore): Promise<TransactionsResult['confl
     }),
   )
   if (!(error instanceof TransactionConflictError)) throw error
-  return { error: error.name, message: error.message }
+  return { error: error.name, message: error.message, ms: performance.now() - began }
 }
 
 /** What `run` rejects with. @throws {Error} it did not. */
@@ -119,18 +120,40 @@ async function errorOf(run: () => Promise<unknown>): Promise<Error> {
 
 /** Shows what became of each. */
 export function printTransactions(page: Page, { committed, refused, contended, conflict }: TransactionsResult): void {
-  const { seq, changes, buckets, ms } = committed
-  page.line(
-    `${page.good('committed')}  ${formatThings(changes, 'change')} in ${buckets.join(' and ')}, one log entry (seq ${formatCount(seq)}), ${formatDuration(ms)}`,
-  )
-  page.line(`${page.bad('refused  ')}  ${refused.error}: ${refused.message}`)
-  page.line(
-    `           ${refused.changed ? page.bad('something changed') : 'nothing changed: country, city count and log are as before'}`,
-  )
-  page.line(`${page.bad('conflict ')}  ${conflict.error}: ${conflict.message}`)
+  const { seq, changes, buckets } = committed
   const { transactions, attempts, lostUpdates } = contended
-  const lost = lostUpdates === 0 ? 'no update lost' : page.bad(`${formatThings(lostUpdates, 'update')} lost`)
-  page.line(
-    `${page.good('retried  ')}  ${transactions} at once on one record: ${attempts} attempts, ${lost}, ${formatDuration(contended.ms)}`,
+  const row = (outcome: string, what: string, ms: number, detail: string): string[][] => [
+    [outcome, what, formatDuration(ms)],
+    ['', page.dim(detail), ''],
+  ]
+  page.table(
+    ['outcome', 'transaction', 'time'],
+    [
+      ...row(
+        page.good('committed'),
+        'a country is founded, and its capital',
+        committed.ms,
+        `one log entry, seq ${formatCount(seq)}: ${formatThings(changes, 'change')} in ${buckets.join(' and ')}`,
+      ),
+      ...row(
+        page.style('yellow', 'refused'),
+        'the country grows, and a city of -5 people is founded',
+        refused.ms,
+        `${refused.error}; ${refused.changed ? page.bad('something changed') : 'records, counts and log are as they were'}`,
+      ),
+      ...row(
+        page.style('yellow', 'conflict'),
+        'somebody else wrote between its read and its write',
+        conflict.ms,
+        `${conflict.error}; nothing was written`,
+      ),
+      ...row(
+        page.good('retried'),
+        `${transactions} at once add 1 to one field, with retries`,
+        contended.ms,
+        `${attempts} attempts, ${lostUpdates === 0 ? 'no update was lost' : page.bad(`${formatThings(lostUpdates, 'update')} lost`)}`,
+      ),
+    ],
+    ['left', 'left', 'right'],
   )
 }

@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+import type { DemoResult } from '../../src/cli/demo/demo.js'
+
+/** The built command line; `npm test` builds it first. */
+export const CLI: string = process.env['VARVE_CLI'] ?? fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+/** How a run is ended from outside. */
+export type Signal = 'SIGKILL' | 'SIGINT' | 'SIGTERM'
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly cwd: string
+  readonly env?: Record<string, string>
+  /** Ends the child with `signal` after so many milliseconds, or when its output matches. */
+  readonly end?: { readonly signal: Signal; readonly after: number | RegExp }
+  readonly cli?: string
+}
+
+/** Runs `varve` with `args` to its end. */
+export function varve(args: readonly string[], { cwd, env, end, cli = CLI }: RunOptions): Promise<Ended> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', cli, ...args], {
+    cwd,
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output = { stdout: '', stderr: '' }
+  let isEnded = false
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text
+      if (isEnded || !(end?.after instanceof RegExp) || !end.after.test(output.stdout + output.stderr)) return
+      isEnded = true
+      child.kill(end.signal)
+    })
+  }
+  const timer = typeof end?.after === 'number' ? setTimeout(() => child.kill(end.signal), end.after) : undefined
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      clearTimeout(timer)
+      resolve({ code, signal, ...output })
+    })
+  })
+}
+
+/** Runs `varve demo --json` and answers the document, after checking that it is all there is on stdout. */
+export async function demoJson(args: readonly string[], options: RunOptions): Promise<DemoResult> {
+  const { code, stdout, stderr } = await varve(['demo', '--json', ...args], options)
+  if (code !== 0) throw new Error(`varve demo ended with ${code}: ${stderr}`)
+  return JSON.parse(stdout) as DemoResult
+}
+
+/** What has to be the same in every run over the same data. */
+export function shown({ queries, reactive, transactions, crash, report }: DemoResult): unknown {
+  return {
+    answers: queries.queries.map(({ call, answer, value }) => ({ call, answer, value: withoutTimes(value) })),
+    populous: queries.populous.countries,
+    first: reactive.first,
+    reactions: reactive.reactions.map(({ write, result }) => ({ write, result })),
+    lost: transactions.contended.lostUpdates,
+    crash: [crash.before, crash.after, crash.isSame],
+    records: report.stats.records,
+  }
+}
+
+/** When a record was imported differs between two imports; nothing else does. */
+function withoutTimes(value: unknown): unknown {
+  const text = JSON.stringify(value, (key, item: unknown) => (/^_(created|updated)At$/.test(key) ? 0 : item))
+  return text === undefined ? undefined : JSON.parse(text)
+}
+
+/** An empty folder that goes when the test has ended. */
+export function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'varve-cli-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
