@@ -134,7 +134,8 @@ export class Catalog {
 
   async #store(bucket: Bucket): Promise<number> {
     const stored = this.#stored.get(bucket.name)
-    if (stored !== undefined && stored.key !== bucket.schema.key) {
+    // Snapshots do not always tell: one without records, or one whose keys are also the values of another field.
+    if (stored !== undefined && stored.key !== '' && stored.key !== bucket.schema.key) {
       const message = `bucket "${bucket.name}" is stored with key field "${stored.key}", not "${bucket.schema.key}"`
       throw new StorageUnreadableError(`${message}; nothing was changed; use the same key field, or drop the bucket first`)
     }
