@@ -2,26 +2,30 @@ import { InvalidArgumentError } from './base/errors.js'
 import { BucketHandle } from './commit/bucket-handle.js'
 import { BucketNotDefinedError, StoreStoppedError } from './commit/errors.js'
 import type { Position } from './commit/sequencer.js'
-import type { TransactionBucketHandle } from './commit/transaction.js'
 import type { TransactionOptions, TransactionScope } from './commit/transactions.js'
 import { Engine } from './engine.js'
-import type {
-  BucketDeletedEvent,
-  BucketEvent,
-  BucketInsertedEvent,
-  BucketUpdatedEvent,
-  StoreEvent,
-} from './lifecycle/bucket-events.js'
+import type { StoreEvent } from './lifecycle/bucket-events.js'
 import type { BucketDescription } from './lifecycle/catalog.js'
 import { LogReader } from './lifecycle/log-reader.js'
 import type { Quarantined, StorageReport } from './log/storage.js'
 import type { BucketReader } from './query/reads.js'
 import type { SubscribeOptions } from './reactive/live-queries.js'
-import type { QueryBucket } from './reactive/query-bucket.js'
 import type { BucketDefinition } from './schema/definition.js'
-import type { RecordOf } from './schema/infer.js'
+import type { DefinitionCheck, KeyOf, RecordOf } from './schema/infer.js'
+import type {
+  BucketName,
+  EventOf,
+  Named,
+  ParamsOf,
+  QueryContext,
+  QueryFn,
+  QueryRef,
+  StoreView,
+  Topic,
+  TransactionContext,
+} from './store-contexts.js'
 import { checkOptions } from './store-options.js'
-import type { BucketDefinitions, CoreStoreOptions } from './store-options.js'
+import type { AnyBuckets, BucketDefinitions, CoreStoreOptions } from './store-options.js'
 import type { TreeNode } from './supervise/child.js'
 import { Process } from './supervise/process.js'
 
@@ -42,52 +46,11 @@ export interface OpenReport extends StorageReport {
   readonly durationMs: number
 }
 
-type Named<B, N> = N extends keyof B ? B[N] : unknown
-
-/** What a transaction function gets. */
-export interface TransactionContext<B = BucketDefinitions> {
-  /** The bucket, inside this transaction. It may be awaited, and need not be. @throws {BucketNotDefinedError} */
-  bucket<N extends (keyof B & string) | (string & {})>(name: N): TransactionBucketHandle<Named<B, N>>
-}
-
-/** What a query function reads with. */
-export interface QueryContext<B = BucketDefinitions> {
-  /** @throws {BucketNotDefinedError} */
-  bucket<N extends (keyof B & string) | (string & {})>(name: N): QueryBucket<Named<B, N>>
-}
-
-/** What a function given to `store.read` gets. */
-export interface StoreView<B = BucketDefinitions> {
-  /** @throws {BucketNotDefinedError} @throws {BucketUnavailableError} the bucket is loading or restarting. */
-  bucket<N extends (keyof B & string) | (string & {})>(name: N): BucketReader<RecordOf<Named<B, N>>>
-}
-
-/** A defined query, with the types of its parameters and result. Its name can be used in its place. */
-export interface QueryRef<P = unknown, R = unknown> {
-  readonly name: string
-  /** Never there; it carries the types. */
-  readonly types?: { readonly params: P; readonly result: R }
-}
-
-/** A query: a plain async function of what it reads. It may run again at any time, so it must not have effects. */
-export type QueryFn<P = void, R = unknown, B = BucketDefinitions> = (context: QueryContext<B>, params: P) => R | Promise<R>
-
-/** What `store.on` delivers for a pattern. */
-export type EventOf<B, P extends string> = P extends `bucket.${infer N}.inserted`
-  ? BucketInsertedEvent<RecordOf<Named<B, N>>>
-  : P extends `bucket.${infer N}.updated`
-    ? BucketUpdatedEvent<RecordOf<Named<B, N>>>
-    : P extends `bucket.${infer N}.deleted`
-      ? BucketDeletedEvent<RecordOf<Named<B, N>>>
-      : P extends `bucket.${infer N}.*`
-        ? BucketEvent<RecordOf<Named<B, N>>>
-        : BucketEvent
-
 /**
  * A store of typed buckets over one log. Everything it says is in `docs/`; the short version: what a write says it has
  * done is done, and what it says it has not done has left no trace.
  */
-export class Store<B extends BucketDefinitions = BucketDefinitions> {
+export class Store<B extends BucketDefinitions = AnyBuckets> {
   /** The parts of this store; not for users. @internal */
   protected readonly engine: Engine
   #openedMs = 0
@@ -134,7 +97,7 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    * @throws {DefinitionError} @throws {BucketAlreadyExistsError} nothing was done.
    * @throws {StorageError} @throws {UniqueConstraintError} what is stored cannot be loaded; it was left as it is.
    */
-  defineBucket<const D extends BucketDefinition>(name: string, definition: D): Promise<BucketHandle<D>> {
+  defineBucket<const D extends BucketDefinition>(name: string, definition: D & DefinitionCheck<D>): Promise<BucketHandle<D>> {
     try {
       this.mustRun()
       const { bucket, loaded } = this.engine.catalog.define(name, definition)
@@ -148,12 +111,12 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
   }
 
   /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
-  bucket<N extends (keyof B & string) | (string & {})>(name: N): BucketHandle<Named<B, N>> {
+  bucket<N extends BucketName<B>>(name: N): BucketHandle<Named<B, N>> {
     if (this.engine.isStopped) throw new BucketNotDefinedError(name, { cause: new StoreStoppedError(this.name) })
     return new BucketHandle<Named<B, N>>(this.engine.catalog.must(name), this.engine.sequencer)
   }
 
-  hasBucket(name: string): boolean {
+  hasBucket(name: BucketName<B>): boolean {
     return this.engine.catalog.has(name)
   }
 
@@ -163,7 +126,7 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
   }
 
   /** @throws {BucketNotDefinedError} */
-  describeBucket(name: string): BucketDescription {
+  describeBucket(name: BucketName<B>): BucketDescription {
     return this.engine.catalog.describe(name)
   }
 
@@ -172,7 +135,7 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    *
    * @throws {BucketNotDefinedError}
    */
-  async dropBucket(name: string): Promise<void> {
+  async dropBucket(name: BucketName<B>): Promise<void> {
     this.mustRun()
     await this.engine.catalog.drop(name)
   }
@@ -194,7 +157,7 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    *
    * @param fn must be synchronous.
    */
-  read<T>(fn: (view: StoreView<B>) => T): T {
+  read<T>(fn: (view: StoreView<B>) => T extends PromiseLike<unknown> ? never : T): T {
     this.mustRun()
     if (typeof fn !== 'function') throw new InvalidArgumentError('store.read(fn)', 'a function', fn)
     const result = fn(this.#view)
@@ -206,12 +169,17 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
     bucket: <N extends string>(name: N) => {
       const bucket = this.engine.catalog.must(name)
       bucket.mustBeReady()
-      return bucket.reads as unknown as BucketReader<RecordOf<Named<B, N>>>
+      return bucket.reads as unknown as BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>>
     },
   }
 
   /** Defines a query. @returns a typed reference; the name works as well. @throws {QueryAlreadyDefinedError} */
-  defineQuery<P = void, R = unknown>(name: string, fn: QueryFn<P, R, B>): QueryRef<P, R> {
+  defineQuery<N extends string, A extends readonly unknown[] = [params: unknown], R = unknown>(
+    name: N,
+    fn: (context: QueryContext<B>, ...params: A) => R | Promise<R>,
+  ): QueryRef<ParamsOf<A>, R>
+  defineQuery<P, R>(name: string, fn: QueryFn<P, R, B>): QueryRef<P, R>
+  defineQuery(name: string, fn: unknown): QueryRef {
     this.mustRun()
     this.engine.queries.define(name, fn as never)
     return { name }
@@ -224,23 +192,33 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    * @returns ends the subscription, when the query has run for the first time. Rejects if that fails.
    * @throws {QueryNotDefinedError}
    */
-  subscribe<R = unknown>(query: string | QueryRef<void, R>, callback: (result: R) => void, options?: SubscribeOptions): Promise<() => void>
+  subscribe<R = unknown>(query: string, callback: (result: R) => void, options?: SubscribeOptions): Promise<() => void>
   subscribe<P, R = unknown>(
-    query: string | QueryRef<P, R>,
+    query: string,
     params: P,
     callback: (result: R) => void,
     options?: SubscribeOptions,
   ): Promise<() => void>
-  async subscribe(query: string | QueryRef, ...rest: unknown[]): Promise<() => void> {
+  subscribe<R>(query: QueryRef<undefined, R>, callback: (result: R) => void, options?: SubscribeOptions): Promise<() => void>
+  subscribe<P, R>(
+    query: QueryRef<P, R>,
+    params: NoInfer<P>,
+    callback: (result: R) => void,
+    options?: SubscribeOptions,
+  ): Promise<() => void>
+  async subscribe(query: string | QueryRef<never>, ...rest: unknown[]): Promise<() => void> {
     this.mustRun()
     const [params, callback, options] = typeof rest[0] === 'function' ? [undefined, rest[0], rest[1]] : rest
     return this.engine.queries.subscribe(nameOf(query), params, callback as never, options as SubscribeOptions)
   }
 
   /** Runs a query once. @throws {QueryNotDefinedError} @throws whatever the query throws. */
-  async runQuery<R = unknown, P = unknown>(query: string | QueryRef<P, R>, params?: P): Promise<R> {
+  runQuery<R = unknown>(query: string, params?: unknown): Promise<R>
+  runQuery<P, R>(query: QueryRef<P, R>, params: NoInfer<P>): Promise<R>
+  runQuery<R>(query: QueryRef<undefined, R>): Promise<R>
+  async runQuery(query: string | QueryRef<never>, params?: unknown): Promise<unknown> {
     this.mustRun()
-    return (await this.engine.queries.run(nameOf(query as QueryRef), params)) as R
+    return this.engine.queries.run(nameOf(query), params)
   }
 
   /**
@@ -249,14 +227,13 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
    *
    * @returns ends it.
    */
-  async on<T = never, const P extends string = string>(
-    pattern: P,
-    handler: (event: [T] extends [never] ? EventOf<B, P> : T, topic: string) => void,
-  ): Promise<() => Promise<void>> {
+  on<P extends Topic<B>>(pattern: P, handler: (event: EventOf<B, P>, topic: string) => void): Promise<() => Promise<void>>
+  on<E = StoreEvent>(pattern: string, handler: (event: E, topic: string) => void): Promise<() => Promise<void>>
+  async on(pattern: string, handler: (event: never, topic: string) => void): Promise<() => Promise<void>> {
     this.mustRun()
     if (typeof pattern !== 'string') throw new InvalidArgumentError('on(pattern)', 'a string', pattern)
     if (typeof handler !== 'function') throw new InvalidArgumentError('on(pattern, handler)', 'a function', handler)
-    const off = this.engine.bus.on(pattern, handler as (event: StoreEvent, topic: string) => void)
+    const off = this.engine.bus.on(pattern, handler as (event: unknown, topic: string) => void)
     return () => Promise.resolve(off())
   }
 
@@ -338,6 +315,6 @@ export class Store<B extends BucketDefinitions = BucketDefinitions> {
   }
 }
 
-function nameOf(query: string | QueryRef): string {
+function nameOf(query: string | QueryRef<never>): string {
   return typeof query === 'object' && query !== null ? query.name : query
 }

@@ -23,16 +23,7 @@ export type { Position } from './commit/sequencer.js'
 export type { TransactionBucketHandle } from './commit/transaction.js'
 export type { TransactionOptions } from './commit/transactions.js'
 export type { UpdateOptions, WriteOptions } from './commit/write-options.js'
-export type {
-  EventOf,
-  OpenReport,
-  QueryContext,
-  QueryFn,
-  QueryRef,
-  StoreStats,
-  StoreView,
-  TransactionContext,
-} from './core-store.js'
+export type { OpenReport, StoreStats } from './core-store.js'
 export type {
   BucketClearedEvent,
   BucketDeletedEvent,
@@ -74,10 +65,21 @@ export type { ValidationIssue } from './schema/errors.js'
 export { DefinitionError, ValidationError } from './schema/errors.js'
 export { isValidEmail, isValidIsoDate, isValidUrl } from './schema/formats.js'
 export { generateCuid, generateTimestamp, generateUuid } from './schema/generate.js'
-export type { ChangesOf, FilterOf, InputOf, KeyOf, NumericField, RecordOf, StoreRecord } from './schema/infer.js'
+export type { ChangesOf, DefinitionCheck, FilterOf, InputOf, KeyOf, NumericField, RecordOf, StoreRecord } from './schema/infer.js'
 export { parseTtl, TtlError } from './schema/ttl.js'
 export type { StoreOptions, StorePersistenceConfig } from './store.js'
 export { Store } from './store.js'
+export type {
+  BucketName,
+  EventOf,
+  Named,
+  QueryContext,
+  QueryFn,
+  QueryRef,
+  StoreView,
+  Topic,
+  TransactionContext,
+} from './store-contexts.js'
 export type { BucketDefinitions, CorePersistenceConfig, CoreStoreOptions } from './store-options.js'
 export type { ProcessState, RestartType, TreeNode } from './supervise/child.js'
 export type { ProcessSpec } from './supervise/process.js'

@@ -5,9 +5,14 @@ import { MemoryAdapter } from './log/memory-adapter.js'
 import { isStorageAdapter } from './log/storage.js'
 import type { Durability, StorageAdapter } from './log/storage.js'
 import type { BucketDefinition } from './schema/definition.js'
+import type { DefinitionCheck } from './schema/infer.js'
 
 /** Buckets by name, as `Store.start` takes them. */
 export type BucketDefinitions = { readonly [name: string]: BucketDefinition }
+
+/** The buckets of any store: `Store` without arguments is one whose buckets the compiler does not know. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyBuckets = any
 
 /** Where a store keeps its data. */
 export interface CorePersistenceConfig {
@@ -21,7 +26,7 @@ export interface CoreStoreOptions<B extends BucketDefinitions = BucketDefinition
   /** Default `store-1`, `store-2` … */
   readonly name?: string
   /** Buckets to define at once; `start` resolves when they are loaded. */
-  readonly buckets?: B
+  readonly buckets?: { readonly [N in keyof B]: B[N] & DefinitionCheck<B[N]> }
   /** Default: in memory only. */
   readonly persistence?: CorePersistenceConfig
   /** Shortest time between two checks for records that are due; 0 switches them off. Default 1,000 ms. */

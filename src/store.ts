@@ -8,7 +8,7 @@ import { isSnapshotAdapter, SnapshotStorage } from './log/snapshot-storage.js'
 import type { SnapshotAdapter } from './log/snapshot-storage.js'
 import { isStorageAdapter } from './log/storage.js'
 import type { HistoryBudget, StorageAdapter } from './log/storage.js'
-import type { BucketDefinitions, CoreStoreOptions } from './store-options.js'
+import type { AnyBuckets, BucketDefinitions, CoreStoreOptions } from './store-options.js'
 import { Process } from './supervise/process.js'
 import { buildWorker } from './supervise/worker.js'
 import type { WorkerSpec } from './supervise/worker.js'
@@ -36,7 +36,7 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions> e
 }
 
 /** The whole store: the small one of `varve/core`, and files, history, copies, and workers of your own. */
-export class Store<B extends BucketDefinitions = BucketDefinitions> extends CoreStore<B> {
+export class Store<B extends BucketDefinitions = AnyBuckets> extends CoreStore<B> {
   /**
    * Opens the storage and starts a store.
    *

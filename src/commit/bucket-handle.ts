@@ -4,7 +4,7 @@ import type { Key, StoredRecord } from '../base/value.js'
 import { AsyncReads } from '../query/async-reads.js'
 import { parseFilter } from '../query/filter.js'
 import type { Reads } from '../query/reads.js'
-import type { ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
+import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
 import type { Bucket } from './bucket.js'
 import { CommitDraft } from './draft.js'
 import { BucketNotDefinedError, RecordNotFoundError, TransactionConflictError } from './errors.js'
@@ -21,7 +21,7 @@ const WRITE = 'store/write'
  * Every write is one commit: it resolves when that is durable, and when it rejects nothing has happened. Calls made
  * while the bucket is loading or restarting wait for it.
  */
-export class BucketHandle<D = unknown> extends AsyncReads<RecordOf<D>> {
+export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyOf<D>> {
   readonly #bucket: Bucket
   readonly #sequencer: Sequencer
 
@@ -36,11 +36,11 @@ export class BucketHandle<D = unknown> extends AsyncReads<RecordOf<D>> {
     return this.#bucket.name
   }
 
-  protected override read<T>(read: (reads: Reads<RecordOf<D>>) => T): Promise<T> {
-    return this.#call(() => read(this.#bucket.reads as unknown as Reads<RecordOf<D>>))
+  protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
+    return this.#call(() => read(this.#bucket.reads as unknown as Reads<RecordOf<D>, KeyOf<D>>))
   }
 
-  override get(key: unknown): Promise<RecordOf<D> | undefined> {
+  override get(key: KeyOf<D>): Promise<RecordOf<D> | undefined> {
     return this.#call(() => {
       const record = this.#bucket.reads.get(key)
       if (record !== undefined) this.#bucket.table.touch(key as Key)

@@ -6,7 +6,7 @@ import { parseFilter } from '../query/filter.js'
 import { ReadSet } from '../query/read-set.js'
 import type { Footprint, Touch } from '../query/read-set.js'
 import { Reads } from '../query/reads.js'
-import type { ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
+import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
 import type { Bucket } from './bucket.js'
 import { checkExpected, keyIn } from './bucket-handle.js'
 import { CommitDraft } from './draft.js'
@@ -174,7 +174,7 @@ function conflictOf(touch: Touch): TransactionConflictError {
  * writes are kept until the transaction commits, except that what is wrong with them alone is said at once. Unique
  * fields are checked at the commit, so that records may exchange their values.
  */
-export class TransactionBucketHandle<D = unknown> extends AsyncReads<RecordOf<D>> {
+export class TransactionBucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyOf<D>> {
   readonly #transaction: Transaction
   readonly #bucket: Bucket
   readonly #sequencer: Sequencer
@@ -191,8 +191,8 @@ export class TransactionBucketHandle<D = unknown> extends AsyncReads<RecordOf<D>
     return this.#bucket.name
   }
 
-  protected override read<T>(read: (reads: Reads<RecordOf<D>>) => T): Promise<T> {
-    return this.#run((overlay) => read(new Reads<RecordOf<D>>(overlay, this.#transaction.readSet)))
+  protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
+    return this.#run((overlay) => read(new Reads<RecordOf<D>, KeyOf<D>>(overlay, this.#transaction.readSet)))
   }
 
   #run<T>(work: (overlay: Overlay) => T): Promise<T> {

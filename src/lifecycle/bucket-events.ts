@@ -5,27 +5,27 @@ import type { Change, DeleteCause } from '../log/entry.js'
 import type { StoreRecord } from '../schema/infer.js'
 
 /** Published as `bucket.<name>.inserted`. */
-export interface BucketInsertedEvent<R = StoreRecord> {
+export interface BucketInsertedEvent<R = StoreRecord, K = Key> {
   readonly type: 'inserted'
   readonly bucket: string
-  readonly key: Key
+  readonly key: K
   readonly record: R
 }
 
 /** Published as `bucket.<name>.updated`. */
-export interface BucketUpdatedEvent<R = StoreRecord> {
+export interface BucketUpdatedEvent<R = StoreRecord, K = Key> {
   readonly type: 'updated'
   readonly bucket: string
-  readonly key: Key
+  readonly key: K
   readonly oldRecord: R
   readonly newRecord: R
 }
 
 /** Published as `bucket.<name>.deleted`. */
-export interface BucketDeletedEvent<R = StoreRecord> {
+export interface BucketDeletedEvent<R = StoreRecord, K = Key> {
   readonly type: 'deleted'
   readonly bucket: string
-  readonly key: Key
+  readonly key: K
   readonly record: R
   /** Somebody deleted it, its time came, or the bucket was full. */
   readonly cause: DeleteCause
@@ -35,6 +35,7 @@ export interface BucketDeletedEvent<R = StoreRecord> {
 export interface BucketClearedEvent {
   readonly type: 'cleared'
   readonly bucket: string
+  readonly key?: undefined
   /** How many records it had. */
   readonly count: number
 }
@@ -43,14 +44,15 @@ export interface BucketClearedEvent {
 export interface BucketDroppedEvent {
   readonly type: 'dropped'
   readonly bucket: string
+  readonly key?: undefined
   readonly count: number
 }
 
 /** What is published under `bucket.<name>.<type>`. */
-export type BucketEvent<R = StoreRecord> =
-  | BucketInsertedEvent<R>
-  | BucketUpdatedEvent<R>
-  | BucketDeletedEvent<R>
+export type BucketEvent<R = StoreRecord, K = Key> =
+  | BucketInsertedEvent<R, K>
+  | BucketUpdatedEvent<R, K>
+  | BucketDeletedEvent<R, K>
   | BucketClearedEvent
   | BucketDroppedEvent
 

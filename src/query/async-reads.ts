@@ -3,24 +3,24 @@ import type { FilterOf, NumericField } from '../schema/infer.js'
 import type { BucketReader, PaginatedResult, PaginateOptions, Reads } from './reads.js'
 
 /** `BucketReader` with promises: what handles of buckets, transactions and queries have in common. */
-export type AsyncBucketReader<R> = {
-  readonly [M in keyof BucketReader<R>]: BucketReader<R>[M] extends (...args: infer A) => infer T
+export type AsyncBucketReader<R, K = unknown> = {
+  readonly [M in keyof BucketReader<R, K>]: BucketReader<R, K>[M] extends (...args: infer A) => infer T
     ? (...args: A) => Promise<T>
     : never
 }
 
 /** The reads of a bucket behind promises. A subclass says when and over what they run. */
-export abstract class AsyncReads<R> implements AsyncBucketReader<R> {
+export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R, K> {
   /** Runs `read` as soon as the bucket can answer; rejects with whatever it throws. */
-  protected abstract read<T>(read: (reads: Reads<R>) => T): Promise<T>
+  protected abstract read<T>(read: (reads: Reads<R, K>) => T): Promise<T>
 
   /** The record under `key`, compared without conversion: `'1'` is not `1`. */
-  get(key: unknown): Promise<R | undefined> {
+  get(key: K): Promise<R | undefined> {
     return this.read((reads) => reads.get(key))
   }
 
   /** Whether there is a record under `key`. */
-  has(key: unknown): Promise<boolean> {
+  has(key: K): Promise<boolean> {
     return this.read((reads) => reads.has(key))
   }
 
@@ -30,7 +30,7 @@ export abstract class AsyncReads<R> implements AsyncBucketReader<R> {
   }
 
   /** All keys, in the order of `first`. */
-  keys(): Promise<Key[]> {
+  keys(): Promise<(K & Key)[]> {
     return this.read((reads) => reads.keys())
   }
 
@@ -60,7 +60,7 @@ export abstract class AsyncReads<R> implements AsyncBucketReader<R> {
   }
 
   /** The next `limit` records in the order of `first`. */
-  paginate(options: PaginateOptions): Promise<PaginatedResult<R>> {
+  paginate(options: PaginateOptions<K>): Promise<PaginatedResult<R, K>> {
     return this.read((reads) => reads.paginate(options))
   }
 

@@ -8,34 +8,34 @@ import type { ReadSet } from './read-set.js'
 import type { Source } from './source.js'
 
 /** What `paginate` takes. */
-export interface PaginateOptions {
+export interface PaginateOptions<K = unknown> {
   /** Records per page; a whole number from 1. */
   readonly limit: number
   /** The `nextCursor` of the page before. */
-  readonly after?: unknown
+  readonly after?: K | undefined
 }
 
 /** One page. */
-export interface PaginatedResult<R> {
+export interface PaginatedResult<R, K = unknown> {
   readonly records: R[]
   /** Whether there is anything after this page. */
   readonly hasMore: boolean
   /** Key of the last record of this page; undefined for an empty page. */
-  readonly nextCursor: Key | undefined
+  readonly nextCursor: (K & Key) | undefined
 }
 
 /**
  * Every read of a bucket, answered at once. The arrays are the caller's own; the records in them are frozen and shared.
  * All methods throw `InvalidArgumentError` for arguments of the wrong type.
  */
-export interface BucketReader<R> {
+export interface BucketReader<R, K = unknown> {
   /** The record under `key`, compared without conversion: `'1'` is not `1`. */
-  get(key: unknown): R | undefined
-  has(key: unknown): boolean
+  get(key: K): R | undefined
+  has(key: K): boolean
   /** All records, in insertion order. */
   all(): R[]
   /** All keys, in the order of `first`. */
-  keys(): Key[]
+  keys(): (K & Key)[]
   /** The records whose fields equal those of `filter`, in insertion order; `{}` means all. */
   where(filter: FilterOf<R>): R[]
   /** The first of them. */
@@ -46,7 +46,7 @@ export interface BucketReader<R> {
   first(n: number): R[]
   last(n: number): R[]
   /** The next `limit` records in the order of `first`. Goes on from where the cursor was, even if its record is gone. */
-  paginate(options: PaginateOptions): PaginatedResult<R>
+  paginate(options: PaginateOptions<K>): PaginatedResult<R, K>
   /** Sum of the numbers in `field`; other values do not count. 0 for none. */
   sum(field: NumericField<R>, filter?: FilterOf<R>): number
   /** Their mean; 0 for none. */
@@ -56,7 +56,7 @@ export interface BucketReader<R> {
 }
 
 /** The reads of one bucket over one source. What is read is noted in `readSet`, where there is one. */
-export class Reads<R> implements BucketReader<R> {
+export class Reads<R, K = unknown> implements BucketReader<R, K> {
   readonly #source: Source
   readonly #readSet: ReadSet | undefined
 
@@ -65,13 +65,13 @@ export class Reads<R> implements BucketReader<R> {
     this.#readSet = readSet
   }
 
-  get(key: unknown): R | undefined {
+  get(key: K): R | undefined {
     const checked = this.#key('get(key)', key)
     this.#readSet?.readKey(this.#source.bucket, checked)
     return this.#source.get(checked) as R | undefined
   }
 
-  has(key: unknown): boolean {
+  has(key: K): boolean {
     return this.get(key) !== undefined
   }
 
@@ -79,9 +79,9 @@ export class Reads<R> implements BucketReader<R> {
     return this.#collect(undefined)
   }
 
-  keys(): Key[] {
+  keys(): (K & Key)[] {
     this.#readSet?.readWhere(this.#source.bucket, undefined)
-    return this.#source.keys()
+    return this.#source.keys() as (K & Key)[]
   }
 
   where(filter: FilterOf<R>): R[] {
@@ -129,7 +129,7 @@ export class Reads<R> implements BucketReader<R> {
     return this.#source.last(n) as unknown as R[]
   }
 
-  paginate(options: PaginateOptions): PaginatedResult<R> {
+  paginate(options: PaginateOptions<K>): PaginatedResult<R, K> {
     const name = 'paginate({ limit, after })'
     if (typeof options !== 'object' || options === null) throw this.#invalid(name, 'an object with a limit', options)
     const { limit, after } = options
@@ -139,7 +139,7 @@ export class Reads<R> implements BucketReader<R> {
     const hasMore = found.length > limit
     if (hasMore) found.pop()
     const last = found.at(-1) as StoredRecord | undefined
-    const nextCursor = last === undefined ? undefined : (last[this.#source.key] as Key)
+    const nextCursor = last === undefined ? undefined : (last[this.#source.key] as K & Key)
     if (nextCursor !== undefined) this.#source.rememberCursor(nextCursor)
     return { records: found, hasMore, nextCursor }
   }

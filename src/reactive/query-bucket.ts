@@ -2,17 +2,17 @@ import type { Bucket } from '../commit/bucket.js'
 import { AsyncReads } from '../query/async-reads.js'
 import { Reads } from '../query/reads.js'
 import type { ReadSet } from '../query/read-set.js'
-import type { RecordOf } from '../schema/infer.js'
+import type { AnyDefinition, KeyOf, RecordOf } from '../schema/infer.js'
 
 /** A bucket inside a query function: every read, and nothing else. What it reads, the query depends on. */
-export class QueryBucket<D = unknown> extends AsyncReads<RecordOf<D>> {
+export class QueryBucket<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyOf<D>> {
   readonly #bucket: Bucket
-  readonly #reads: Reads<RecordOf<D>>
+  readonly #reads: Reads<RecordOf<D>, KeyOf<D>>
 
   constructor(bucket: Bucket, readSet: ReadSet) {
     super()
     this.#bucket = bucket
-    this.#reads = new Reads<RecordOf<D>>(bucket.source, readSet)
+    this.#reads = new Reads<RecordOf<D>, KeyOf<D>>(bucket.source, readSet)
   }
 
   /** Name of the bucket. */
@@ -20,7 +20,7 @@ export class QueryBucket<D = unknown> extends AsyncReads<RecordOf<D>> {
     return this.#bucket.name
   }
 
-  protected override read<T>(read: (reads: Reads<RecordOf<D>>) => T): Promise<T> {
+  protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
     return this.#bucket.process.call(() => read(this.#reads))
   }
 }

@@ -1,94 +1,205 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Key } from '../base/value.js'
-import type { BucketDefinition, RecordMeta } from './definition.js'
+import type { BucketDefinition, FieldDefinition, RecordMeta } from './definition.js'
 
 /** A record whose schema is not known to the compiler. */
 export type StoreRecord = { readonly [field: string]: unknown } & RecordMeta
 
-type Flat<T> = { [K in keyof T]: T[K] } & {}
-type Scalar<T extends string> = T extends 'string'
-  ? string
-  : T extends 'number'
-    ? number
-    : T extends 'boolean'
-      ? boolean
-      : T extends 'date'
-        ? string | number
-        : never
+/**
+ * The definition of any bucket: a handle of a typed one can be passed where `BucketHandle` is expected. With `unknown` it
+ * could not, because what a handle takes and what it gives vary in opposite directions.
+ */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyDefinition = any
 
-type DeepReadonly<T> = T extends (...args: never[]) => unknown
-  ? T
-  : T extends readonly (infer I)[]
-    ? readonly DeepReadonly<I>[]
-    : T extends object
-      ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
-      : T
+/**
+ * What `get` returns for a bucket defined by `D`: its fields, and the metadata. A field is always there when it is
+ * required, generated, has a default or is the key; the others are `undefined` where they are missing.
+ */
+export type RecordOf<D> = BucketDefinition extends D
+  ? StoreRecord
+  : D extends { readonly schema: infer S; readonly key: infer K }
+    ? S extends StandardSchemaV1
+      ? WholeRecord<StandardSchemaV1.InferOutput<S>>
+      : IsWide<S> extends true
+        ? StoreRecord
+        : Flat<Stored<S, Narrow<K>> & RecordMeta>
+    : StoreRecord
+
+/** What `insert` takes for a bucket defined by `D`. `_expiresAt` overrides the bucket's `ttl`. */
+export type InputOf<D> = BucketDefinition extends D
+  ? object
+  : D extends { readonly schema: infer S; readonly key: infer K }
+    ? S extends StandardSchemaV1
+      ? WholeInput<StandardSchemaV1.InferInput<S>>
+      : IsWide<S> extends true
+        ? object
+        : Flat<Input<S, Narrow<K>> & Expiry>
+    : object
+
+/**
+ * What `update` takes for a bucket defined by `D`: any fields but the key and generated ones. `undefined` removes a
+ * field, so it is allowed for those that a record can be without.
+ */
+export type ChangesOf<D> = BucketDefinition extends D
+  ? object
+  : D extends { readonly schema: infer S; readonly key: infer K }
+    ? S extends StandardSchemaV1
+      ? WholeChanges<StandardSchemaV1.InferInput<S>, Narrow<K>>
+      : IsWide<S> extends true
+        ? object
+        : Flat<{ readonly [N in Exclude<keyof S, Fixed<S, Narrow<K>>>]?: Change<S[N]> }>
+    : object
+
+/** The key of a bucket defined by `D`; `unknown` where it is not known. */
+export type KeyOf<D> = BucketDefinition extends D
+  ? unknown
+  : D extends { readonly schema: infer S; readonly key: infer K extends string }
+    ? S extends StandardSchemaV1
+      ? KeyField<StoredValue<StandardSchemaV1.InferOutput<S>>, K>
+      : IsWide<S> extends true
+        ? unknown
+        : K extends keyof S
+          ? FieldValue<S[K]> & Key
+          : Key
+    : unknown
+
+/**
+ * Equality on fields; all have to hold. `null` matches null and missing, and `undefined` is refused. A `Date` stands for
+ * its ISO string in fields of type date. A field of objects or arrays can only be compared with null.
+ */
+export type FilterOf<R> = string extends keyof R
+  ? { readonly [field: string]: FilterValue<unknown> }
+  : R extends unknown
+    ? { readonly [N in keyof R]?: FilterValue<R[N]> }
+    : never
+
+/** Names of the fields that hold numbers, or may hold them, as a date does. */
+export type NumericField<R> = string extends keyof R
+  ? string
+  : R extends unknown
+    ? { [N in keyof R]-?: Extract<R[N], number> extends never ? never : N }[keyof R] & string
+    : never
 
 /** What a stored field holds when it is there. */
 export type FieldValue<F> = F extends StandardSchemaV1
-  ? DeepReadonly<StandardSchemaV1.InferOutput<F>>
-  : F extends { readonly enum: readonly (infer E)[] }
-    ? E
-    : F extends { readonly type: 'object'; readonly properties: infer P }
-      ? Stored<P, never>
-      : F extends { readonly type: 'object' }
-        ? { readonly [field: string]: unknown }
-        : F extends { readonly type: 'array'; readonly items: infer I }
-          ? readonly FieldValue<I>[]
-          : F extends { readonly type: 'array' }
-            ? readonly unknown[]
-            : F extends { readonly type: infer T extends string }
-              ? Scalar<T>
-              : unknown
+  ? StoredValue<StandardSchemaV1.InferOutput<F>>
+  : Declared<F> | NullDefault<F>
 
 /** What can be given for a field: as it is stored, and a `Date` where it holds dates. */
 export type FieldInput<F> = F extends StandardSchemaV1
   ? StandardSchemaV1.InferInput<F>
-  : F extends { readonly enum: readonly (infer E)[] }
-    ? E
-    : F extends { readonly type: 'date' }
-      ? string | number | Date
-      : F extends { readonly type: 'object'; readonly properties: infer P }
-        ? Input<P, never>
-        : F extends { readonly type: 'object' }
-          ? object
-          : F extends { readonly type: 'array'; readonly items: infer I }
-            ? readonly FieldInput<I>[]
-            : FieldValue<F>
+  : Given<F> | NullDefault<F>
 
+/** Values as the store keeps them: frozen to the bottom, dates as ISO strings. */
+export type StoredValue<T> = T extends Primitive
+  ? T
+  : T extends Date
+    ? string
+    : T extends object
+      ? { readonly [N in keyof T]: StoredValue<T[N]> }
+      : T
+
+/**
+ * What a literal definition is checked against besides `BucketDefinition`: no option that does not exist, a key and
+ * indexes that are fields, and defaults that fit. What is not a literal is checked when it is given.
+ */
+export type DefinitionCheck<D> = BucketDefinition extends D
+  ? D
+  : {
+      readonly [O in keyof D]: O extends 'key'
+        ? Checked<D[O], FieldName<D>>
+        : O extends 'indexes'
+          ? readonly (FieldName<D> | keyof RecordMeta)[]
+          : O extends 'schema'
+            ? SchemaCheck<D[O]>
+            : O extends keyof BucketDefinition
+              ? unknown
+              : Refused<'unknown option'>
+    }
+
+/** In a message of the compiler: why a literal does not fit. Nothing has this type. */
+export interface Refused<Reason> {
+  readonly refused: Reason
+  readonly nothingHasThisType: never
+}
+
+type Primitive = string | number | boolean | bigint | symbol | null | undefined
+type Flat<T> = { [N in keyof T]: T[N] } & {}
+
+/** `never` for a string that the compiler does not know. */
+type Narrow<K> = string extends K ? never : K
+type IsWide<S> = string extends keyof S ? true : false
+type Expiry = { readonly _expiresAt?: number | undefined }
+
+/** What a field of each type holds. */
+interface TypeValues {
+  readonly string: string
+  readonly number: number
+  readonly boolean: boolean
+  readonly date: string | number
+  readonly object: { readonly [field: string]: unknown }
+  readonly array: readonly unknown[]
+}
+
+type Declared<F> = F extends { readonly enum: readonly (infer E)[] }
+  ? E
+  : F extends { readonly type: 'object'; readonly properties: infer P }
+    ? Stored<P, never>
+    : F extends { readonly type: 'array'; readonly items: infer I }
+      ? readonly FieldValue<I>[]
+      : F extends { readonly type: infer T extends keyof TypeValues }
+        ? TypeValues[T]
+        : unknown
+
+type Given<F> = F extends { readonly enum: readonly (infer E)[] }
+  ? E
+  : F extends { readonly type: 'object'; readonly properties: infer P }
+    ? Input<P, never>
+    : F extends { readonly type: 'object' }
+      ? object
+      : F extends { readonly type: 'array'; readonly items: infer I }
+        ? readonly FieldInput<I>[]
+        : F extends { readonly type: 'date' }
+          ? string | number | Date
+          : Declared<F>
+
+type DefaultValue<F> = F extends { readonly default: () => infer V }
+  ? V
+  : F extends { readonly default: infer V }
+    ? V
+    : undefined
+type HasDefault<F> = undefined extends DefaultValue<F> ? false : true
+type NullDefault<F> = null extends DefaultValue<F> ? null : never
+
+/** Whether every record has the field. */
 type IsPresent<F> = F extends StandardSchemaV1
   ? undefined extends StandardSchemaV1.InferOutput<F>
     ? false
     : true
-  : F extends { readonly required: true }
+  : F extends { readonly required: true } | { readonly generated: string }
     ? true
-    : F extends { readonly generated: string }
-      ? true
-      : F extends { readonly default: infer D }
-        ? undefined extends D
-          ? false
-          : true
-        : false
+    : HasDefault<F>
 
-type IsNeeded<F> = F extends StandardSchemaV1
+/** Whether an insert has to give the field. */
+type IsNeeded<F, IsKey> = F extends StandardSchemaV1
   ? undefined extends StandardSchemaV1.InferInput<F>
     ? false
     : true
   : F extends { readonly generated: string }
     ? false
-    : F extends { readonly default: infer D }
-      ? undefined extends D
-        ? F extends { readonly required: true }
-          ? true
-          : false
-        : false
+    : HasDefault<F> extends true
+      ? false
       : F extends { readonly required: true }
         ? true
-        : false
+        : IsKey
 
-type PresentNames<S, K> = { [N in keyof S]: N extends K ? N : IsPresent<S[N]> extends true ? N : never }[keyof S]
+type PresentNames<S, K> = {
+  [N in keyof S]: N extends K ? N : IsPresent<S[N]> extends true ? N : never
+}[keyof S]
+
 type NeededNames<S, K> = {
-  [N in keyof S]: N extends K ? (S[N] extends { generated: string } | { default: unknown } ? never : N) : IsNeeded<S[N]> extends true ? N : never
+  [N in keyof S]: IsNeeded<S[N], N extends K ? true : false> extends true ? N : never
 }[keyof S]
 
 type Stored<S, K> = Flat<
@@ -103,67 +214,53 @@ type Input<S, K> = Flat<
   }
 >
 
-type IsWide<S> = string extends keyof S ? true : false
-
-/** What `get` returns for a bucket defined by `D`: its fields, and the metadata. */
-export type RecordOf<D> = BucketDefinition extends D
-  ? StoreRecord
-  : D extends { readonly schema: infer S; readonly key: infer K }
-  ? S extends StandardSchemaV1
-    ? DeepReadonly<StandardSchemaV1.InferOutput<S>> & RecordMeta
-    : IsWide<S> extends true
-      ? StoreRecord
-      : Flat<Stored<S, K> & RecordMeta>
-  : StoreRecord
-
-/** What `insert` takes for a bucket defined by `D`. `_expiresAt` overrides the bucket's `ttl`. */
-export type InputOf<D> = BucketDefinition extends D
-  ? { readonly [field: string]: unknown }
-  : D extends { readonly schema: infer S; readonly key: infer K }
-  ? S extends StandardSchemaV1
-    ? StandardSchemaV1.InferInput<S> & { readonly _expiresAt?: number }
-    : IsWide<S> extends true
-      ? { readonly [field: string]: unknown }
-      : Flat<Input<S, K> & { readonly _expiresAt?: number }>
-  : { readonly [field: string]: unknown }
-
 type Fixed<S, K> = K | { [N in keyof S]: S[N] extends { readonly generated: string } ? N : never }[keyof S]
+type Change<F> = IsPresent<F> extends true ? FieldInput<F> : FieldInput<F> | undefined
 
-/** What `update` takes for a bucket defined by `D`: any fields but the key and generated ones; `undefined` removes. */
-export type ChangesOf<D> = BucketDefinition extends D
-  ? { readonly [field: string]: unknown }
-  : D extends { readonly schema: infer S; readonly key: infer K }
-  ? S extends StandardSchemaV1
-    ? Partial<StandardSchemaV1.InferInput<S>>
-    : IsWide<S> extends true
-      ? { readonly [field: string]: unknown }
-      : Flat<{ readonly [N in Exclude<keyof S, Fixed<S, K>>]?: FieldInput<S[N]> | undefined }>
-  : { readonly [field: string]: unknown }
-
-/** The key of a bucket defined by `D`. */
-export type KeyOf<D> = BucketDefinition extends D
-  ? unknown
-  : D extends { readonly schema: infer S; readonly key: infer K extends string }
-  ? S extends StandardSchemaV1
-    ? Key
-    : IsWide<S> extends true
-      ? unknown
-      : K extends keyof S
-        ? FieldValue<S[K]> & Key
-        : Key
-  : unknown
-
-/** Equality on fields; all have to hold. `null` matches null and missing. A `Date` stands for its ISO string. */
-export type FilterOf<R> = string extends keyof R
-  ? { readonly [field: string]: FilterValue<unknown> }
-  : { readonly [N in keyof R]?: FilterValue<NonNullable<R[N]>> }
+// Each member of a union by itself: a validator may describe records of several kinds.
+type WholeRecord<T> = unknown extends T ? StoreRecord : T extends unknown ? Flat<StoredValue<T> & RecordMeta> : never
+type WholeInput<T> = unknown extends T ? object : T & Expiry
+type WholeChanges<T, K> = unknown extends T
+  ? object
+  : T extends unknown
+    ? { readonly [N in Exclude<keyof T, K>]?: T[N] }
+    : never
+type KeyField<T, K> = unknown extends T ? unknown : T extends unknown ? (K extends keyof T ? T[K] & Key : Key) : never
 
 type FilterValue<V> = unknown extends V
   ? string | number | boolean | Date | null
-  : Extract<V, string | number | boolean> | (string extends V ? Date : never) | null
+  : Extract<V, string | number | boolean> | DateOf<V> | null
 
-/** Names of the fields that hold numbers. */
-export type NumericField<R> = string extends keyof R
-  ? string
-  : { [N in keyof R]-?: number extends Extract<R[N], number> ? N : Extract<R[N], number> extends never ? never : N }[keyof R] & string
+// Only fields of type date hold both strings and numbers of all values.
+type DateOf<V> = string | number extends V ? Date : never
 
+type FieldName<D> = D extends { readonly schema: infer S }
+  ? S extends StandardSchemaV1
+    ? NameIn<StandardSchemaV1.InferOutput<S>>
+    : NameIn<S>
+  : string
+type NameIn<T> = unknown extends T ? string : T extends unknown ? keyof T & string : never
+
+type SchemaCheck<S> = S extends StandardSchemaV1
+  ? unknown
+  : IsWide<S> extends true
+    ? unknown
+    : { readonly [N in keyof S]: N extends keyof RecordMeta ? Refused<'the store has a field of this name'> : FieldCheck<S[N]> }
+
+type FieldCheck<F> = F extends StandardSchemaV1
+  ? unknown
+  : {
+      readonly [O in keyof F]: O extends 'properties'
+        ? { readonly [N in keyof F[O]]: FieldCheck<F[O][N]> }
+        : O extends 'items'
+          ? FieldCheck<F[O]>
+          : O extends 'default'
+            ? Checked<F[O] extends () => infer V ? V : F[O], FieldInput<F> | null | undefined>
+            : O extends keyof FieldDefinition
+              ? unknown
+              : Refused<'unknown option'>
+    }
+
+// What is wrong becomes an intersection with `Refused`, not with what is right: that would be `never` for two different
+// literals, and the message would be about the whole definition.
+type Checked<T, Expected> = unknown extends T ? unknown : T extends Expected ? unknown : Refused<{ readonly expected: Expected }>

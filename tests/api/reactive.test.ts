@@ -228,7 +228,7 @@ describe('subscribe', () => {
     const store = await users()
     await store.bucket('users').insert({ id: 'switch', role: 'users' })
     store.defineQuery('switched', async (ctx) => {
-      const { role } = (await ctx.bucket('users').get('switch')) as { role: string }
+      const { role } = (await ctx.bucket('users').get('switch')) as unknown as { role: string }
       return ctx.bucket(role).count()
     })
     const results: unknown[] = []
@@ -332,9 +332,9 @@ describe('subscribe', () => {
     await store.bucket('users').insert({ id: 'a', n: 100 })
     await store.bucket('orders').insert({ id: 'a', n: 0 })
     store.defineQuery('total', async (ctx) => {
-      const one = (await ctx.bucket('users').get('a')) as { n: number }
+      const one = (await ctx.bucket('users').get('a')) as unknown as { n: number }
       await turn()
-      const two = (await ctx.bucket('orders').get('a')) as { n: number }
+      const two = (await ctx.bucket('orders').get('a')) as unknown as { n: number }
       return { moved: two.n, total: one.n + two.n }
     })
     const results: { total: number; moved: number }[] = []

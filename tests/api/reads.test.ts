@@ -54,6 +54,7 @@ describe.each([
 
   test('undefined in a filter is refused', async () => {
     const bucket = await filled(definition, ['a'])
+    // @ts-expect-error it is no value to compare with
     const error = await rejection(bucket.where({ group: undefined }))
     expect(error).toMatchObject({ name: 'InvalidArgumentError' })
     expect(error.message).toContain('to match missing values, ask for null')
@@ -346,6 +347,7 @@ describe('store.read', () => {
 
   test('refuses what is asynchronous or no function, and unknown or loading buckets', async () => {
     const { store } = await openBucket(ITEM)
+    // @ts-expect-error the function must not be asynchronous
     expect(() => store.read(async () => 1)).toThrow('a synchronous function')
     expect(() => store.read(5 as never)).toThrow('a function')
     expect(() => store.read((view) => view.bucket('nope'))).toThrow('Bucket "nope" is not defined')
