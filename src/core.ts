@@ -37,8 +37,6 @@ export type { LogEntries, LogReader, LogReadOptions } from './lifecycle/log-read
 export type { Change, DeleteCause, Entry } from './log/entry.js'
 export { StorageError, StorageFullError, StorageLockedError, StorageUnreadableError } from './log/errors.js'
 export { MemoryAdapter } from './log/memory-adapter.js'
-export type { SnapshotAdapter } from './log/snapshot-storage.js'
-export { SnapshotStorage } from './log/snapshot-storage.js'
 export type { Durability, HistoryBudget, Quarantined, StorageAdapter, StorageReport } from './log/storage.js'
 export type { AsyncBucketReader } from './query/async-reads.js'
 export type { BucketReader, PaginatedResult, PaginateOptions } from './query/reads.js'
