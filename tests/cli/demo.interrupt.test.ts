@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { BUCKETS } from '../../src/cli/demo/buckets.js'
 import { Store } from '../../src/store.js'
 import { CLI, demoJson, scratchFolder, shown, varve } from './run.js'
 import type { Signal } from './run.js'
+
+// Each test starts several processes, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 const CITIES = 20_000
 const SOME = ['--limit', String(CITIES), '--file', 'a.db']
@@ -62,7 +65,7 @@ describe('a run that is ended in the middle of the import', () => {
     const last = await demoJson(SOME, { cwd })
     const whole = await demoJson([...SOME.slice(0, 2), '--in-memory'], { cwd })
     expect(shown(last), `SEED=${seed}`).toEqual(shown(whole))
-  }, 60_000)
+  })
 })
 
 describe('a run that is ended after the import', () => {

@@ -1,3 +1,4 @@
+import type { PaginatedResult } from '../../query/reads.js'
 import { formatCount, formatDuration, formatThings, shorten } from '../format.js'
 import type { Page } from '../page.js'
 import type { DemoStore } from './buckets.js'
@@ -71,14 +72,8 @@ async function find(store: DemoStore): Promise<QueryResult[]> {
 async function turnPages(store: DemoStore): Promise<QueryResult[]> {
   const cities = store.bucket('cities')
   const names = (list: readonly Named[]): string => list.map(({ name }) => shorten(name, 10)).join(', ')
-  let after: unknown
-  const page = ({
-    records,
-    nextCursor,
-  }: {
-    readonly records: readonly Named[]
-    readonly nextCursor: unknown
-  }): string => {
+  let after: number | undefined
+  const page = ({ records, nextCursor }: PaginatedResult<Named, number>): string => {
     after = nextCursor
     return names(records)
   }
