@@ -44,7 +44,8 @@ const WAIT_MS = 1_000
 const BUSY_TRY_EVERY_MS = 10
 const WAL_PAGES_MAX = 1_000
 const WAL_BYTES_KEPT = 8 * 1024 * 1024
-const SETTINGS = `PRAGMA busy_timeout = 0; PRAGMA foreign_keys = OFF; PRAGMA secure_delete = OFF;
+// Deleted content is overwritten always, not only when a bucket is emptied: pages that were freed before would keep it.
+const SETTINGS = `PRAGMA busy_timeout = 0; PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON;
   PRAGMA wal_autocheckpoint = ${WAL_PAGES_MAX}; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT};`
 
 /**
@@ -97,11 +98,12 @@ export class SQLiteAdapter implements StorageAdapter {
     await this.#whileBusy(context, () => opened.exec(SETTINGS))
     const created = checkIdentity(opened, path)
     if (created) createTables(opened, context, session.inMemory)
+    // Read before anything is changed: what cannot be read is left as it is.
+    session.logId = readLogId(opened, path)
+    session.refresh()
     if (!session.inMemory) opened.exec('PRAGMA journal_mode = WAL')
     // Finds out now, not at the first write, when the file cannot be written.
     await this.#whileBusy(context, () => opened.exec('BEGIN IMMEDIATE; ROLLBACK'))
-    session.logId = readLogId(opened, path)
-    session.refresh()
     session.watchFiles()
     this.#session = session
     return this.#report(session, created)
@@ -211,7 +213,6 @@ function writeOnce(session: SqliteSession, expectedHead: number, batch: Batch): 
   try {
     session.transaction('append', batch.durability === 'disk' && !session.inMemory, () => {
       if (session.end.seq !== expectedHead) throw new OtherHead()
-      if (erases) session.database.exec('PRAGMA secure_delete = ON')
       writeBatch(session, batch)
     })
   } catch (error) {
@@ -219,23 +220,12 @@ function writeOnce(session: SqliteSession, expectedHead: number, batch: Batch): 
     const conflict = error instanceof OtherHead || (asError(error).cause as SqliteError | undefined)?.result === 'CONSTRAINT'
     if (!conflict || readEnd(session.database).seq === expectedHead) throw error
     return { appended: false, missed: Array.from(readEntries(session, expectedHead)) }
-  } finally {
-    if (erases) stopErasing(session)
   }
   if (erases) {
     session.unerased = true
     eraseWal(session)
   }
   return { appended: true, head: session.end.seq }
-}
-
-function stopErasing(session: SqliteSession): void {
-  try {
-    session.database.exec('PRAGMA secure_delete = OFF')
-  } catch (error) {
-    // It stays on, which only costs time.
-    void asError(error)
-  }
 }
 
 /**

@@ -196,8 +196,13 @@ function erase(session: SqliteSession, slot: BucketSlot, seq: number): void {
   for (let from = slot.since; ; ) {
     const rows = find.all(from, seq, mark, ERASE_PAGE)
     for (const row of rows) {
-      const redacted = redact(session, Number(row.seq), Number(row.sum), String(row.body), bucket)
-      if (redacted !== undefined) update.run(redacted.text, redacted.redactedSum, Number(row.seq))
+      const body = String(row.body)
+      const redacted = redact(session, Number(row.seq), Number(row.sum), body, bucket)
+      if (redacted === undefined) continue
+      // First in place, with as many bytes: a body of another size makes SQLite move its neighbours about on the page, and
+      // that leaves copies behind.
+      update.run(' '.repeat(Buffer.byteLength(body)), null, Number(row.seq))
+      update.run(redacted.text, redacted.redactedSum, Number(row.seq))
     }
     const last = rows.at(-1)
     if (last === undefined || rows.length < ERASE_PAGE) return
