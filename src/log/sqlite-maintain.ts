@@ -4,7 +4,7 @@ import { asError } from '../base/errors.js'
 import { StorageError } from './errors.js'
 import { canonicalPath, fileIdentity } from './file-path.js'
 import { fileError, storageError } from './sqlite-errors.js'
-import { readTrimmed, type SqliteSession } from './sqlite-session.js'
+import { type LogEnd, readTrimmed, type SqliteSession } from './sqlite-session.js'
 import { pragma } from './sqlite-schema.js'
 import type { HistoryBudget } from './storage.js'
 
@@ -38,30 +38,29 @@ export function trimLog(session: SqliteSession, budget: HistoryBudget): number {
 }
 
 /** The last entry that has to go, within what one call does; `undefined` when none has to. */
-function findCut(session: SqliteSession, budget: HistoryBudget): { seq: number } | undefined {
+function findCut(session: SqliteSession, budget: HistoryBudget): LogEnd | undefined {
   const { database, end, context } = session
+  const columns = 'seq, at, chain, bytes_end AS bytesEnd'
+  const first = database.prepare(`SELECT ${columns} FROM varve_log ORDER BY seq LIMIT 1`).get() as LogEnd | undefined
+  if (first === undefined) return undefined
+  const before = readTrimmed(database)
   const oldest = context.now() - (budget.ageMs ?? Number.POSITIVE_INFINITY)
   const lastByRows = end.seq - (budget.rows ?? Number.POSITIVE_INFINITY)
-  const select = database.prepare('SELECT seq, at, chain, bytes_end AS bytesEnd FROM varve_log ORDER BY seq LIMIT ?')
-  const started = readTrimmed(database).bytesEnd
-  let before = started
-  let cut: { seq: number } | undefined
-  // The oldest alone tells most calls that there is nothing to do.
-  for (const limit of [1, TRIM_ENTRIES_MAX]) {
-    before = started
-    cut = undefined
-    for (const row of select.all(limit)) {
-      const over =
-        Number(row.seq) <= lastByRows ||
-        Number(row.at) < oldest ||
-        end.bytesEnd - before > (budget.bytes ?? Number.POSITIVE_INFINITY)
-      if (!over || (cut !== undefined && before - started > TRIM_BYTES_MAX)) break
-      before = Number(row.bytesEnd)
-      cut = { ...row, seq: Number(row.seq) }
-    }
-    if (cut === undefined) return undefined
-  }
-  return cut
+  // An entry is too much when what comes after its beginning, itself included, is more than the budget.
+  const bytesOver = end.bytesEnd - (budget.bytes ?? Number.POSITIVE_INFINITY)
+  if (first.seq > lastByRows && first.at >= oldest && before.bytesEnd >= bytesOver) return undefined
+  const window = `SELECT seq, at, bytes_end FROM varve_log WHERE bytes_end <= ? OR seq = ? ORDER BY seq LIMIT ${TRIM_ENTRIES_MAX}`
+  const found = database
+    .prepare(
+      `SELECT max(seq) AS last, max(CASE WHEN at < ? THEN seq END) AS byAge,
+       max(CASE WHEN bytes_end < ? THEN seq END) AS byBytes FROM (${window})`,
+    )
+    .get(oldest, bytesOver, before.bytesEnd + TRIM_BYTES_MAX, first.seq)
+  const lastByBytes = before.bytesEnd < bytesOver ? Number(found?.byBytes ?? first.seq - 1) + 1 : 0
+  const cut = Math.min(Math.max(lastByRows, Number(found?.byAge ?? 0), lastByBytes), Number(found?.last))
+  // The entry itself may be missing.
+  const row = database.prepare(`SELECT ${columns} FROM varve_log WHERE seq <= ? ORDER BY seq DESC LIMIT 1`).get(cut)
+  return row as LogEnd | undefined
 }
 
 /**
