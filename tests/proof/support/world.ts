@@ -10,10 +10,20 @@ import { pump } from './pump.js'
 
 const isRole = ({ role }: Plain): boolean => role === undefined || role === 'admin' || role === 'user'
 
-/** The buckets of the proof, as the store is told of them and as the model is. */
-export const BUCKETS: {
-  readonly [name: string]: { readonly real: BucketDefinition; readonly plain: PlainDefinition }
-} = {
+/** A bucket, as the store is told of it and as the model is. */
+interface BucketOfBoth {
+  readonly real: BucketDefinition
+  readonly plain: PlainDefinition
+}
+
+/** Lets go of what was used longest ago; the one bucket that is dropped and defined again. */
+export const RECENT: BucketOfBoth = {
+  real: { key: 'id', schema: { id: { type: 'string' } }, maxSize: 3, eviction: 'lru' },
+  plain: { key: 'id', maxSize: 3, lru: true, persistent: true },
+}
+
+/** The buckets of the proof. */
+export const BUCKETS: { readonly [name: string]: BucketOfBoth } = {
   users: {
     real: {
       key: 'id',
