@@ -1,8 +1,9 @@
+/* oxlint-disable typescript/no-unnecessary-type-parameters -- who names a query or an event says its types */
 import { InvalidArgumentError } from './base/errors.js'
 import { BucketHandle } from './commit/bucket-handle.js'
 import { BucketNotDefinedError, StoreStoppedError } from './commit/errors.js'
 import type { Position } from './commit/sequencer.js'
-import type { TransactionOptions, TransactionScope } from './commit/transactions.js'
+import type { TransactionOptions } from './commit/transactions.js'
 import { Engine } from './engine.js'
 import type { StoreEvent } from './lifecycle/bucket-events.js'
 import type { BucketDescription } from './lifecycle/catalog.js'
@@ -149,7 +150,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
    */
   async transaction<T>(fn: (tx: TransactionContext<B>) => T | Promise<T>, options?: TransactionOptions): Promise<T> {
     this.mustRun()
-    return this.engine.transactions.run(fn as (scope: TransactionScope) => T | Promise<T>, options)
+    return this.engine.transactions.run(fn, options)
   }
 
   /**
@@ -174,6 +175,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
   }
 
   /** Defines a query. @returns a typed reference; the name works as well. @throws {QueryAlreadyDefinedError} */
+  // N is there so that `defineQuery<Params, Result>` means the second signature.
   defineQuery<N extends string, A extends readonly unknown[] = [params: unknown], R = unknown>(
     name: N,
     fn: (context: QueryContext<B>, ...params: A) => R | Promise<R>,
@@ -199,7 +201,9 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     callback: (result: R) => void,
     options?: SubscribeOptions,
   ): Promise<() => void>
+  /** By reference: the result is typed. */
   subscribe<R>(query: QueryRef<undefined, R>, callback: (result: R) => void, options?: SubscribeOptions): Promise<() => void>
+  /** By reference: parameters and result are typed. */
   subscribe<P, R>(
     query: QueryRef<P, R>,
     params: NoInfer<P>,
@@ -214,7 +218,9 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
 
   /** Runs a query once. @throws {QueryNotDefinedError} @throws whatever the query throws. */
   runQuery<R = unknown>(query: string, params?: unknown): Promise<R>
+  /** By reference: parameters and result are typed. */
   runQuery<P, R>(query: QueryRef<P, R>, params: NoInfer<P>): Promise<R>
+  /** By reference: the result is typed. */
   runQuery<R>(query: QueryRef<undefined, R>): Promise<R>
   async runQuery(query: string | QueryRef<never>, params?: unknown): Promise<unknown> {
     this.mustRun()
@@ -228,6 +234,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
    * @returns ends it.
    */
   on<P extends Topic<B>>(pattern: P, handler: (event: EventOf<B, P>, topic: string) => void): Promise<() => Promise<void>>
+  /** For an event whose type the caller says. */
   on<E = StoreEvent>(pattern: string, handler: (event: E, topic: string) => void): Promise<() => Promise<void>>
   async on(pattern: string, handler: (event: never, topic: string) => void): Promise<() => Promise<void>> {
     this.mustRun()

@@ -44,7 +44,7 @@ export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, Key
     return this.#call(() => {
       const record = this.#bucket.reads.get(key)
       if (record !== undefined) this.#bucket.table.touch(key as Key)
-      return record as RecordOf<D> | undefined
+      return record
     })
   }
 

@@ -87,9 +87,7 @@ export type FieldValue<F> = F extends StandardSchemaV1
   : Declared<F> | NullDefault<F>
 
 /** What can be given for a field: as it is stored, and a `Date` where it holds dates. */
-export type FieldInput<F> = F extends StandardSchemaV1
-  ? StandardSchemaV1.InferInput<F>
-  : Given<F> | NullDefault<F>
+export type FieldInput<F> = F extends StandardSchemaV1 ? StandardSchemaV1.InferInput<F> : Given<F> | NullDefault<F>
 
 /** Values as the store keeps them: frozen to the bottom, dates as ISO strings. */
 export type StoredValue<T> = T extends Primitive
@@ -245,7 +243,11 @@ type SchemaCheck<S> = S extends StandardSchemaV1
   ? unknown
   : IsWide<S> extends true
     ? unknown
-    : { readonly [N in keyof S]: N extends keyof RecordMeta ? Refused<'the store has a field of this name'> : FieldCheck<S[N]> }
+    : {
+        readonly [N in keyof S]: N extends keyof RecordMeta
+          ? Refused<'the store has a field of this name'>
+          : FieldCheck<S[N]>
+      }
 
 type FieldCheck<F> = F extends StandardSchemaV1
   ? unknown
@@ -263,4 +265,8 @@ type FieldCheck<F> = F extends StandardSchemaV1
 
 // What is wrong becomes an intersection with `Refused`, not with what is right: that would be `never` for two different
 // literals, and the message would be about the whole definition.
-type Checked<T, Expected> = unknown extends T ? unknown : T extends Expected ? unknown : Refused<{ readonly expected: Expected }>
+type Checked<T, Expected> = unknown extends T
+  ? unknown
+  : T extends Expected
+    ? unknown
+    : Refused<{ readonly expected: Expected }>

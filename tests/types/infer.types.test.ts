@@ -82,7 +82,7 @@ test('a record is frozen in types too', () => {
     // @ts-expect-error nor can a field of an object in it
     if (record.address) record.address.city = 'x'
     // @ts-expect-error there is no such field
-    record.nmae
+    void record.nmae
   }
   expectTypeOf(change).toBeFunction()
 })
@@ -127,9 +127,15 @@ test('an update cannot name the key, generated fields or metadata, and removes o
 })
 
 test('a key has the type of its field', () => {
-  type Numbered = { readonly key: 'n'; readonly schema: { readonly n: { readonly type: 'number'; readonly generated: 'autoincrement' } } }
+  type Numbered = {
+    readonly key: 'n'
+    readonly schema: { readonly n: { readonly type: 'number'; readonly generated: 'autoincrement' } }
+  }
   type Flag = { readonly key: 'on'; readonly schema: { readonly on: { readonly type: 'boolean' } } }
-  type Level = { readonly key: 'l'; readonly schema: { readonly l: { readonly type: 'string'; readonly enum: readonly ['a', 'b'] } } }
+  type Level = {
+    readonly key: 'l'
+    readonly schema: { readonly l: { readonly type: 'string'; readonly enum: readonly ['a', 'b'] } }
+  }
   expectTypeOf<KeyOf<Users>>().toEqualTypeOf<string>()
   expectTypeOf<KeyOf<Numbered>>().toEqualTypeOf<number>()
   expectTypeOf<KeyOf<Flag>>().toEqualTypeOf<boolean>()

@@ -58,7 +58,12 @@ const arkUser = type({ id: 'number', 'name?': 'string', on: 'boolean = true' })
 test('one validator for the whole record', () => {
   type Zod = { readonly key: 'id'; readonly schema: typeof zodUser }
   expectTypeOf<RecordOf<Zod>>().branded.toEqualTypeOf<
-    { readonly id: string; readonly name: string; readonly nick?: string | undefined; readonly born: string } & RecordMeta
+    {
+      readonly id: string
+      readonly name: string
+      readonly nick?: string | undefined
+      readonly born: string
+    } & RecordMeta
   >()
   expectTypeOf<KeyOf<Zod>>().toEqualTypeOf<string>()
   expectTypeOf<keyof ChangesOf<Zod>>().toEqualTypeOf<'name' | 'nick' | 'born'>()
