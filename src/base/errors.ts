@@ -3,25 +3,30 @@
  * bug, in Varve or in a callback it was given.
  */
 export class VarveError extends Error {
-  override readonly name: string = 'VarveError'
+  /** Made of the code, `BucketNotDefinedError` of `BUCKET_NOT_DEFINED`, unless the class gives another one. */
+  override readonly name: string
   /** Stable, upper case; decide on this or on the class, never on the message. */
   readonly code: string
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  /** @param options `cause`, and the data fields of the class: it only has to declare those. */
+  constructor(code: string, message: string, options?: ErrorOptions | { readonly [field: string]: unknown }) {
     super(message, options)
+    this.name = `${code.toLowerCase().replace(/(^|_)./g, (start) => start.slice(-1).toUpperCase())}Error`
     this.code = code
+    Object.assign(this, options)
   }
 }
 
 /** A public function was called with something it does not take. Nothing was done. */
 export class InvalidArgumentError extends VarveError {
-  override readonly name = 'InvalidArgumentError'
+  declare readonly name: 'InvalidArgumentError'
   /** The argument, as the caller knows it: `bucket.first(n)`. */
-  readonly argument: string
+  declare readonly argument: string
 
   constructor(argument: string, expected: string, given: unknown) {
-    super('INVALID_ARGUMENT', `${argument}: expected ${expected}, got ${describeValue(given)}; nothing was done`)
-    this.argument = argument
+    super('INVALID_ARGUMENT', `${argument}: expected ${expected}, got ${describeValue(given)}; nothing was done`, {
+      argument,
+    })
   }
 }
 

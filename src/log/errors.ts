@@ -4,11 +4,10 @@ import { VarveError } from '../base/errors.js'
 export class StorageError extends VarveError {
   override readonly name: string = 'StorageError'
   /** `'unknown'`: the write may or may not be in the file; the store must be reopened to find out. */
-  readonly outcome: 'nothing written' | 'unknown'
+  declare readonly outcome: 'nothing written' | 'unknown'
 
   constructor(message: string, options?: ErrorOptions & { code?: string; outcome?: 'nothing written' | 'unknown' }) {
-    super(options?.code ?? 'STORAGE', message, options)
-    this.outcome = options?.outcome ?? 'nothing written'
+    super(options?.code ?? 'STORAGE', message, { outcome: 'nothing written', ...options })
   }
 }
 

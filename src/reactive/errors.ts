@@ -3,21 +3,19 @@ import { VarveError } from '../base/errors.js'
 /** A query of this name exists. Nothing was done. */
 export class QueryAlreadyDefinedError extends VarveError {
   override readonly name = 'QueryAlreadyDefinedError'
-  readonly query: string
+  declare readonly query: string
 
   constructor(query: string) {
-    super('QUERY_EXISTS', `Query "${query}" is already defined`)
-    this.query = query
+    super('QUERY_EXISTS', `Query "${query}" is already defined`, { query })
   }
 }
 
 /** There is no query of this name. Nothing was done. */
 export class QueryNotDefinedError extends VarveError {
-  override readonly name = 'QueryNotDefinedError'
-  readonly query: string
+  declare readonly name: 'QueryNotDefinedError'
+  declare readonly query: string
 
   constructor(query: string) {
-    super('QUERY_NOT_DEFINED', `Query "${query}" is not defined`)
-    this.query = query
+    super('QUERY_NOT_DEFINED', `Query "${query}" is not defined`, { query })
   }
 }

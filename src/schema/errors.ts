@@ -14,28 +14,24 @@ export interface ValidationIssue {
 
 /** A record does not fit the schema of its bucket. Nothing was written; `issues` names everything that is wrong. */
 export class ValidationError extends VarveError {
-  override readonly name = 'ValidationError'
-  readonly bucket: string
-  readonly issues: readonly ValidationIssue[]
+  declare readonly name: 'ValidationError'
+  declare readonly bucket: string
+  declare readonly issues: readonly ValidationIssue[]
 
   constructor(bucket: string, issues: readonly ValidationIssue[]) {
     const list = issues.map((issue) => `${issue.field}: ${issue.message}`).join('; ')
-    super('VALIDATION', `Validation failed for bucket "${bucket}": ${list}`)
-    this.bucket = bucket
-    this.issues = issues
+    super('VALIDATION', `Validation failed for bucket "${bucket}": ${list}`, { bucket, issues })
   }
 }
 
 /** A bucket definition is wrong. The bucket was not defined. */
 export class DefinitionError extends VarveError {
-  override readonly name = 'DefinitionError'
-  readonly bucket: string
+  declare readonly name: 'DefinitionError'
+  declare readonly bucket: string
   /** The field that is wrong, where it is about one. */
-  readonly field: string | undefined
+  declare readonly field: string | undefined
 
   constructor(bucket: string, message: string, field?: string, options?: ErrorOptions) {
-    super('DEFINITION', message, options)
-    this.bucket = bucket
-    this.field = field
+    super('DEFINITION', message, { ...options, bucket, field })
   }
 }

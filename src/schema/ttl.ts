@@ -5,7 +5,7 @@ const TTL = /^(\d+(?:\.\d+)?)\s*([smhd])$/
 
 /** A length of time that is not one. */
 export class TtlError extends VarveError {
-  override readonly name = 'TtlError'
+  declare readonly name: 'TtlError'
 }
 
 /**
