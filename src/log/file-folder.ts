@@ -218,13 +218,14 @@ export class FileFolder {
       journal.close()
       throw error
     }
-    this.#journal.close()
+    const old = this.#journal
     this.#journal = journal
     this.manifest = changed
     this.#erasures = []
     this.#rowsBytes = rowsBytes
     this.#setLimit()
     this.#removeStrays()
+    old.close()
   }
 
   #setLimit(): void {

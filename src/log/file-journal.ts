@@ -103,7 +103,11 @@ export class FileJournal {
   }
 
   close(): void {
-    this.#files.close(this.#handle)
+    try {
+      this.#files.close(this.#handle)
+    } catch (error) {
+      throw fileError(error, this.path, 'close')
+    }
   }
 
   #takeBack(size: number, cause: Error): void {

@@ -4,6 +4,7 @@ import type { FileSystem } from './file-system.js'
 import { writeAll } from './file-system.js'
 import { describeHolder, type Holder, holderOf, openFiles } from './open-files.js'
 import { pause } from './pause.js'
+import { fileError } from './sqlite-errors.js'
 import type { OpenContext } from './storage.js'
 
 /** The right to be the only store on a folder. */
@@ -38,9 +39,9 @@ export async function lockFolder(
       const text = JSON.stringify({ ...me, started: startOf(files, process.pid), token })
       const tried = tryLock(path, files, text, token)
       if (tried === 'taken over') await pause(context, SETTLE_MS)
-      if (typeof tried === 'string' && files.exists(path) && files.readText(path) === text) {
+      if (tried === 'made' || (tried === 'taken over' && textOf(path, files) === text)) {
         openFiles().set(folder, me)
-        return heldLock(folder, path, files)
+        return heldLock(folder, path, files, context)
       }
       holder = typeof tried === 'object' ? tried : undefined
     }
@@ -66,7 +67,7 @@ function tryLock(path: string, files: FileSystem, text: string, token: string): 
     void asError(error)
     return undefined
   }
-  const isStale = files.readText(aside) === found.text
+  const isStale = textOf(aside, files) === found.text
   if (!isStale) {
     try {
       files.link(aside, path)
@@ -75,7 +76,7 @@ function tryLock(path: string, files: FileSystem, text: string, token: string): 
       void asError(error)
     }
   }
-  files.remove(aside)
+  removeFile(aside, files)
   return isStale && create(path, files, text, token) ? 'taken over' : undefined
 }
 
@@ -94,20 +95,40 @@ function create(path: string, files: FileSystem, text: string, token: string): b
     return true
   } catch (error) {
     if ((asError(error) as { code?: string }).code === 'EEXIST') return false
+    // It may have been made all the same, and nobody would remove it.
+    if (textOf(path, files) === text) removeFile(path, files)
     throw error
   } finally {
-    files.remove(draft)
+    removeFile(draft, files)
   }
 }
 
-function readLock(path: string, files: FileSystem): { text: string; holder: Holder | undefined; started: unknown } | undefined {
-  let text: string
+/** Removes a file, trying twice. @returns what went wrong, when it is still there. */
+function removeFile(path: string, files: FileSystem): Error | undefined {
+  let failure: Error | undefined
+  for (let tries = 0; tries < 2 && files.exists(path); tries++) {
+    try {
+      files.remove(path)
+    } catch (error) {
+      failure = asError(error)
+    }
+  }
+  return files.exists(path) ? failure : undefined
+}
+
+/** What is in a file; `undefined` when it cannot be read. */
+function textOf(path: string, files: FileSystem): string | undefined {
   try {
-    text = files.readText(path)
+    return files.readText(path)
   } catch (error) {
     void asError(error)
     return undefined
   }
+}
+
+function readLock(path: string, files: FileSystem): { text: string; holder: Holder | undefined; started: unknown } | undefined {
+  const text = textOf(path, files)
+  if (text === undefined) return undefined
   try {
     const value = JSON.parse(text) as { started?: unknown }
     return { text, holder: holderOf(value), started: value.started }
@@ -141,19 +162,16 @@ function startOf(files: FileSystem, pid: number): string | undefined {
   }
 }
 
-function heldLock(folder: string, path: string, files: FileSystem): FolderLock {
+function heldLock(folder: string, path: string, files: FileSystem, context: OpenContext): FolderLock {
   let held = true
   return {
     release() {
       if (!held) return
       held = false
       openFiles().delete(folder)
-      try {
-        files.remove(path)
-      } catch (error) {
-        // The folder is gone, or the disk is; the next store sees that this process is dead.
-        void asError(error)
-      }
+      // Where it stays, it counts until this process ends.
+      const failure = removeFile(path, files)
+      if (failure !== undefined) context.onError(fileError(failure, folder, 'unlock'))
     },
   }
 }

@@ -179,6 +179,8 @@ export class SQLiteAdapter implements StorageAdapter {
   #release(): void {
     try {
       this.#database?.close()
+    } catch (error) {
+      throw storageError(error, this.#options.filename ?? '(database)', 'close')
     } finally {
       this.#lock?.release()
       this.#lock = undefined
