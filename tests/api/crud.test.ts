@@ -86,9 +86,10 @@ describe('insert', () => {
 
   test('what the caller does to its objects afterwards has no effect on the store', async () => {
     const { bucket } = await openBucket(NOTES)
-    const given = { id: 'a', list: [{ n: 1 }] }
+    const item = { n: 1 }
+    const given = { id: 'a', list: [item] }
     await bucket.insert(given)
-    ;(given.list[0] as { n: number }).n = 2
+    item.n = 2
     given.list.push({ n: 3 })
     expect(await bucket.get('a')).toMatchObject({ list: [{ n: 1 }] })
   })

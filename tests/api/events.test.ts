@@ -80,7 +80,8 @@ describe('payloads', () => {
     const { store, bucket } = await openBucket(KEYED)
     const seen = await record(store)
     const inserted = await bucket.insert({ id: 'a' })
-    expect((seen[0]?.event as { record: unknown }).record).toBe(inserted)
+    const [first] = seen.map(({ event }) => event)
+    expect(first?.type === 'inserted' && first.record).toBe(inserted)
   })
 })
 

@@ -24,7 +24,7 @@ export async function openBucket(
 ): Promise<{ store: Store; bucket: BucketHandle }> {
   const store = await open(options)
   await store.defineBucket('b', definition)
-  return { store, bucket: store.bucket('b') as BucketHandle }
+  return { store, bucket: store.bucket('b') }
 }
 
 /** A store under a clock that the test moves. */

@@ -121,7 +121,7 @@ describe('the format', () => {
     const record = { id: 1, at: new Date(5), email: undefined, _version: 1, _createdAt: 1, _updatedAt: 1 }
     place.kept.set('app:bucket:users', {
       state: { records: [[1, record]], autoincrementCounter: 1 },
-      metadata: {} as never,
+      metadata: {},
     })
     place.kept.get('app:bucket:users')!.metadata = { persistedAt: 1, serverId: 'app', schemaVersion: 1 }
     const store = await open({ name: 'app', persistence: { adapter: place } })
@@ -351,10 +351,10 @@ describe('saving', () => {
 
   test('a flush or stop that cannot save says so; data that was saved stays', async () => {
     const place = new Place()
-    const store = (await Store.start({
+    const store: Store = await Store.start({
       name: 'app',
       persistence: { adapter: place, onError: () => undefined },
-    })) as Store
+    })
     await store.defineBucket('b', KEYED)
     const bucket = store.bucket('b')
     await bucket.insert({ id: 'a' })
@@ -373,7 +373,7 @@ describe('saving', () => {
 
   test('a place whose close throws leaves the store stopped and the place usable', async () => {
     const place = new Place()
-    const store = (await Store.start({ name: 'app', persistence: { adapter: place } })) as Store
+    const store: Store = await Store.start({ name: 'app', persistence: { adapter: place } })
     await store.defineBucket('b', KEYED)
     await store.bucket('b').insert({ id: 'a' })
     place.before = (call) => {

@@ -98,7 +98,7 @@ describe('constraints', () => {
     [{ type: 'number', max: 1 }, 2, ['max: Maximum value is 1']],
     [{ type: 'number', max: 1 }, 1, []],
     [
-      { type: 'string', enum: ['Q'], minLength: 5, maxLength: 2, pattern: '^z', format: 'email' } as FieldDefinition,
+      { type: 'string', enum: ['Q'], minLength: 5, maxLength: 2, pattern: '^z', format: 'email' },
       'abc',
       ['definition'],
     ],
