@@ -7,6 +7,7 @@ import { virtualRuntime } from '../testing/runtime.js'
 import { Bucket } from './bucket.js'
 import { CommitDraft } from './draft.js'
 import { DuplicateKeyError, UniqueConstraintError } from './errors.js'
+import { checkTable } from '../state/check-table.js'
 
 const DEFINITION: BucketDefinition = {
   key: 'id',
@@ -40,7 +41,7 @@ function makeBucket(name: string, more: Partial<BucketDefinition> = {}): Bucket 
 
 /** Everything that can be asked of a bucket, and that nothing but records decides. */
 function stateOf({ table, source, counterStored }: Bucket): unknown {
-  table.check()
+  checkTable(table)
   const records: unknown[] = []
   table.forEach(({ ordinal, record }) => {
     records.push([ordinal, record])

@@ -8,6 +8,7 @@ import { RecordSchema } from '../schema/record-schema.js'
 import { virtualRuntime } from '../testing/runtime.js'
 import { Bucket } from './bucket.js'
 import { Overlay } from './overlay.js'
+import { checkTable } from '../state/check-table.js'
 
 const KEYS: readonly Key[] = [1, 2, 3, 10, 'a', 'b', true]
 
@@ -122,7 +123,7 @@ for (const etsType of ['set', 'ordered_set'] as const) {
           expect(answers(new Reads<any>(overlay), paged)).toEqual(answers(new Reads<any>(copy.source), paged))
         }
         expect(bucket.reads.all()).toEqual(untouched)
-        bucket.table.check()
+        checkTable(bucket.table)
       }),
       { numRuns: 300 },
     )

@@ -12,6 +12,7 @@ import { CommitDraft } from './draft.js'
 import { StoreDegradedError } from './errors.js'
 import { Sequencer } from './sequencer.js'
 import type { Commit } from './sequencer.js'
+import { checkTable } from '../state/check-table.js'
 
 interface Call {
   readonly head: number
@@ -290,7 +291,7 @@ describe('a group that cannot be written', () => {
       [1, 6],
       [1, 2],
     ])
-    rig.stored.table.check()
+    checkTable(rig.stored.table)
   })
 
   test('a write that was told at once is reported when it is lost', async () => {
@@ -464,6 +465,6 @@ function checkRig(rig: Rig): void {
   expect(durable).toBeLessThanOrEqual(visible)
   expect(rig.seqs).toEqual(rig.seqs.map((_, at) => at + 1))
   expect(rig.published.filter((seq) => seq !== 'ephemeral')).toEqual(rig.seqs)
-  rig.stored.table.check()
-  rig.kept.table.check()
+  checkTable(rig.stored.table)
+  checkTable(rig.kept.table)
 }

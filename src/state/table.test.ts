@@ -4,6 +4,7 @@ import type { Key, StoredRecord, Value } from '../base/value.js'
 import { compareKeys } from './key-order.js'
 import { Table } from './table.js'
 import type { Applied, TableOptions } from './table.js'
+import { checkTable } from './check-table.js'
 
 const KEYS: readonly Key[] = ['a', 'b', 'c', 'd', 'e', 'aa', '1', 1, 2, 10, -1, true, false]
 
@@ -182,7 +183,7 @@ class Harness {
 
   compare(): void {
     const { table, model } = this
-    table.check()
+    checkTable(table)
     expect(table.size).toBe(model.placed.length)
     for (const key of KEYS) expect(table.get(key)).toBe(model.at(key)?.record)
     const inserted: StoredRecord[] = []
@@ -299,7 +300,7 @@ test.each<[what: string, damage: (table: Table) => void, invariant: RegExp]>([
   const indexes = [{ field: 'group', unique: false }]
   const table = new Table({ bucket: 'things', key: 'id', indexes, byKey: false, eviction: undefined })
   table.insert(Object.freeze({ id: 1, group: 'x' }))
-  table.check()
+  checkTable(table)
   damage(table)
-  expect(() => table.check()).toThrow(invariant)
+  expect(() => checkTable(table)).toThrow(invariant)
 })

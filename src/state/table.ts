@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js'
 import type { Key, StoredRecord } from '../base/value.js'
-import { FieldIndex, isIndexable } from './field-index.js'
+import { FieldIndex } from './field-index.js'
 import { compareKeys } from './key-order.js'
 import { OrderedList } from './ordered-list.js'
 import { byOrdinal } from './slot.js'
@@ -26,6 +26,14 @@ export interface Applied {
   readonly slot: Slot
   readonly before: StoredRecord | undefined
   readonly after: StoredRecord | undefined
+}
+
+/** The inside of a table. */
+export interface TableParts {
+  readonly slots: ReadonlyMap<Key, Slot>
+  readonly due: OrderedList<Slot>
+  readonly order: OrderedList<Slot> | undefined
+  readonly nextOrdinal: number
 }
 
 /**
@@ -231,38 +239,10 @@ export class Table {
     return table
   }
 
-  /** Throws unless S1 to S5 hold. Visits every record. */
-  check(): void {
-    const { bucket, key } = this.options
-    let due = 0
-    this.#due.check()
-    this.#order?.check()
-    for (const [at, slot] of this.#slots) {
-      assert(Object.isFrozen(slot.record), 'S7', `bucket ${bucket}: a record can be changed`)
-      assert(slot.record[key] === at, 'S1', `bucket ${bucket}: a record is under another key than its own`)
-      assert(slot.ordinal < this.#nextOrdinal, 'S6', `bucket ${bucket}: ordinal ${slot.ordinal} was never given`)
-      if (slot.record._expiresAt !== undefined) due++
-      for (const index of this.#indexes) checkIndexed(bucket, index, slot)
-    }
-    assert(this.#due.size === due, 'S5', `bucket ${bucket}: ${this.#due.size} records are due, ${due} expire`)
-    for (const index of this.#indexes) {
-      let indexable = 0
-      for (const slot of this.#slots.values()) if (isIndexable(slot.record[index.field])) indexable++
-      assert(index.size === indexable, 'S2', `bucket ${bucket}: index ${index.field} has ${index.size} of ${indexable}`)
-    }
+  /** For `checkTable`, which is apart so that no bundle has it. */
+  get parts(): TableParts {
+    return { slots: this.#slots, due: this.#due, order: this.#order, nextOrdinal: this.#nextOrdinal }
   }
-}
-
-function checkIndexed(bucket: string, index: FieldIndex, slot: Slot): void {
-  const value = slot.record[index.field]
-  if (!isIndexable(value)) return
-  let found = false
-  index.forEach(value, (other) => {
-    found = other === slot
-    return !found
-  })
-  assert(found || index.unique, 'S2', `bucket ${bucket}: index ${index.field} misses a record`)
-  assert(found, 'S4', `bucket ${bucket}: two records have the same ${index.field}`)
 }
 
 function byDueTime(a: Slot, b: Slot): number {

@@ -60,7 +60,6 @@ export interface Child {
   /** Ends the hope of another run. What still runs goes on. */
   fail(cause: Error): void
   tree(): TreeNode
-  check(): void
 }
 
 /** What a child tells the supervisor above it, always synchronously. */

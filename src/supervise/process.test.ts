@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { VarveError } from '../base/errors.js'
 import { virtualRuntime } from '../testing/runtime.js'
-import { checkProcess, Process, type ProcessSpec } from './process.js'
-import { checkSupervisor, Supervisor, type SupervisionEvent } from './supervisor.js'
+import { checkProcess, checkSupervisor } from './check.js'
+import { Process, type ProcessSpec } from './process.js'
+import { Supervisor, type SupervisionEvent } from './supervisor.js'
 
 class Refused extends VarveError {
   constructor() {
@@ -264,7 +265,10 @@ describe('the end', () => {
     const last: Promise<unknown>[] = []
     let ended: Promise<boolean> | undefined
     await process.call(() => {
-      last.push(process.call(() => bug()), process.call(() => 'never run'))
+      last.push(
+        process.call(() => bug()),
+        process.call(() => 'never run'),
+      )
       ended = supervisor.terminateChild('p')
     })
     await expect(last[0]).rejects.toMatchObject({ code: 'PROCESS_CRASHED' })

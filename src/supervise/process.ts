@@ -29,6 +29,14 @@ export interface ProcessSpec {
   readonly mailboxMax?: number
 }
 
+/** The inside of a process, besides what everybody can see. */
+export interface ProcessParts {
+  readonly isAlive: boolean
+  readonly isDirty: boolean
+  readonly opening: Promise<void> | undefined
+  readonly refusal: VarveError | undefined
+}
+
 const MAILBOX_MAX = 100_000
 /** Waiting calls that are run before timers and I/O get their turn. */
 const DRAIN_CALLS_MAX = 500
@@ -221,14 +229,9 @@ export class Process implements Child {
     return { name: this.name, kind: 'process', state: this.#state, restarts: this.restarts, mailbox: this.mailbox }
   }
 
-  /** Throws unless P2, P4 and P8 hold. */
-  check(): void {
-    const at = `process ${this.name} (${this.#state}, ${this.mailbox} calls waiting)`
-    const mayRun = this.#state === 'running' && this.#mailbox.length === 0 && this.#refusal === undefined
-    assert(!this.#ready || mayRun, 'P2', `${at} is ready`)
-    assert(this.#state !== 'running' || (this.#isAlive && this.#isDirty && this.#opening === undefined), 'P4', at)
-    const isOver = this.#state === 'stopped' || this.#state === 'failed'
-    assert(!isOver || (!this.#isAlive && this.#mailbox.length === 0 && this.#refusal !== undefined), 'P8', at)
+  /** For `checkProcess`, which is apart so that no bundle has it. */
+  get parts(): ProcessParts {
+    return { isAlive: this.#isAlive, isDirty: this.#isDirty, opening: this.#opening, refusal: this.#refusal }
   }
 
   #enqueue<T>(fn: () => T | Promise<T>): Promise<T> {
@@ -391,9 +394,4 @@ export class Process implements Child {
     const error = new Error(`${what} of process ${this.name} has not settled within ${STOP_WAIT_MS} ms; going on`)
     this.#owner?.childStopFailed(this, error)
   }
-}
-
-/** Throws unless the invariants of `process` hold: P2, P4 and P8. */
-export function checkProcess(process: Process): void {
-  process.check()
 }

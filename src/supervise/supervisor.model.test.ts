@@ -4,7 +4,8 @@ import { VarveError } from '../base/errors.js'
 import { virtualRuntime } from '../testing/runtime.js'
 import type { RestartType } from './child.js'
 import { Process } from './process.js'
-import { checkSupervisor, Supervisor, type Strategy } from './supervisor.js'
+import { checkSupervisor } from './check.js'
+import { Supervisor, type Strategy } from './supervisor.js'
 
 const INTENSITY = { max: 3, withinMs: 1_000 }
 const BACKOFF = { firstMs: 50, maxMs: 120 }

@@ -5,7 +5,8 @@ import { asError } from '../base/errors.js'
 import { virtualRuntime, type VirtualRuntime } from '../testing/runtime.js'
 import type { RestartType } from './child.js'
 import { Process } from './process.js'
-import { checkSupervisor, Supervisor, type Strategy, type SupervisionEvent } from './supervisor.js'
+import { checkSupervisor } from './check.js'
+import { Supervisor, type Strategy, type SupervisionEvent } from './supervisor.js'
 
 /** How a start or a stop goes: how long it takes (undefined: it is synchronous), and whether it throws. */
 interface Step {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { virtualRuntime, type VirtualRuntime } from '../testing/runtime.js'
 import { Process, type ProcessSpec } from './process.js'
-import { checkSupervisor, Supervisor, type SupervisionEvent, type SupervisorSpec } from './supervisor.js'
+import { checkSupervisor } from './check.js'
+import { Supervisor, type SupervisionEvent, type SupervisorSpec } from './supervisor.js'
 
 interface Setup {
   readonly runtime: VirtualRuntime
