@@ -79,5 +79,6 @@ export function randomKeys(count, records, seed = 1) {
 }
 
 export function expect(actual, expected, what) {
-  if (actual !== expected) throw new Error(`${what}: expected ${expected}, got ${actual}: the benchmark computed the wrong thing`)
+  if (actual !== expected)
+    throw new Error(`${what}: expected ${expected}, got ${actual}: the benchmark computed the wrong thing`)
 }

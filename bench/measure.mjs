@@ -1,7 +1,18 @@
+import { readFileSync } from 'node:fs'
+
 /**
  * Runs the contestants of a case side by side: each round runs every one of them once, and each round begins with
  * another one, so that whatever else the machine does hits all alike.
  */
+
+function wall() {
+  return Number(process.hrtime.bigint())
+}
+
+/** Nanoseconds that this thread was running, on Linux: what the wall clock would say if nobody else used the machine. */
+export function threadTime() {
+  return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0])
+}
 
 /**
  * @param rows `{ contestant, durability, ops, setup?, run, check, teardown?, isFresh? }`. `setup` and `teardown` are not
@@ -9,7 +20,7 @@
  * @param isValue what `run` returns is the sample, not the time it took.
  * @returns for each row its samples, in nanoseconds per operation.
  */
-export async function measure(rows, { rounds, warmups, isValue = false }) {
+export async function measure(rows, { rounds, warmups, isValue = false, clock = wall }) {
   const states = new Map()
   const samples = new Map(rows.map((row) => [row, []]))
   for (const row of rows) if (row.isFresh !== true) states.set(row, await row.setup?.())
@@ -18,10 +29,10 @@ export async function measure(rows, { rounds, warmups, isValue = false }) {
       const row = rows[(i + round + warmups) % rows.length]
       const state = row.isFresh === true ? await row.setup?.() : states.get(row)
       if (row.isFresh === true) globalThis.gc?.()
-      const began = process.hrtime.bigint()
+      const began = clock()
       let result = row.run(state, round + warmups)
       if (result instanceof Promise) result = await result
-      const nanoseconds = Number(process.hrtime.bigint() - began)
+      const nanoseconds = clock() - began
       await row.check(result, state, round + warmups)
       if (row.isFresh === true) await row.teardown?.(state)
       if (round >= 0) samples.get(row).push(isValue ? result : nanoseconds / row.ops)
@@ -58,7 +69,9 @@ export function summarize(rows, samples) {
       median: median(own),
       min: Math.min(...own),
       max: Math.max(...own),
-      ...(ratio === undefined ? {} : { limit: row.limit, ratio, ratioMin: Math.min(...ratios), ratioMax: Math.max(...ratios) }),
+      ...(ratio === undefined
+        ? {}
+        : { limit: row.limit, ratio, ratioMin: Math.min(...ratios), ratioMax: Math.max(...ratios) }),
       ...(row.target === undefined ? {} : { target: row.target, isMet: isMet(row.target, ratio, median(own)) }),
       ...(row.note === undefined ? {} : { note: row.note }),
       samples: own,

@@ -9,12 +9,17 @@ export function table(cases) {
     lines.push(undefined, [title])
     for (const result of results) lines.push(lineOf(result))
   }
-  const widths = COLUMNS.map((_, at) => Math.max(...lines.map((line) => (line !== undefined && line.length > 1 ? (line[at] ?? '').length : 0))))
+  const widths = COLUMNS.map((_, at) =>
+    Math.max(...lines.map((line) => (line !== undefined && line.length > 1 ? (line[at] ?? '').length : 0))),
+  )
   return lines
     .map((line) => {
       if (line === undefined) return ''
       if (line.length === 1) return line[0]
-      return line.map((cell, at) => (LEFT[at] ? cell.padEnd(widths[at]) : cell.padStart(widths[at]))).join('  ').trimEnd()
+      return line
+        .map((cell, at) => (LEFT[at] ? cell.padEnd(widths[at]) : cell.padStart(widths[at])))
+        .join('  ')
+        .trimEnd()
     })
     .join('\n')
 }

@@ -7,7 +7,7 @@ export async function crudCases({ records: count, peers, scale }) {
   const records = makeRecords(count)
   const ops = Math.round(100_000 * scale)
   const keys = randomKeys(ops, count)
-  const cities = randomNumbers(Math.round(20_000 * scale), 1_000).map(cityName)
+  const cities = randomNumbers(Math.round(100_000 * scale), 1_000).map(cityName)
   const ageOf = new Map(records.map((record) => [record.id, record.age]))
   const sumOfAges = (some) => some.reduce((sum, key) => sum + ageOf.get(key), 0)
   const inCity = new Map()
@@ -19,7 +19,14 @@ export async function crudCases({ records: count, peers, scale }) {
     { name: 'Varve', open: openVarve, durability: 'memory' },
     ...peers.map((peer) => ({ ...peer, durability: 'memory', note: peer.note })),
   ]
-  const fresh = ({ name, open, durability, note }) => ({ contestant: name, durability, note, isFresh: true, setup: () => open(), teardown: (one) => one.close() })
+  const fresh = ({ name, open, durability, note }) => ({
+    contestant: name,
+    durability,
+    note,
+    isFresh: true,
+    setup: () => open(),
+    teardown: (one) => one.close(),
+  })
 
   /** One loaded store per contestant, shared by the cases that leave it as it is. */
   const loaded = new Map()
@@ -31,7 +38,8 @@ export async function crudCases({ records: count, peers, scale }) {
     return store
   }
   const held = ({ name, open, durability, note }) => ({ contestant: name, durability, note, setup: load(name, open) })
-  const limited = (row, target) => (row.contestant === 'Map' ? row : { ...row, limit: 'Map', ...(target === undefined ? {} : { target }) })
+  const limited = (row, target) =>
+    row.contestant === 'Map' ? row : { ...row, limit: 'Map', ...(target === undefined ? {} : { target }) }
   const targetFor = (name, target) => (name === 'Varve' ? target : undefined)
   const some = (one, most, of) => (one.slow === undefined ? of : of.slice(0, Math.max(10, Math.round(most * scale))))
 
@@ -39,14 +47,30 @@ export async function crudCases({ records: count, peers, scale }) {
     name: 'insert',
     title: `insert one by one, awaited, validated (${count} into an empty store)`,
     rows: contestants.map((one) =>
-      limited({ ...fresh(one), ops: count, run: (store) => store.insertEach(records), check: (size) => expect(size, count, one.name) }, targetFor(one.name, { max: 4 })),
+      limited(
+        {
+          ...fresh(one),
+          ops: count,
+          run: (store) => store.insertEach(records),
+          check: (size) => expect(size, count, one.name),
+        },
+        targetFor(one.name, { max: 4 }),
+      ),
     ),
   }
   const insertMany = {
     name: 'insertMany',
     title: `insertMany (${count} at once)`,
     rows: contestants.map((one) =>
-      limited({ ...fresh(one), ops: count, run: (store) => store.insertMany(records), check: (size) => expect(size, count, one.name) }, targetFor(one.name, { max: 3 })),
+      limited(
+        {
+          ...fresh(one),
+          ops: count,
+          run: (store) => store.insertMany(records),
+          check: (size) => expect(size, count, one.name),
+        },
+        targetFor(one.name, { max: 3 }),
+      ),
     ),
   }
   const varve = contestants[1]
@@ -54,7 +78,10 @@ export async function crudCases({ records: count, peers, scale }) {
   const getRow = (one) => {
     const own = some(one, 20_000, keys)
     const sum = sumOfAges(own)
-    return limited({ ...held(one), ops: own.length, run: (store) => store.getEach(own), check: (got) => expect(got, sum, one.name) }, targetFor(one.name, { max: 3 }))
+    return limited(
+      { ...held(one), ops: own.length, run: (store) => store.getEach(own), check: (got) => expect(got, sum, one.name) },
+      targetFor(one.name, { max: 3 }),
+    )
   }
   const get = {
     name: 'get',
@@ -62,15 +89,35 @@ export async function crudCases({ records: count, peers, scale }) {
     rows: [
       ...contestants.slice(0, 1).map(getRow),
       { ...getRow(varve), contestant: 'Varve, awaited' },
-      { ...getRow(varve), contestant: 'Varve, in store.read', run: (store) => store.getEachInRead(keys), check: (got) => expect(got, sumAll, 'store.read'), target: { max: 1.3 } },
-      { ...getRow(varve), contestant: 'Varve, a store.read each', run: (store) => store.readEach(keys), check: (got) => expect(got, sumAll, 'store.read'), target: undefined },
+      {
+        ...getRow(varve),
+        contestant: 'Varve, in store.read',
+        run: (store) => store.getEachInRead(keys),
+        check: (got) => expect(got, sumAll, 'store.read'),
+        target: { max: 1.3 },
+      },
+      {
+        ...getRow(varve),
+        contestant: 'Varve, a store.read each',
+        run: (store) => store.readEach(keys),
+        check: (got) => expect(got, sumAll, 'store.read'),
+        target: undefined,
+      },
       ...contestants.slice(2).map(getRow),
     ],
   }
   const whereRow = (one) => {
     const own = some(one, 1_000, cities)
     const found = countOf(own)
-    return limited({ ...held(one), ops: own.length, run: (store) => store.whereEach(own), check: (got) => expect(got, found, one.name) }, targetFor(one.name, { max: 4 }))
+    return limited(
+      {
+        ...held(one),
+        ops: own.length,
+        run: (store) => store.whereEach(own),
+        check: (got) => expect(got, found, one.name),
+      },
+      targetFor(one.name, { max: 4 }),
+    )
   }
   const foundAll = countOf(cities)
   const where = {
@@ -79,7 +126,13 @@ export async function crudCases({ records: count, peers, scale }) {
     rows: [
       ...contestants.slice(0, 1).map(whereRow),
       { ...whereRow(varve), contestant: 'Varve, awaited' },
-      { ...whereRow(varve), contestant: 'Varve, in store.read', run: (store) => store.whereEachInRead(cities), check: (got) => expect(got, foundAll, 'store.read'), target: undefined },
+      {
+        ...whereRow(varve),
+        contestant: 'Varve, in store.read',
+        run: (store) => store.whereEachInRead(cities),
+        check: (got) => expect(got, foundAll, 'store.read'),
+        target: undefined,
+      },
       ...contestants.slice(2).map(whereRow),
     ],
   }
@@ -89,7 +142,10 @@ export async function crudCases({ records: count, peers, scale }) {
     rows: contestants.map((one) => {
       const own = some(one, one.slow === 'update' ? 500 : 5_000, keys)
       const row = { ...held(one), ops: own.length, run: (store, round) => store.updateEach(own, round % 100) }
-      return limited({ ...row, check: (sum, _, round) => expect(sum, (round % 100) * own.length, one.name) }, targetFor(one.name, { max: 3 }))
+      return limited(
+        { ...row, check: (sum, _, round) => expect(sum, (round % 100) * own.length, one.name) },
+        targetFor(one.name, { max: 3 }),
+      )
     }),
   }
   const cases = [insert, insertMany, get, where, update, transactionCase(records, scale)]

@@ -68,7 +68,9 @@ export function durableCases({ scale, dir }) {
     rounds: 11,
     rows: [
       raw('raw SQLite, group commit', crowd, (store) => concurrently(crowd, (record) => store.insertGrouped(record))),
-      varve('Varve', 'raw SQLite, group commit', { minRate: 0.6 }, crowd, (people) => concurrently(crowd, (record) => people.insert(record))),
+      varve('Varve', 'raw SQLite, group commit', { minRate: 0.6 }, crowd, (people) =>
+        concurrently(crowd, (record) => people.insert(record)),
+      ),
       raw('raw SQLite, groups without writers', crowd, (store) => store.insertInGroups(crowd)),
     ],
   }

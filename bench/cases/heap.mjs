@@ -19,7 +19,11 @@ export function heapCases({ records: count, peers, dir }) {
     isFresh: true,
     run: () => {
       if (kind === 'varve-file') rmSync(file, { force: true })
-      const output = execFileSync(process.execPath, ['--expose-gc', '--disable-warning=ExperimentalWarning', CHILD, kind, String(count), file], { encoding: 'utf8' })
+      const output = execFileSync(
+        process.execPath,
+        ['--expose-gc', '--disable-warning=ExperimentalWarning', CHILD, kind, String(count), file],
+        { encoding: 'utf8' },
+      )
       const { bytes, found, expected } = JSON.parse(output.trim().split('\n').at(-1))
       expect(found, expected, contestant)
       return bytes
@@ -35,5 +39,8 @@ export function heapCases({ records: count, peers, dir }) {
     ...peers.map((peer) => row(peer.name, 'memory', `peer:${peer.name}`, { limit: 'Map', note: peer.note })),
   ]
   const title = `heap for ${count} records with two indexes`
-  return { cases: [{ name: 'heap', title, rows, rounds: 3, warmups: 0, isValue: true }], close: () => rmSync(at, { recursive: true }) }
+  return {
+    cases: [{ name: 'heap', title, rows, rounds: 3, warmups: 0, isValue: true }],
+    close: () => rmSync(at, { recursive: true }),
+  }
 }

@@ -20,13 +20,15 @@ export async function queryCases({ records: count, peers, scale }) {
     ...peers.map((peer) => ({ ...peer, durability: 'memory' })),
   ]
   const loaded = new Map()
-  const load = ({ name, open }) => async () => {
-    if (loaded.has(name)) return loaded.get(name)
-    const store = await open()
-    expect(await (store.load ?? store.insertMany).call(store, records), count, `${name}: records loaded`)
-    loaded.set(name, store)
-    return store
-  }
+  const load =
+    ({ name, open }) =>
+    async () => {
+      if (loaded.has(name)) return loaded.get(name)
+      const store = await open()
+      expect(await (store.load ?? store.insertMany).call(store, records), count, `${name}: records loaded`)
+      loaded.set(name, store)
+      return store
+    }
   /** @param most how many of the inputs a slow contestant gets. */
   const compare = (name, title, method, { inputs, most, argument, ops, expected }) => ({
     name,
@@ -48,8 +50,16 @@ export async function queryCases({ records: count, peers, scale }) {
       }),
   })
   const cases = [
-    compare('scan', 'where without an index, 10 % match', 'scan', { argument: role, ops: 1, expected: () => ofRole.length }),
-    compare('findOne', 'findOne on an index', 'findOneEach', { inputs: cities, most: 500, expected: (given) => given.length }),
+    compare('scan', 'where without an index, 10 % match', 'scan', {
+      argument: role,
+      ops: 1,
+      expected: () => ofRole.length,
+    }),
+    compare('findOne', 'findOne on an index', 'findOneEach', {
+      inputs: cities,
+      most: 500,
+      expected: (given) => given.length,
+    }),
     compare('count', `count on an index, ${Math.round(count / 1_000)} matches`, 'countEach', {
       inputs: cities,
       most: 500,
@@ -60,8 +70,15 @@ export async function queryCases({ records: count, peers, scale }) {
       ops: Math.ceil(count / PAGE),
       expected: () => count,
     }),
-    compare('average', 'average of a field over everything', 'average', { ops: 1, expected: () => sum(records) / count }),
-    compare('sum', 'sum of a field where 10 % match, without an index', 'sum', { argument: role, ops: 1, expected: () => sum(ofRole) }),
+    compare('average', 'average of a field over everything', 'average', {
+      ops: 1,
+      expected: () => sum(records) / count,
+    }),
+    compare('sum', 'sum of a field where 10 % match, without an index', 'sum', {
+      argument: role,
+      ops: 1,
+      expected: () => sum(ofRole),
+    }),
   ]
   const close = async () => {
     for (const store of loaded.values()) await store.close()

@@ -25,7 +25,8 @@ function check(data) {
   if (typeof data.city !== 'string') throw new Error('city is not a string')
   if (typeof data.role !== 'string' || !ROLE_SET.has(data.role)) throw new Error('role is wrong')
   if (typeof data.active !== 'boolean') throw new Error('active is not a boolean')
-  if (data.note !== undefined && (typeof data.note !== 'string' || data.note.length > 500)) throw new Error('note is wrong')
+  if (data.note !== undefined && (typeof data.note !== 'string' || data.note.length > 500))
+    throw new Error('note is wrong')
 }
 
 export class MapStore {

@@ -8,7 +8,14 @@ import Loki from 'lokijs'
 import { addRxPlugin, createRxDatabase } from 'rxdb/plugins/core'
 import { getRxStorageMemory } from 'rxdb/plugins/storage-memory'
 import { RxDBUpdatePlugin } from 'rxdb/plugins/update'
-import { BasicIndex, createCollection, createLiveQueryCollection, eq, localOnlyCollectionOptions, queryOnce } from '@tanstack/db'
+import {
+  BasicIndex,
+  createCollection,
+  createLiveQueryCollection,
+  eq,
+  localOnlyCollectionOptions,
+  queryOnce,
+} from '@tanstack/db'
 import { createIndexes, createStore } from 'tinybase'
 import { seeded } from '../data.mjs'
 
@@ -169,7 +176,6 @@ class RxStore {
       name: `bench-${Math.floor(random() * 1e9)}`,
       storage: getRxStorageMemory(),
       multiInstance: false,
-      ignoreDuplicate: true,
     })
     const string = { type: 'string', maxLength: 100 }
     const schema = {
@@ -260,7 +266,12 @@ class RxStore {
 
 class TanStackStore {
   #people = createCollection(
-    localOnlyCollectionOptions({ id: `people-${random()}`, getKey: (record) => record.id, defaultIndexType: BasicIndex, autoIndex: 'eager' }),
+    localOnlyCollectionOptions({
+      id: `people-${random()}`,
+      getKey: (record) => record.id,
+      defaultIndexType: BasicIndex,
+      autoIndex: 'eager',
+    }),
   )
 
   constructor() {
@@ -312,7 +323,12 @@ class TanStackStore {
   async findOneEach(cities) {
     let found = 0
     for (const city of cities) {
-      const one = await queryOnce((q) => q.from({ people: this.#people }).where(({ people }) => eq(people.city, city)).findOne())
+      const one = await queryOnce((q) =>
+        q
+          .from({ people: this.#people })
+          .where(({ people }) => eq(people.city, city))
+          .findOne(),
+      )
       if (one?.city === city) found++
     }
     return found
@@ -325,12 +341,14 @@ class TanStackStore {
   }
 
   async live(city, callback) {
-    const query = createLiveQueryCollection((q) => q.from({ people: this.#people }).where(({ people }) => eq(people.city, city)))
+    const query = createLiveQueryCollection((q) =>
+      q.from({ people: this.#people }).where(({ people }) => eq(people.city, city)),
+    )
     await query.preload()
     const subscription = query.subscribeChanges(() => callback(query.toArray))
     return () => {
       subscription.unsubscribe()
-      void query.cleanup()
+      return query.cleanup()
     }
   }
 
@@ -348,8 +366,22 @@ function deferred() {
 }
 
 export const peers = [
-  { name: 'lokijs', open: () => new LokiStore(), slow: 'update', note: 'checks nothing', methods: EVERY },
+  { name: 'lokijs', open: () => new LokiStore(), slow: 'update', note: 'checks nothing', methods: EVERY, isLive: true },
   { name: 'tinybase', open: () => new TinyStore(), slow: 'where', note: 'checks types', methods: EVERY },
-  { name: 'rxdb', open: () => new RxStore().open(), slow: 'update', note: 'memory storage, checks nothing', methods: EVERY },
-  { name: '@tanstack/db', open: () => new TanStackStore(), slow: 'update', note: 'checks nothing', methods: EVERY },
+  {
+    name: 'rxdb',
+    open: () => new RxStore().open(),
+    slow: 'update',
+    note: 'memory storage, checks nothing',
+    methods: EVERY,
+    isLive: true,
+  },
+  {
+    name: '@tanstack/db',
+    open: () => new TanStackStore(),
+    slow: 'update',
+    note: 'checks nothing',
+    methods: EVERY,
+    isLive: true,
+  },
 ]
