@@ -16,6 +16,17 @@ export function deepEqual(a: unknown, b: unknown): boolean {
   return isPlain(a) && equalProperties(a, b)
 }
 
+/**
+ * `value` as it is now, to be compared with later: plain objects and arrays are copied as far down as they can change,
+ * which is to say, down to what is frozen.
+ */
+export function remember(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  if (Array.isArray(value)) return value.map(remember)
+  if (!isPlain(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, remember(item)]))
+}
+
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype

@@ -44,7 +44,7 @@ export function describeValue(value: unknown): string {
     case 'function':
       return 'a function'
     case 'object':
-      return describeObject(value as object)
+      return describeObject(value)
     default:
       return `a ${typeof value}`
   }

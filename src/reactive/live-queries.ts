@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { deepEqual } from '../base/equality.js'
+import { deepEqual, remember } from '../base/equality.js'
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Sequencer } from '../commit/sequencer.js'
@@ -141,9 +141,11 @@ export class LiveQueries {
     this.#unsettled++
     try {
       // A result that was overtaken while it was made still tells the later ones what has changed; only nobody sees it.
-      do subscription.last = await this.#evaluate(subscription)
+      let result: unknown
+      do result = await this.#evaluate(subscription)
       while (immediate && subscription.isTorn && subscription.isActive)
-      if (immediate) this.#deliver(subscription, subscription.last)
+      subscription.last = remember(result)
+      if (immediate) this.#deliver(subscription, result)
     } finally {
       subscription.isScheduled = false
       this.#settle()
@@ -263,7 +265,8 @@ export class LiveQueries {
         const result = await this.#evaluate(subscription)
         if (subscription.isTorn) subscription.isDirty = true
         else if (!deepEqual(result, subscription.last)) {
-          subscription.last = result
+          // The callback may change what it is given.
+          subscription.last = remember(result)
           this.#deliver(subscription, result)
         }
       }

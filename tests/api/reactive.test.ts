@@ -199,6 +199,22 @@ describe('subscribe', () => {
     expect(results).toHaveLength(1)
   })
 
+  test('a callback may change what it is given: the next change is delivered all the same', async () => {
+    const store = await users()
+    store.defineQuery('both', async (ctx) => ({ all: await ctx.bucket('users').all(), sorted: [1] }))
+    const results: number[] = []
+    const consume = ({ all }: { all: unknown[] }): void => {
+      results.push(all.length)
+      all.length = 0
+    }
+    await store.subscribe('both', consume, { immediate: true })
+    await store.bucket('users').insert({ id: 'a' })
+    await store.settle()
+    await store.bucket('users').clear()
+    await store.settle()
+    expect(results).toEqual([0, 1, 0])
+  })
+
   test('each change of one record is delivered to those who read it, and only to them', async () => {
     const store = await users()
     await store.bucket('users').insertMany([
