@@ -25,7 +25,7 @@ export class Bucket {
   /** Set once, when the bucket is put under supervision. */
   process!: Process
   table: Table
-  /** The counter as the storage has it. */
+  /** The counter as the storage was last told; 0 where that is not known. */
   counterStored = 0
   dropped = false
 
@@ -67,7 +67,8 @@ export class Bucket {
       }
     }
     this.table = table
-    this.counterStored = table.counter
+    // Rows and open transactions may have brought the counter further than the storage knows: the next write tells it.
+    this.counterStored = 0
     return damaged
   }
 

@@ -182,3 +182,18 @@ test('the log says nothing of buckets in memory only', () => {
   expect(draft.changes.map(({ bucket }) => bucket)).toEqual(['stored', 'kept'])
   expect(new Set(draft.ops.map((op) => 'bucket' in op && op.bucket))).toEqual(new Set(['stored']))
 })
+
+test('what the storage knows of a counter is known again when a draft is undone', () => {
+  const bucket = makeBucket('things')
+  const insert = (): CommitDraft => {
+    const draft = new CommitDraft('store/write')
+    draft.make(() => draft.insert(bucket, bucket.schema.prepareInsert({ id: bucket.table.size }, runtime.now(), 1)))
+    return draft
+  }
+  // An open transaction has taken the number 1, so the counter is ahead of the storage.
+  bucket.table.counter = 1
+  const draft = insert()
+  expect(draft.ops).toContainEqual({ op: 'counter', bucket: 'things', counter: 1 })
+  draft.undo()
+  expect(insert().ops).toContainEqual({ op: 'counter', bucket: 'things', counter: 1 })
+})

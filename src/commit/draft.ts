@@ -23,6 +23,8 @@ interface Displaced {
 interface CounterRise {
   readonly from: number
   to: number
+  /** What the storage was last told. */
+  readonly stored: number
 }
 
 /** A bucket that was emptied by a commit, and how many records it had. */
@@ -101,7 +103,7 @@ export class CommitDraft implements Footprint {
     this.#counters ??= new Map()
     let rise = this.#counters.get(bucket)
     if (rise === undefined) {
-      rise = { from: bucket.table.counter, to: bucket.table.counter }
+      rise = { from: bucket.table.counter, to: bucket.table.counter, stored: bucket.counterStored }
       this.#counters.set(bucket, rise)
     }
     if (!Number.isSafeInteger(number) || (number as number) <= bucket.table.counter) return
@@ -223,10 +225,10 @@ export class CommitDraft implements Footprint {
     }
     for (const { bucket, table } of this.clearedBuckets) bucket.table = table
     for (const displaced of this.#displaced ?? NONE) giveBack(displaced)
-    for (const [bucket, { from, to }] of this.#counters ?? NONE) {
+    for (const [bucket, { from, to, stored }] of this.#counters ?? NONE) {
       // Numbers that an open transaction has taken since stay taken.
       if (bucket.table.counter === to) bucket.table.counter = from
-      bucket.counterStored = Math.min(bucket.counterStored, from)
+      bucket.counterStored = Math.min(bucket.counterStored, stored)
     }
     this.#reverse?.()
     this.#applied.length = 0

@@ -126,7 +126,9 @@ export class Transaction {
       draft.make(() => {
         for (const overlay of this.#overlays.values()) if (overlay.isCleared) this.#clear(draft, overlay)
         for (const overlay of this.#overlays.values()) applyWrites(draft, overlay)
-        if (!draft.isEmpty) this.#sequencer.mustTakeWrites()
+        // Also the numbers of records that did not last until here: somebody has seen them.
+        for (const [bucket, { to }] of this.#taken) draft.raiseCounter(bucket, to)
+        if (!draft.isEmpty || this.#taken.size > 0) this.#sequencer.mustTakeWrites()
       })
     } catch (error) {
       if (error instanceof VarveError || draft.current === undefined) throw error

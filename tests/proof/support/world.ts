@@ -11,7 +11,7 @@ import { pump } from './pump.js'
 const isRole = ({ role }: Plain): boolean => role === undefined || role === 'admin' || role === 'user'
 
 /** A bucket, as the store is told of it and as the model is. */
-interface BucketOfBoth {
+export interface BucketOfBoth {
   readonly real: BucketDefinition
   readonly plain: PlainDefinition
 }
@@ -88,12 +88,14 @@ export class World {
   store!: Store
   readonly #place: Place
   readonly #options: StoreOptions
+  readonly #buckets: { readonly [name: string]: BucketOfBoth }
 
-  constructor(place: Place, options: StoreOptions = {}, seed = 1) {
+  constructor(place: Place, options: StoreOptions = {}, seed = 1, buckets = BUCKETS) {
     this.#place = place
     this.#options = options
+    this.#buckets = buckets
     this.runtime = virtualRuntime({ seed })
-    for (const [name, { plain }] of Object.entries(BUCKETS)) this.plain.set(name, new PlainBucket(plain))
+    for (const [name, { plain }] of Object.entries(buckets)) this.plain.set(name, new PlainBucket(plain))
   }
 
   run<T>(promise: Promise<T>): Promise<T> {
@@ -101,7 +103,7 @@ export class World {
   }
 
   async open(): Promise<void> {
-    const buckets = Object.fromEntries(Object.entries(BUCKETS).map(([name, { real }]) => [name, real]))
+    const buckets = Object.fromEntries(Object.entries(this.#buckets).map(([name, { real }]) => [name, real]))
     const onError = (error: Error): void => void this.errors.push(error)
     const adapter = this.#place.adapter()
     const base: StoreOptions = {
