@@ -309,7 +309,7 @@ describe('subscribe', () => {
     expect(results).toEqual([[1, 1]])
   })
 
-  test('results never go back: an older, slower evaluation does not win', async () => {
+  test('results never go back: an older, slower evaluation does not win (Q2)', async () => {
     const store = await users()
     const gates = [gate(), gate(), gate(), gate()]
     let run = 0
