@@ -14,8 +14,9 @@ export class InvariantError extends Error {
  * Throws `InvariantError` unless `condition` holds.
  *
  * @param invariant number in docs/INVARIANTS.md.
- * @param detail what was seen; kept short, it may end up in a log.
+ * @param detail what was seen; kept short, it may end up in a log. A function where the text would be made for nothing
+ *   on every write.
  */
-export function assert(condition: boolean, invariant: string, detail: string): asserts condition {
-  if (!condition) throw new InvariantError(invariant, detail)
+export function assert(condition: boolean, invariant: string, detail: string | (() => string)): asserts condition {
+  if (!condition) throw new InvariantError(invariant, typeof detail === 'string' ? detail : detail())
 }

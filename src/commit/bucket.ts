@@ -50,17 +50,20 @@ export class Bucket {
   }
 
   /**
-   * Replaces whatever is in memory by what the storage has. Until it succeeds the bucket keeps what it had.
+   * Replaces whatever is in memory by what the storage has. Until it succeeds the bucket keeps what it had. It stands back
+   * between chunks, so that everything else goes on meanwhile.
    *
+   * @param pause resolves when whatever else was due has had its turn.
    * @throws {UniqueConstraintError} the rows break a unique field of the definition.
    * @returns rows that cannot be records of this bucket and were left out.
    */
-  async load(rows: StorageAdapter | RowMirror, counter: number): Promise<Quarantined[]> {
+  async load(rows: StorageAdapter | RowMirror, counter: number, pause: () => Promise<void>): Promise<Quarantined[]> {
     const table = new Table(this.table.options)
     table.counter = Math.max(counter, this.table.counter)
     const damaged: Quarantined[] = []
     const chunks = 'loadBucket' in rows ? rows.loadBucket(this.name) : [rows.rows(this.name)]
     for await (const chunk of chunks) {
+      if (table.size > 0) await pause()
       for (const { ordinal, record } of chunk) {
         const reason = this.#loadRow(table, ordinal, record)
         if (reason !== undefined) damaged.push({ what: 'row', bucket: this.name, at: ordinal, reason })

@@ -25,6 +25,8 @@ export interface Commit {
 }
 
 interface Waiting extends Commit {
+  /** Why it was undone. */
+  failure: Error | undefined
   settle: ((error: Error | undefined) => void) | undefined
 }
 
@@ -138,17 +140,13 @@ export class Sequencer {
    *   the commit was undone.
    */
   submit(draft: CommitDraft, durability: Durability = this.#options.durability): Promise<void> | undefined {
-    const commit: Waiting = { draft, entry: this.#entryOf(draft), durability, settle: undefined }
+    const commit: Waiting = { draft, entry: this.#entryOf(draft), durability, settle: undefined, failure: undefined }
     this.#options.listener.applied(commit)
     this.#waiting.push(commit)
     this.#submitted++
     if (this.#options.storage.immediate === true && !this.#busy && this.#waiting.length === 1) {
-      let failure: Error | undefined
-      commit.settle = (error) => {
-        failure = error
-      }
       this.#writeGroup()
-      if (failure !== undefined) throw failure
+      if (commit.failure !== undefined) throw commit.failure
       return undefined
     }
     if (commit.entry === undefined && this.#waiting.length === 1 && !this.#busy) {
@@ -172,7 +170,7 @@ export class Sequencer {
   #entryOf(draft: CommitDraft): Entry | undefined {
     if (draft.ops.length === 0) return undefined
     const at = this.now()
-    assert(at >= this.#lastAt, 'L2', `time goes back from ${this.#lastAt} to ${at}`)
+    assert(at >= this.#lastAt, 'L2', () => `time goes back from ${this.#lastAt} to ${at}`)
     const seq = this.#visible + 1
     this.#lastAt = at
     this.#visible = seq
@@ -229,7 +227,7 @@ export class Sequencer {
     }
     this.#head = expected
     if (LEVELS.indexOf(durability) >= LEVELS.indexOf(this.#options.durability)) this.#durable = expected
-    assert(this.#durable <= this.#visible, 'L3', `durable ${this.#durable} is beyond visible ${this.#visible}`)
+    assert(this.#durable <= this.#visible, 'L3', () => `durable ${this.#durable} is beyond visible ${this.#visible}`)
     this.#busy = false
     for (const commit of group) this.#publish(commit)
     for (const commit of group) commit.settle?.(undefined)
@@ -249,6 +247,7 @@ export class Sequencer {
     this.#visible = this.#head
     this.#busy = false
     for (const commit of lost) {
+      commit.failure = error
       this.#options.listener.undone(commit)
       commit.settle?.(error)
     }
@@ -282,7 +281,7 @@ export class Sequencer {
   #publishOne(commit: Commit): void {
     const seq = commit.entry?.seq ?? this.#published
     const isNext = commit.entry === undefined || (seq === this.#published + 1 && seq <= this.#head)
-    assert(isNext, 'C2', `commit ${seq} is published after ${this.#published}, written is ${this.#head}`)
+    assert(isNext, 'C2', () => `commit ${seq} is published after ${this.#published}, written is ${this.#head}`)
     this.#published = seq
     this.#options.listener.published(commit)
   }

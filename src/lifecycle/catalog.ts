@@ -123,11 +123,12 @@ export class Catalog {
   }
 
   async #load(bucket: Bucket): Promise<void> {
-    const { sequencer, storage, ephemeral } = this.#options
+    const { sequencer, storage, ephemeral, runtime } = this.#options
     // What was acknowledged, or is about to be, has to be in the storage before it is read back.
     await sequencer.settled()
     const counter = bucket.persistent ? await this.#store(bucket) : this.#keepInMemory(bucket)
-    const damaged = await bucket.load(bucket.persistent ? storage : ephemeral, counter)
+    const pause = () => new Promise<void>((resolve) => runtime.defer(resolve))
+    const damaged = await bucket.load(bucket.persistent ? storage : ephemeral, counter, pause)
     this.quarantined.push(...damaged)
     this.#options.onLoaded(bucket)
   }

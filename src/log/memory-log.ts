@@ -35,7 +35,7 @@ export class MemoryLog {
   check(entries: readonly Entry[]): void {
     let head = this.#head
     for (const entry of entries) {
-      assert(entry.seq === head + 1, 'L1', `entry ${entry.seq} does not follow ${head}`)
+      assert(entry.seq === head + 1, 'L1', () => `entry ${entry.seq} does not follow ${head}`)
       head = entry.seq
     }
   }

@@ -68,7 +68,7 @@ export class RowMirror {
         return
       case 'delete': {
         const deleted = this.#must(op.bucket).rows.delete(op.ordinal)
-        assert(deleted, 'R1', `bucket ${op.bucket} has no row ${op.ordinal}`)
+        assert(deleted, 'R1', () => `bucket ${op.bucket} has no row ${op.ordinal}`)
         return
       }
       case 'clear':
@@ -92,7 +92,7 @@ export class RowMirror {
 
   #must(bucket: string): MirroredBucket {
     const known = this.#buckets.get(bucket)
-    assert(known !== undefined, 'R1', `bucket ${bucket} is not defined in this storage`)
+    assert(known !== undefined, 'R1', () => `bucket ${bucket} is not defined in this storage`)
     return known
   }
 

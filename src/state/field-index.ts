@@ -53,10 +53,10 @@ export class FieldIndex {
     if (this.unique) {
       if (found === slot) this.#slots.delete(value)
     } else if (found instanceof OrderedList) {
-      assert(found.delete(slot), 'S2', `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`)
+      assert(found.delete(slot), 'S2', () => `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`)
       if (found.size === 0) this.#slots.delete(value)
     } else {
-      assert(found === slot, 'S2', `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`)
+      assert(found === slot, 'S2', () => `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`)
       this.#slots.delete(value)
     }
   }

@@ -99,7 +99,7 @@ export class Table {
 
   /** Puts a record that was read from storage at its ordinal. Ordinals rise from call to call. */
   load(ordinal: number, record: StoredRecord): void {
-    assert(ordinal >= this.#nextOrdinal, 'S6', `ordinal ${ordinal} was given before`)
+    assert(ordinal >= this.#nextOrdinal, 'S6', () => `ordinal ${ordinal} was given before`)
     this.#nextOrdinal = ordinal
     this.#insert({ ordinal: this.#nextOrdinal++, record })
   }
@@ -114,7 +114,7 @@ export class Table {
   #insert(slot: Slot): void {
     const { record } = slot
     const key = record[this.options.key] as Key
-    assert(!this.#slots.has(key), 'S1', `bucket ${this.options.bucket} already has a record under this key`)
+    assert(!this.#slots.has(key), 'S1', () => `bucket ${this.options.bucket} already has a record under this key`)
     this.#slots.set(key, slot)
     for (const index of this.#indexes) index.add(slot, record)
     if (record._expiresAt !== undefined) this.#due.add(slot)
@@ -126,7 +126,7 @@ export class Table {
   /** Replaces the record under `after`'s key, which is there. */
   update(after: StoredRecord): Applied {
     const slot = this.#slots.get(after[this.options.key] as Key)
-    assert(slot !== undefined, 'S1', `bucket ${this.options.bucket} has no record under this key`)
+    assert(slot !== undefined, 'S1', () => `bucket ${this.options.bucket} has no record under this key`)
     const before = slot.record
     this.#replace(slot, after)
     if (this.#used?.delete(slot) === true) this.#used.add(slot)
@@ -148,7 +148,7 @@ export class Table {
   /** Deletes the record under `key`, which is there. */
   delete(key: Key): Applied {
     const slot = this.#slots.get(key)
-    assert(slot !== undefined, 'S1', `bucket ${this.options.bucket} has no record under this key`)
+    assert(slot !== undefined, 'S1', () => `bucket ${this.options.bucket} has no record under this key`)
     this.#remove(key, slot)
     return { slot, before: slot.record, after: undefined }
   }
