@@ -75,7 +75,7 @@ async function loop(store, life, worker, draw, bug, tell) {
       tell({ ack: trace })
     } catch (error) {
       if (error.code === 'TRANSACTION_CONFLICT') tell({ refused: trace })
-      else tell({ refused: trace, broken: `${name}: ${String(error)}` })
+      else tell({ refused: trace, broken: `${String(name)}: ${String(error)}` })
     }
   }
 }
