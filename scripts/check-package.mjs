@@ -5,7 +5,17 @@
  *   node scripts/check-package.mjs [name of one check]
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -82,20 +92,46 @@ function checkConsumer({ folder, tarball }) {
   writeFileSync(join(folder, 'main.mjs'), imports + uses.join(''))
   cpSync(join(folder, 'main.mjs'), join(folder, 'main.mts'))
   writeFileSync(join(folder, 'required.cjs'), doors.map((door) => `require('${door}')\n`).join(''))
-  const compilerOptions = {
-    module: 'NodeNext',
-    target: 'ES2023',
-    strict: true,
-    noEmit: true,
-    skipLibCheck: false,
-    types: ['node'],
-  }
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.mts'] }))
+  const common = { target: 'ES2023', lib: ['ES2023'], strict: true, noEmit: true, types: ['node'] }
+  const places = [
+    { module: 'NodeNext', moduleResolution: 'NodeNext' },
+    { module: 'ESNext', moduleResolution: 'bundler' },
+  ]
+  const declarations = places.flatMap((place) =>
+    [true, false].map((exactOptionalPropertyTypes) => ({
+      compilerOptions: { ...common, ...place, skipLibCheck: false, exactOptionalPropertyTypes },
+      files: ['main.mts'],
+    })),
+  )
   return [
     run([process.execPath, '--disable-warning=ExperimentalWarning', 'main.mjs'], folder),
     run([process.execPath, '--disable-warning=ExperimentalWarning', 'required.cjs'], folder),
-    ...CONSUMER_TYPESCRIPTS.map((typescript) => run([...bin(typescript, 'tsc'), '-p', folder], folder)),
+    ...declarations.map((config) => typeCheck(folder, config)),
+    checkTypeTests(folder, { ...common, ...places[0] }),
   ].every(Boolean)
+}
+
+/** The type tests against the packed declarations: compilers differ in what they infer. */
+function checkTypeTests(folder, common) {
+  mkdirSync(join(folder, 'types'))
+  const tests = readdirSync(join(ROOT, 'tests/types')).filter((file) => file.endsWith('.types.test.ts'))
+  for (const file of tests) {
+    const text = readFileSync(join(ROOT, 'tests/types', file), 'utf8')
+    const doors = { index: 'varve', core: 'varve/core', 'bridge/rules': 'varve/bridge' }
+    const code = text.replaceAll(/'..\/..\/src\/(.+)\.js'/g, (_, source) => `'${doors[source]}'`)
+    writeFileSync(join(folder, 'types', file), code)
+  }
+  for (const dependency of ['arktype', 'valibot', 'vitest', 'zod']) {
+    symlinkSync(join(ROOT, 'node_modules', dependency), join(folder, 'node_modules', dependency), 'junction')
+  }
+  const options = { skipLibCheck: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true }
+  return typeCheck(folder, { compilerOptions: { ...common, ...options }, include: ['types'] })
+}
+
+/** Whether every compiler takes the project in `folder`. */
+function typeCheck(folder, config) {
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  return CONSUMER_TYPESCRIPTS.map((typescript) => run([...bin(typescript, 'tsc'), '-p', folder], folder)).every(Boolean)
 }
 
 function bin(packageName, binName = packageName) {

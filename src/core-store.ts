@@ -26,7 +26,7 @@ import type {
   TransactionContext,
 } from './store-contexts.js'
 import { checkOptions } from './store-options.js'
-import type { AnyBuckets, BucketDefinitions, CoreStoreOptions } from './store-options.js'
+import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import type { TreeNode } from './supervise/child.js'
 import { Process } from './supervise/process.js'
 
@@ -67,7 +67,9 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
    * @throws {InvalidArgumentError} @throws {DefinitionError} nothing was done.
    * @throws {StorageError} the storage cannot be used; nothing in it was changed, nothing is left running.
    */
-  static async start<const B extends BucketDefinitions = BucketDefinitions>(options: CoreStoreOptions<B> = {}): Promise<Store<B>> {
+  static async start<const B extends BucketDefinitions = BucketDefinitions>(
+    options: CoreStoreOptions<B> & BucketsCheck<B> = {},
+  ): Promise<Store<B>> {
     const checked = checkOptions(options)
     const began = checked.runtime.elapsed()
     const store = new this<B>(await Engine.open(checked))

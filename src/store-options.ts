@@ -21,12 +21,17 @@ export interface CorePersistenceConfig {
   readonly onError?: (error: Error) => void
 }
 
+/** What literal buckets are checked against besides. A part of the parameter, so that the options themselves infer `B`. */
+export interface BucketsCheck<B> {
+  readonly buckets?: { readonly [N in keyof B]: DefinitionCheck<B[N]> }
+}
+
 /** Options of `Store.start`. */
 export interface CoreStoreOptions<B extends BucketDefinitions = BucketDefinitions> {
   /** Default `store-1`, `store-2` … */
   readonly name?: string
   /** Buckets to define at once; `start` resolves when they are loaded. */
-  readonly buckets?: { readonly [N in keyof B]: B[N] & DefinitionCheck<B[N]> }
+  readonly buckets?: B
   /** Default: in memory only. */
   readonly persistence?: CorePersistenceConfig
   /** Shortest time between two checks for records that are due; 0 switches them off. Default 1,000 ms. */

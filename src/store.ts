@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from './base/errors.js'
 import { Store as CoreStore } from './core-store.js'
+import type { Engine } from './engine.js'
 import { History, HISTORY_DEFAULT, parseHistory } from './lifecycle/history.js'
 import type { HistoryOption } from './lifecycle/history.js'
 import { exportLines, Importer } from './lifecycle/transfer.js'
@@ -8,7 +9,7 @@ import { isSnapshotAdapter, SnapshotStorage } from './log/snapshot-storage.js'
 import type { SnapshotAdapter } from './log/snapshot-storage.js'
 import { isStorageAdapter } from './log/storage.js'
 import type { HistoryBudget, StorageAdapter } from './log/storage.js'
-import type { AnyBuckets, BucketDefinitions, CoreStoreOptions } from './store-options.js'
+import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import { Process } from './supervise/process.js'
 import { buildWorker } from './supervise/worker.js'
 import type { WorkerSpec } from './supervise/worker.js'
@@ -35,8 +36,23 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions> e
   readonly history?: HistoryOption
 }
 
+/**
+ * The class of the small store as this one sees it. The two `start` check literal definitions by the same rules, which
+ * the compiler cannot relate to each other for options that differ.
+ */
+interface CoreStoreClass {
+  new <B extends BucketDefinitions>(engine: Engine): CoreStore<B>
+  start(options: never): Promise<CoreStore>
+}
+
+const Base: CoreStoreClass = CoreStore as unknown as CoreStoreClass
+
 /** The whole store: the small one of `varve/core`, and files, history, copies, and workers of your own. */
-export class Store<B extends BucketDefinitions = AnyBuckets> extends CoreStore<B> {
+export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
+  protected constructor(engine: Engine) {
+    super(engine)
+  }
+
   /**
    * Opens the storage and starts a store.
    *
@@ -44,14 +60,14 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends CoreStore<B
    * @throws {StorageLockedError} another process, or store, has the file open.
    * @throws {StorageError} the file cannot be used; nothing in it was changed, nothing is left running.
    */
-  static override async start<const B extends BucketDefinitions = BucketDefinitions>(options: StoreOptions<B> = {}): Promise<Store<B>> {
+  static override async start<const B extends BucketDefinitions = BucketDefinitions>(options: StoreOptions<B> & BucketsCheck<B> = {}): Promise<Store<B>> {
     if (typeof options !== 'object' || options === null) throw new InvalidArgumentError('Store.start(options)', 'an object', options)
     const { file, waitMs, persistence, history, ...rest } = options
     const budget = parseHistory(history ?? HISTORY_DEFAULT)
     const adapter = await storageOf(file, waitMs, persistence)
     const onError = rest.onError ?? persistence?.onError
     const core = { ...rest, ...(onError && { onError }), ...(adapter && { persistence: { adapter } }) }
-    const store = (await super.start(core as CoreStoreOptions<B>)) as Store<B>
+    const store = (await super.start(core as never)) as Store<B>
     // A log in memory bounds itself, unless a budget was asked for.
     if (budget !== undefined && (adapter !== undefined || history !== undefined)) store.#keepHistory(budget)
     return store
