@@ -271,6 +271,14 @@ describe('one store at a time', () => {
     expect(readdirSync(dir)).toEqual(['a.db'])
   })
 
+  it('the lock is one of the operating system, on a file beside the store', async () => {
+    const writer = await opened()
+    const other = driver.open(`${file}-lock`)
+    expect(() => other.exec('BEGIN IMMEDIATE')).toThrow(/locked/)
+    await writer.adapter.close()
+    other.close()
+  })
+
   it('two spellings of one path are one file, in one process too', async () => {
     const writer = await opened()
     symlinkSync(file, join(dir, 'link.db'))
@@ -404,6 +412,22 @@ describe('what is on disk', () => {
     await writer.adapter.close()
     expect(bytes()).not.toContain('MARKER-3d1f')
     expect(bytes()).toContain('Ann')
+  })
+
+  it('pages that SQLite rearranged keep no copies of what was erased', async () => {
+    const writer = await opened()
+    const text = (i: number): string => `MARKER-${'z'.repeat((i * 37) % 700)}`
+    const commits = Array.from({ length: 300 }, (_, i) => putting(i % 3 === 0 ? 'users' : 'notes', i, testRecord(`${i}`, { text: i % 3 === 0 ? text(i) : 'kept' })))
+    await writer.writeGroup([defining('users'), defining('notes'), ...commits])
+    // Changes to both in one entry: what is left of it is shorter, and stays.
+    for (let i = 0; i < 100; i++) {
+      const [one, two] = [putting('users', i, testRecord(`${i}`, { text: text(i) })), putting('notes', i, testRecord(`${i}`))]
+      await writer.write({ changes: [...(one.changes ?? []), ...(two.changes ?? [])], ops: [...(one.ops ?? []), ...(two.ops ?? [])] })
+    }
+    await writer.write(clearing('users'))
+    expect(bytes()).not.toContain('MARKER')
+    expect(await readAll(writer.adapter)).toEqual(writer.model.entries)
+    await writer.adapter.close()
   })
 
   it('erasing waits for a reader, and happens as soon as it is gone', async () => {
