@@ -1,35 +1,49 @@
 import { describeValue } from '../base/errors.js'
 import { copyValue, deepFreeze } from './copy-value.js'
-import type { CopyState } from './copy-value.js'
 import type { BucketDefinition, FieldDefinition, FieldType, SchemaField } from './definition.js'
 import { DefinitionError } from './errors.js'
 import type { ValidationIssue } from './errors.js'
 import { compileField, isStandardSchema } from './field.js'
 import { parseTtl } from './ttl.js'
 
-const FIELD_TYPES: readonly string[] = ['string', 'number', 'boolean', 'object', 'array', 'date'] satisfies FieldType[]
-const BUCKET_OPTIONS = ['key', 'schema', 'indexes', 'etsType', 'persistent', 'ttl', 'maxSize', 'eviction', 'strict']
-const NAME_CHARACTERS_MAX = 200
-const LONE_SURROGATE = /[\ud800-\udfff]/u
-const META_FIELDS = ['_version', '_createdAt', '_updatedAt', '_expiresAt']
+/** What the value of an option has to be, in words, and whether it is. Undefined is the same as no option. */
+type Rule = readonly [expected: string, fits: (value: unknown) => boolean]
 
-/** Which types of field each option goes with; options that are not here go with every type. */
-const OPTION_TYPES: { readonly [option: string]: readonly string[] } = {
-  required: FIELD_TYPES,
-  default: FIELD_TYPES,
-  ref: FIELD_TYPES,
-  type: FIELD_TYPES,
-  generated: ['string', 'number', 'date'],
-  unique: ['string', 'number', 'boolean', 'date'],
-  enum: ['string', 'number', 'boolean', 'date'],
-  format: ['string', 'date'],
-  pattern: ['string'],
-  min: ['number'],
-  max: ['number'],
-  minLength: ['string', 'array'],
-  maxLength: ['string', 'array'],
-  properties: ['object'],
-  items: ['array'],
+/** As `Rule`, after the types of field that the option goes with. */
+type FieldRule = readonly [types: readonly string[], ...Rule]
+
+const FIELD_TYPES: readonly string[] = ['string', 'number', 'boolean', 'object', 'array', 'date'] satisfies FieldType[]
+const SCALARS: readonly string[] = ['string', 'number', 'boolean', 'date']
+const LENGTHS: readonly string[] = ['string', 'array']
+const META_FIELDS = ['_version', '_createdAt', '_updatedAt', '_expiresAt']
+const NAME_CHARACTERS_MAX = 200
+// Control characters, stars and lone surrogates are not for names.
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
+const NAME = /^[^\u0000-\u001f\u007f*\ud800-\udfff]+$/u
+
+const isString = (value: unknown): boolean => typeof value === 'string'
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
+const isAny = (): boolean => true
+const wholeFrom = (min: number): Rule => [
+  `a whole number from ${min}`,
+  (value) => Number.isSafeInteger(value) && (value as number) >= min,
+]
+const FLAG: Rule = ['true or false', (value) => typeof value === 'boolean']
+const NUMBER: Rule = ['a number', (value) => typeof value === 'number' && !Number.isNaN(value)]
+
+const BUCKET_OPTIONS: { readonly [option: string]: Rule } = {
+  key: ['the name of a field', isString],
+  schema: ['', isAny],
+  indexes: ['a list of field names', Array.isArray],
+  etsType: [
+    '"set" or "ordered_set" (a key names one record, so bags are not possible)',
+    (value) => value === 'set' || value === 'ordered_set',
+  ],
+  persistent: FLAG,
+  ttl: ['', isAny],
+  maxSize: wholeFrom(1),
+  eviction: ['"oldest" or "lru"', (value) => value === 'oldest' || value === 'lru'],
+  strict: FLAG,
 }
 
 const GENERATED_TYPES: { readonly [generated: string]: readonly string[] } = {
@@ -39,7 +53,41 @@ const GENERATED_TYPES: { readonly [generated: string]: readonly string[] } = {
   timestamp: ['number', 'date'],
 }
 
-type Fail = (message: string, field?: string) => never
+const FIELD_OPTIONS: { readonly [option: string]: FieldRule } = {
+  required: [FIELD_TYPES, ...FLAG],
+  default: [FIELD_TYPES, '', isAny],
+  ref: [FIELD_TYPES, 'the name of a bucket', isString],
+  type: [FIELD_TYPES, '', isAny],
+  generated: [
+    ['string', 'number', 'date'],
+    `one of ${Object.keys(GENERATED_TYPES).join(', ')}`,
+    (value) => isString(value) && Object.hasOwn(GENERATED_TYPES, value as string),
+  ],
+  unique: [SCALARS, ...FLAG],
+  enum: [SCALARS, 'a list of values', (value) => Array.isArray(value) && value.length > 0],
+  format: [
+    ['string', 'date'],
+    'email, url or iso-date',
+    (value) => ['email', 'url', 'iso-date'].includes(value as string),
+  ],
+  pattern: [['string'], 'the source of a regular expression', isString],
+  min: [['number'], ...NUMBER],
+  max: [['number'], ...NUMBER],
+  minLength: [LENGTHS, ...wholeFrom(0)],
+  maxLength: [LENGTHS, ...wholeFrom(0)],
+  properties: [['object'], 'an object of fields', isObject],
+  items: [['array'], 'a field definition', isObject],
+}
+
+/** Throws what is wrong at one place of a definition. */
+type Fail = (problem: string, cause?: unknown) => never
+
+function failAt(bucket: string, field?: string): Fail {
+  const where = `bucket "${bucket}"${field === undefined ? '' : `, field "${field}"`}`
+  return (problem, cause) => {
+    throw new DefinitionError(bucket, `${where}: ${problem}`, field, cause === undefined ? {} : { cause })
+  }
+}
 
 /**
  * Checks the definition of bucket `name` and returns a frozen copy, which later changes to the original do not reach.
@@ -47,204 +95,137 @@ type Fail = (message: string, field?: string) => never
  * @throws {DefinitionError} it names the field and what is allowed; nothing was done.
  */
 export function checkDefinition(name: string, definition: BucketDefinition): BucketDefinition {
-  const fail: Fail = (message, field) => {
-    throw new DefinitionError(String(name), message, field)
+  const fail: Fail = failAt(String(name))
+  if (!isString(name) || name.length > NAME_CHARACTERS_MAX || !NAME.test(name) || name === '__proto__') {
+    const without = 'without "*", control characters and lone surrogates, and not "__proto__"'
+    fail(`name: expected a string of 1 to ${NAME_CHARACTERS_MAX} characters, ${without}, got ${describeValue(name)}`)
   }
-  checkName(name, fail)
-  if (typeof definition !== 'object' || definition === null) {
-    fail(`bucket "${name}": expected a definition { key, schema }, got ${describeValue(definition)}`)
-  }
+  if (!isObject(definition)) fail(`expected a definition { key, schema }, got ${describeValue(definition)}`)
   const own: Record<string, unknown> = { ...definition }
-  for (const option of Object.keys(own)) {
-    if (!BUCKET_OPTIONS.includes(option)) {
-      fail(`bucket "${name}": unknown option "${option}"; known are ${BUCKET_OPTIONS.join(', ')}`)
+  for (const [option, value] of Object.entries({ key: undefined, ...own })) {
+    const [expected, fits] = known(BUCKET_OPTIONS, option, fail)
+    if ((value !== undefined || option === 'key') && !fits(value)) {
+      fail(`${option}: expected ${expected}, got ${describeValue(value)}`)
     }
   }
-  const { key, schema } = own
-  if (typeof key !== 'string') fail(`bucket "${name}": key: expected the name of a field, got ${describeValue(key)}`)
-  const checked = { ...own, schema: checkSchema(name, schema, fail) } as unknown as BucketDefinition
+  if (own.eviction !== undefined && own.maxSize === undefined) fail('eviction needs a maxSize')
+  attempt(() => own.ttl === undefined || parseTtl(own.ttl as string), 'ttl: ', fail)
+  own.schema = checkSchema(name, own.schema, fail)
+  const checked = own as unknown as BucketDefinition
   checkReferences(name, checked, fail)
-  checkLimits(name, own, fail)
-  if (checked.indexes === undefined) return Object.freeze(checked)
-  return Object.freeze({ ...checked, indexes: Object.freeze([...checked.indexes]) })
+  if (checked.indexes !== undefined) own.indexes = Object.freeze([...checked.indexes])
+  return Object.freeze(checked)
 }
 
-function checkName(name: unknown, fail: Fail): void {
-  if (typeof name !== 'string' || name === '' || name.length > NAME_CHARACTERS_MAX) {
-    fail(`bucket name: expected a string of 1 to ${NAME_CHARACTERS_MAX} characters, got ${describeValue(name)}`)
-  }
-  // oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-  if (/[\u0000-\u001f\u007f*]/.test(name) || LONE_SURROGATE.test(name) || name === '__proto__') {
-    fail(`bucket name ${describeValue(name)}: "*", control characters, lone surrogates and "__proto__" are not allowed`)
+function known<T>(options: { readonly [option: string]: T }, option: string, fail: Fail): T {
+  if (Object.hasOwn(options, option)) return options[option] as T
+  return fail(`unknown option "${option}"; known are ${Object.keys(options).join(', ')}`)
+}
+
+function attempt(work: () => unknown, prefix: string, fail: Fail): void {
+  try {
+    work()
+  } catch (error) {
+    fail(prefix + (error as Error).message, error)
   }
 }
 
 function checkSchema(name: string, schema: unknown, fail: Fail): BucketDefinition['schema'] {
   if (isStandardSchema(schema)) return schema
-  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
-    fail(`bucket "${name}": schema: expected an object of fields or a Standard Schema validator, got ${describeValue(schema)}`)
+  if (!isObject(schema) || Array.isArray(schema)) {
+    fail(`schema: expected an object of fields or a Standard Schema validator, got ${describeValue(schema)}`)
   }
   const fields: { [field: string]: SchemaField } = {}
-  for (const [field, given] of Object.entries(schema)) {
+  for (const [field, given] of Object.entries(schema as object)) {
     if (META_FIELDS.includes(field) || field === '__proto__') {
-      fail(`bucket "${name}": field "${field}" is kept by the store itself; choose another name`, field)
+      failAt(name, field)('it is kept by the store itself; choose another name')
     }
-    fields[field] = isStandardSchema(given) ? given : checkField(name, field, given, fail, false)
+    fields[field] = isStandardSchema(given) ? given : checkField(name, field, given, false)
   }
   return Object.freeze(fields)
 }
 
-function checkField(bucket: string, field: string, given: unknown, fail: Fail, nested: boolean): FieldDefinition {
-  const where = `bucket "${bucket}", field "${field}"`
-  if (typeof given !== 'object' || given === null) {
-    fail(`${where}: expected { type: … } or a Standard Schema validator, got ${describeValue(given)}`, field)
-  }
-  const options: Record<string, unknown> = { ...given }
-  const { type } = options
-  if (typeof type !== 'string' || !FIELD_TYPES.includes(type)) {
-    fail(`${where}: unknown type ${describeValue(type)}; known are ${FIELD_TYPES.join(', ')}`, field)
+function checkField(bucket: string, field: string, given: unknown, nested: boolean): FieldDefinition {
+  const fail = failAt(bucket, field)
+  if (!isObject(given)) fail(`expected { type: … } or a Standard Schema validator, got ${describeValue(given)}`)
+  const options: Record<string, unknown> = { ...(given as object) }
+  const { type, properties, items, pattern } = options as { [option: string]: string | undefined }
+  if (!FIELD_TYPES.includes(type as string)) {
+    fail(`unknown type ${describeValue(type)}; known are ${FIELD_TYPES.join(', ')}`)
   }
   for (const [option, value] of Object.entries(options)) {
-    const types = OPTION_TYPES[option]
-    if (types === undefined) {
-      fail(`${where}: unknown option "${option}"; known are ${Object.keys(OPTION_TYPES).join(', ')}`, field)
+    const [types, expected, fits] = known(FIELD_OPTIONS, option, fail)
+    if (value === undefined) continue
+    if (value !== false && !types.includes(type as string)) fail(goesWith(`option "${option}"`, types, type))
+    if (value !== false && nested && (option === 'unique' || option === 'generated')) {
+      fail(`option "${option}" is only for fields of the record itself`)
     }
-    if (value !== undefined && value !== false && !types.includes(type)) {
-      fail(`${where}: option "${option}" goes with type ${types.join(', ')}, not ${type}`, field)
-    }
-    if (nested && (option === 'unique' || option === 'generated') && value !== undefined && value !== false) {
-      fail(`${where}: option "${option}" is only for fields of the record itself`, field)
-    }
+    if (!fits(value)) fail(`option "${option}": expected ${expected}, got ${describeValue(value)}`)
   }
-  checkOptionValues(where, field, options, fail)
-  if (options.properties !== undefined) {
-    const entries = Object.entries(options.properties as object)
-    const checked = entries.map(([name, inner]) => [name, checkField(bucket, `${field}.${name}`, inner, fail, true)])
+  const generated = options.generated as string | undefined
+  const types = generated === undefined ? FIELD_TYPES : (GENERATED_TYPES[generated] as readonly string[])
+  if (!types.includes(type as string)) fail(goesWith(`generated "${generated}"`, types, type))
+  for (const [low, high] of [
+    ['min', 'max'],
+    ['minLength', 'maxLength'],
+  ] as const) {
+    const [from, to] = [options[low], options[high]] as number[]
+    // False where one of them is not there.
+    if ((from as number) > (to as number)) fail(`${low} ${from} is greater than ${high} ${to}: no value would fit`)
+  }
+  if (pattern !== undefined) attempt(() => new RegExp(pattern), 'pattern is not a regular expression: ', fail)
+  if (properties !== undefined) {
+    const checked = Object.entries(properties).map(([name, inner]) => [
+      name,
+      checkField(bucket, `${field}.${name}`, inner, true),
+    ])
     options.properties = Object.freeze(Object.fromEntries(checked))
   }
-  if (options.items !== undefined) options.items = checkField(bucket, `${field}[]`, options.items, fail, true)
+  if (items !== undefined) options.items = checkField(bucket, `${field}[]`, items, true)
   if (options.enum !== undefined) options.enum = Object.freeze([...(options.enum as unknown[])])
-  if (typeof options.default === 'object' || typeof options.default === 'number') {
-    options.default = copyDefault(where, field, options.default, fail)
-  }
-  const definition = Object.freeze(options) as unknown as FieldDefinition
-  checkDefault(where, field, definition, fail)
-  return definition
+  if (options.default != null && typeof options.default !== 'function') checkDefault(options, field, fail)
+  return Object.freeze(options) as unknown as FieldDefinition
 }
 
-function copyDefault(where: string, field: string, value: unknown, fail: Fail): unknown {
-  const state: CopyState = { issues: [], characters: 0 }
-  const copy = copyValue(value, 'default', state)
-  const [issue] = state.issues
-  if (issue !== undefined) fail(`${where}: the default cannot be stored: ${issue.message}`, field)
-  return deepFreeze(copy)
+function goesWith(what: string, types: readonly string[], type: unknown): string {
+  return `${what} goes with type ${types.join(', ')}, not ${String(type)}`
 }
 
-function checkOptionValues(where: string, field: string, options: Record<string, unknown>, fail: Fail): void {
-  const need = (option: string, fits: boolean, expected: string): void => {
-    if (!fits) fail(`${where}: option "${option}": expected ${expected}, got ${describeValue(options[option])}`, field)
-  }
-  const { type, generated, format, pattern, properties, items, ref } = options
-  for (const flag of ['required', 'unique']) {
-    need(flag, options[flag] === undefined || typeof options[flag] === 'boolean', 'true or false')
-  }
-  if (generated !== undefined) {
-    const types = typeof generated === 'string' ? GENERATED_TYPES[generated] : undefined
-    need('generated', types !== undefined, `one of ${Object.keys(GENERATED_TYPES).join(', ')}`)
-    if (!types?.includes(type as string)) {
-      fail(`${where}: generated "${String(generated)}" goes with type ${types?.join(', ')}, not ${String(type)}`, field)
-    }
-  }
-  need('enum', options.enum === undefined || (Array.isArray(options.enum) && options.enum.length > 0), 'a list of values')
-  need('format', [undefined, 'email', 'url', 'iso-date'].includes(format as string), 'email, url or iso-date')
-  for (const bound of ['min', 'max']) {
-    need(bound, options[bound] === undefined || (typeof options[bound] === 'number' && !Number.isNaN(options[bound])), 'a number')
-  }
-  for (const bound of ['minLength', 'maxLength']) {
-    const length = options[bound]
-    need(bound, length === undefined || (Number.isInteger(length) && (length as number) >= 0), 'a whole number from 0')
-  }
-  checkOrder(where, field, options, 'min', 'max', fail)
-  checkOrder(where, field, options, 'minLength', 'maxLength', fail)
-  need('pattern', pattern === undefined || typeof pattern === 'string', 'the source of a regular expression')
-  if (typeof pattern === 'string') checkPattern(where, field, pattern)
-  need('properties', properties === undefined || (typeof properties === 'object' && properties !== null), 'an object of fields')
-  need('items', items === undefined || (typeof items === 'object' && items !== null), 'a field definition')
-  need('ref', ref === undefined || typeof ref === 'string', 'the name of a bucket')
-}
-
-function checkOrder(where: string, field: string, options: Record<string, unknown>, low: string, high: string, fail: Fail): void {
-  const [from, to] = [options[low], options[high]]
-  if (from !== undefined && to !== undefined && (from as number) > (to as number)) {
-    fail(`${where}: ${low} ${String(from)} is greater than ${high} ${String(to)}: no value would fit`, field)
-  }
-}
-
-function checkPattern(where: string, field: string, pattern: string): void {
-  try {
-    new RegExp(pattern)
-  } catch (error) {
-    const bucket = where.slice(where.indexOf('"') + 1, where.indexOf('", field'))
-    throw new DefinitionError(bucket, `${where}: pattern is not a regular expression: ${String(error)}`, field, { cause: error })
-  }
-}
-
-function checkDefault(where: string, field: string, definition: FieldDefinition, fail: Fail): void {
-  const value = definition.default
-  if (value === undefined || typeof value === 'function') return
-  if (value === null) return
+/** Puts a frozen copy of the default in its place, if it can be stored and fits. */
+function checkDefault(options: Record<string, unknown>, field: string, fail: Fail): void {
   const issues: ValidationIssue[] = []
+  const copy = () => copyValue(options.default, 'default', { issues, characters: 0 })
+  const must = (problem: string): void => {
+    if (issues[0] !== undefined) fail(`the default ${problem}: ${issues[0].message}`)
+  }
+  options.default = deepFreeze(copy())
+  must('cannot be stored')
   // The check fills in the defaults of properties, so it gets a copy of its own.
-  const draft = copyValue(value, field, { issues, characters: 0 })
-  if (draft !== undefined) compileField(definition)(draft, field, issues)
-  const [issue] = issues
-  if (issue !== undefined) fail(`${where}: the default does not fit the field itself: ${issue.message}`, field)
+  compileField(options as unknown as FieldDefinition)(copy() as never, field, issues)
+  must('does not fit the field itself')
 }
 
-function checkReferences(name: string, definition: BucketDefinition, fail: Fail): void {
-  const { key, schema, indexes } = definition
-  const standard = isStandardSchema(schema)
-  if (!standard && !Object.hasOwn(schema, key)) fail(`Key field "${key}" does not exist in schema for bucket "${name}"`, key)
-  const keyField = standard ? undefined : (schema as Record<string, SchemaField>)[key]
-  if (keyField !== undefined && !isStandardSchema(keyField) && ['object', 'array'].includes(keyField.type)) {
-    fail(`bucket "${name}": key field "${key}" has type ${keyField.type}; a key is a string, number, boolean or date`, key)
+function checkReferences(name: string, { key, schema, indexes = [] }: BucketDefinition, fail: Fail): void {
+  const typeOf = (field: string, role: string): string | undefined => {
+    if (isStandardSchema(schema)) return undefined
+    if (!Object.hasOwn(schema, field)) {
+      throw new DefinitionError(name, `${role} field "${field}" does not exist in schema for bucket "${name}"`, field)
+    }
+    const given = schema[field] as SchemaField
+    return isStandardSchema(given) ? undefined : given.type
   }
-  if (indexes === undefined) return
-  if (!Array.isArray(indexes)) fail(`bucket "${name}": indexes: expected a list of field names, got ${describeValue(indexes)}`)
+  const keyType = typeOf(key, 'Key')
+  if (isCompound(keyType)) {
+    const allowed = 'a key is a string, number, boolean or date'
+    throw new DefinitionError(name, `bucket "${name}": key field "${key}" has type ${keyType}; ${allowed}`, key)
+  }
   for (const index of indexes as readonly unknown[]) {
-    if (typeof index !== 'string') fail(`bucket "${name}": indexes: expected field names, got ${describeValue(index)}`)
-    if (standard || META_FIELDS.includes(index)) continue
-    const field = Object.hasOwn(schema, index) ? (schema as Record<string, SchemaField>)[index] : undefined
-    if (field === undefined) fail(`Index field "${index}" does not exist in schema for bucket "${name}"`, index)
-    if (!isStandardSchema(field) && ['object', 'array'].includes(field.type)) {
-      fail(`bucket "${name}": index "${index}": a field of type ${field.type} cannot have an index`, index)
-    }
+    if (typeof index !== 'string') return fail(`indexes: expected field names, got ${describeValue(index)}`)
+    const type = META_FIELDS.includes(index) ? undefined : typeOf(index, 'Index')
+    if (isCompound(type)) failAt(name, index)(`a field of type ${type} cannot have an index`)
   }
 }
 
-function checkLimits(name: string, own: Record<string, unknown>, fail: Fail): void {
-  const { ttl, maxSize, eviction, etsType } = own
-  if (ttl !== undefined) {
-    try {
-      parseTtl(ttl as string)
-    } catch (error) {
-      throw new DefinitionError(name, `bucket "${name}": ttl: ${(error as Error).message}`, undefined, { cause: error })
-    }
-  }
-  if (maxSize !== undefined && !(Number.isSafeInteger(maxSize) && (maxSize as number) >= 1)) {
-    fail(`bucket "${name}": maxSize: expected a whole number from 1, got ${describeValue(maxSize)}`)
-  }
-  if (eviction !== undefined && eviction !== 'oldest' && eviction !== 'lru') {
-    fail(`bucket "${name}": eviction: expected "oldest" or "lru", got ${describeValue(eviction)}`)
-  }
-  if (eviction !== undefined && maxSize === undefined) fail(`bucket "${name}": eviction needs a maxSize`)
-  if (etsType !== undefined && etsType !== 'set' && etsType !== 'ordered_set') {
-    const why = 'a key names one record, so bags are not possible'
-    fail(`bucket "${name}": etsType: expected "set" or "ordered_set" (${why}), got ${describeValue(etsType)}`)
-  }
-  for (const flag of ['persistent', 'strict']) {
-    if (own[flag] !== undefined && typeof own[flag] !== 'boolean') {
-      fail(`bucket "${name}": ${flag}: expected true or false, got ${describeValue(own[flag])}`)
-    }
-  }
+function isCompound(type: string | undefined): boolean {
+  return type === 'object' || type === 'array'
 }

@@ -382,3 +382,19 @@ describe('defaults', () => {
     expect((await rejection(bucket.insert({ id: 'b', n: null }))).message).toContain('n: Field is required')
   })
 })
+
+test('an option or generator that only Object.prototype has is unknown; validators of others may have a type', async () => {
+  const store = await open()
+  for (const field of [
+    { type: 'string', constructor: true },
+    { type: 'string', generated: 'toString' },
+  ]) {
+    const definition = { key: 'id', schema: { ...ID, x: field } } as unknown as BucketDefinition
+    expect(await rejection(store.defineBucket('b', definition))).toMatchObject({ code: 'DEFINITION', field: 'x' })
+  }
+  const validator = {
+    type: 'object',
+    '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) },
+  }
+  await store.defineBucket('b', { key: 'id', schema: { id: validator as never }, indexes: ['id'] })
+})
