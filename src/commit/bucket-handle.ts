@@ -86,7 +86,8 @@ export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, Key
   update(key: KeyOf<D>, changes: ChangesOf<D>, options?: UpdateOptions): Promise<RecordOf<D>> {
     return this.#write('update', options, (draft) => {
       const at = isKey(key) ? key : checkKey(this.#at('update(key)'), key)
-      const version = options && checkVersion(this.#at('update(key, changes, { ifVersion })'), options)
+      const version =
+        options === undefined ? undefined : checkVersion(this.#at('update(key, changes, { ifVersion })'), options)
       return this.#update(draft, at, changes, version) as RecordOf<D>
     })
   }
@@ -177,7 +178,11 @@ export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, Key
 /** Throws unless `current` has the version that the caller expects. */
 export function checkExpected(bucket: string, key: Key, current: StoredRecord, version: number | undefined): void {
   if (version === undefined || current._version === version) return
-  throw new TransactionConflictError(bucket, key, `Version mismatch: expected ${version}, got ${String(current._version)}`)
+  throw new TransactionConflictError(
+    bucket,
+    key,
+    `Version mismatch: expected ${version}, got ${String(current._version)}`,
+  )
 }
 
 /** The key in what a caller gave, where there is one. @throws {InvalidArgumentError} reading it failed. */
@@ -187,6 +192,10 @@ export function keyIn(where: string, data: unknown, field: string): Key | undefi
     const key = (data as Record<string, unknown>)[field]
     return typeof key === 'string' || typeof key === 'number' || typeof key === 'boolean' ? key : undefined
   } catch (thrown) {
-    throw new InvalidArgumentError(`${where}: reading it failed: ${asError(thrown).message}`, 'plain field values', data)
+    throw new InvalidArgumentError(
+      `${where}: reading it failed: ${asError(thrown).message}`,
+      'plain field values',
+      data,
+    )
   }
 }

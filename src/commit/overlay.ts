@@ -57,7 +57,8 @@ export class Overlay implements Source {
     return this.#writes
   }
 
-  get #isUntouched(): boolean {
+  /** Whether the transaction has written nothing here. */
+  get isUntouched(): boolean {
     return this.#writes.size === 0 && !this.#isCleared
   }
 
@@ -104,17 +105,17 @@ export class Overlay implements Source {
   }
 
   count(filter: Filter): number {
-    if (this.#isUntouched) return this.bucketState.source.count(filter)
+    if (this.isUntouched) return this.bucketState.source.count(filter)
     return this.#collect(filter).length
   }
 
   find(filter: Filter | undefined): StoredRecord[] {
-    if (this.#isUntouched) return this.bucketState.source.find(filter)
+    if (this.isUntouched) return this.bucketState.source.find(filter)
     return this.#collect(filter).map(({ record }) => record)
   }
 
   forEach(filter: Filter | undefined, visit: (record: StoredRecord) => boolean | void): void {
-    if (this.#isUntouched) return this.bucketState.source.forEach(filter, visit)
+    if (this.isUntouched) return this.bucketState.source.forEach(filter, visit)
     for (const { record } of this.#collect(filter)) if (visit(record) === false) return
   }
 
@@ -151,7 +152,7 @@ export class Overlay implements Source {
   }
 
   forEachInOrder(after: Key | undefined, visit: (record: StoredRecord) => boolean | void): void {
-    if (this.#isUntouched) return this.bucketState.source.forEachInOrder(after, visit)
+    if (this.isUntouched) return this.bucketState.source.forEachInOrder(after, visit)
     const found = this.#ordered()
     for (let i = this.#startAfter(found, after); i < found.length; i++) {
       if (visit((found[i] as Placed).record) === false) return
@@ -180,12 +181,16 @@ export class Overlay implements Source {
   }
 
   last(n: number): StoredRecord[] {
-    if (this.#isUntouched) return this.bucketState.source.last(n)
-    return n === 0 ? [] : this.#ordered().slice(-n).map(({ record }) => record)
+    if (this.isUntouched) return this.bucketState.source.last(n)
+    return n === 0
+      ? []
+      : this.#ordered()
+          .slice(-n)
+          .map(({ record }) => record)
   }
 
   keys(): Key[] {
-    if (this.#isUntouched) return this.bucketState.source.keys()
+    if (this.isUntouched) return this.bucketState.source.keys()
     return this.#ordered().map(({ record }) => record[this.key] as Key)
   }
 

@@ -174,7 +174,13 @@ export class Sequencer {
     const seq = this.#visible + 1
     this.#lastAt = at
     this.#visible = seq
-    const entry = { seq, id: `${this.#options.report.logId}-${seq}`, at, type: draft.type, changes: draft.loggedChanges }
+    const entry = {
+      seq,
+      id: `${this.#options.report.logId}-${seq}`,
+      at,
+      type: draft.type,
+      changes: draft.loggedChanges,
+    }
     if (draft.data === undefined && draft.clearedBuckets.length === 0) return entry
     const cleared = draft.clearedBuckets.filter(({ bucket }) => bucket.persistent).map(({ bucket }) => bucket.name)
     return { ...entry, ...(draft.data && { data: draft.data }), ...(cleared.length > 0 && { cleared }) }
@@ -199,7 +205,8 @@ export class Sequencer {
     const [first] = group as [Waiting]
     const ops = group.length === 1 ? first.draft.ops : group.flatMap((commit) => commit.draft.ops)
     let { durability } = first
-    for (const commit of group) if (LEVELS.indexOf(commit.durability) > LEVELS.indexOf(durability)) durability = commit.durability
+    for (const commit of group)
+      if (LEVELS.indexOf(commit.durability) > LEVELS.indexOf(durability)) durability = commit.durability
     this.#busy = true
     let outcome: Appended | Missed | Promise<Appended | Missed> = { appended: true, head: this.#head }
     try {
@@ -217,7 +224,12 @@ export class Sequencer {
     }
   }
 
-  #written(group: readonly Waiting[], entries: readonly Entry[], durability: Durability, outcome: Appended | Missed): void {
+  #written(
+    group: readonly Waiting[],
+    entries: readonly Entry[],
+    durability: Durability,
+    outcome: Appended | Missed,
+  ): void {
     const expected = this.#head + entries.length
     if (!outcome.appended || outcome.head !== expected) {
       const cause = new StorageError(`another writer has appended to the log of store "${this.#options.store}"`)
@@ -314,7 +326,8 @@ export class Sequencer {
     const { storage, durability } = this.#options
     await this.exclusive(async () => {
       const outcome = await storage.append(this.#head, { entries: [], ops, durability })
-      if (!outcome.appended) throw new StorageError(`another writer has appended to the log of store "${this.#options.store}"`)
+      if (!outcome.appended)
+        throw new StorageError(`another writer has appended to the log of store "${this.#options.store}"`)
     })
   }
 

@@ -42,6 +42,8 @@ export class Transaction {
   readonly #taken = new Map<Bucket, TakenNumbers>()
   readonly #open: Set<Promise<unknown>> = new Set()
   #conflict: TransactionConflictError | undefined
+  /** It has met the conflict: something was not read, or not written. */
+  #isBroken = false
   #hasEnded = false
 
   constructor(sequencer: Sequencer) {
@@ -77,7 +79,9 @@ export class Transaction {
   /** @throws {TransactionEndedError} @throws {TransactionConflictError} */
   mustBeOpen(bucket: string): void {
     if (this.#hasEnded) throw new TransactionEndedError(bucket)
-    if (this.#conflict !== undefined) throw this.#conflict
+    if (this.#conflict === undefined) return
+    this.#isBroken = true
+    throw this.#conflict
   }
 
   /** Remembers work that was begun, so that the commit waits for it even if nobody else does. */
@@ -118,7 +122,8 @@ export class Transaction {
       if (absent === undefined) break
       await absent.process.call(() => undefined)
     }
-    if (this.#conflict !== undefined) throw this.#conflict
+    // Without writes it can have its place right before the commit that it is in conflict with.
+    if (this.#conflict !== undefined && (this.#isBroken || this.#hasWrites)) throw this.#conflict
     this.#hasEnded = true
     onCommit()
     const draft = new CommitDraft('store/transaction')
@@ -138,6 +143,10 @@ export class Transaction {
     if (draft.isEmpty) return
     this.#taken.clear()
     await this.#sequencer.submit(draft, durability)
+  }
+
+  get #hasWrites(): boolean {
+    return [...this.#overlays.values()].some((overlay) => !overlay.isUntouched)
   }
 
   #clear(draft: CommitDraft, { bucketState }: Overlay): void {
@@ -165,8 +174,10 @@ function applyWrites(draft: CommitDraft, overlay: Overlay): void {
 function conflictOf(touch: Touch): TransactionConflictError {
   if ('cleared' in touch) return new TransactionConflictError(touch.cleared, '*', 'the bucket was cleared')
   const { bucket, key, before, after } = touch.change
-  if (before === undefined) return new TransactionConflictError(bucket, key, `Record with key "${String(key)}" already exists`)
-  if (after === undefined) return new TransactionConflictError(bucket, key, `Record with key "${String(key)}" not found`)
+  if (before === undefined)
+    return new TransactionConflictError(bucket, key, `Record with key "${String(key)}" already exists`)
+  if (after === undefined)
+    return new TransactionConflictError(bucket, key, `Record with key "${String(key)}" not found`)
   const versions = `expected ${String(before._version)}, got ${String(after._version)}`
   return new TransactionConflictError(bucket, key, `Version mismatch: ${versions}`)
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '../base/errors.js'
+import { asError, InvalidArgumentError } from '../base/errors.js'
 import { isKey } from '../base/value.js'
 import type { Key } from '../base/value.js'
 import type { Durability } from '../log/storage.js'
@@ -17,17 +17,28 @@ export interface UpdateOptions extends WriteOptions {
 
 const LEVELS: readonly unknown[] = ['memory', 'process', 'disk', undefined]
 
+/** What `read` returns; when it throws, whoever gave the value is told, and no bucket takes it for a bug of its own. */
+function readFrom<T>(where: string, value: unknown, read: () => T): T {
+  try {
+    return read()
+  } catch (thrown) {
+    throw new InvalidArgumentError(`${where}: reading it failed: ${asError(thrown).message}`, 'plain values', value)
+  }
+}
+
 /** The durability in `options`. @throws {InvalidArgumentError} */
 export function checkDurability(where: string, options: WriteOptions | undefined): Durability | undefined {
   if (options === undefined) return undefined
-  if (typeof options !== 'object' || options === null) throw new InvalidArgumentError(where, 'an object of options', options)
-  if (LEVELS.includes(options.durability)) return options.durability
-  throw new InvalidArgumentError(`${where}: durability`, '"memory", "process" or "disk"', options.durability)
+  if (typeof options !== 'object' || options === null)
+    throw new InvalidArgumentError(where, 'an object of options', options)
+  const durability = readFrom(where, options, () => options.durability)
+  if (LEVELS.includes(durability)) return durability
+  throw new InvalidArgumentError(`${where}: durability`, '"memory", "process" or "disk"', durability)
 }
 
 /** The version in `options`. @throws {InvalidArgumentError} */
 export function checkVersion(where: string, options: UpdateOptions | undefined): number | undefined {
-  const version = options?.ifVersion
+  const version = readFrom(where, options, () => options?.ifVersion)
   if (version === undefined || Number.isSafeInteger(version)) return version
   throw new InvalidArgumentError(`${where}: ifVersion`, 'a whole number', version)
 }
@@ -38,8 +49,9 @@ export function checkKey(where: string, key: unknown): Key {
   throw new InvalidArgumentError(where, 'a key: a string, finite number or boolean', key)
 }
 
-/** `list`, which is one. @throws {InvalidArgumentError} */
+/** The items of `list`, which is one. @throws {InvalidArgumentError} */
 export function checkList(where: string, list: unknown): readonly unknown[] {
-  if (Array.isArray(list)) return list
+  const items = readFrom(where, list, () => (Array.isArray(list) ? Array.from<unknown>(list) : undefined))
+  if (items !== undefined) return items
   throw new InvalidArgumentError(where, 'an array of records', list)
 }

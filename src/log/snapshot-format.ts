@@ -1,4 +1,5 @@
 import { isKey, type Value } from '../base/value.js'
+import { type CopyState, copyValue } from '../schema/copy-value.js'
 import { isObject } from './codec.js'
 import type { Key, StoredRecord } from './entry.js'
 import type { Row } from './storage.js'
@@ -70,7 +71,12 @@ export function decodeSnapshot(snapshot: unknown): LoadedSnapshot {
 
 function mustPair(pair: unknown, index: number): readonly [Key, StoredRecord] {
   if (!Array.isArray(pair) || pair.length !== 2 || !isKey(pair[0])) throw new Error(`record ${index} has no key`)
-  return [pair[0], mustObject(pair[1], `record ${index}`)]
+  const state: CopyState = { issues: [], characters: 0 }
+  // Other stores keep dates, undefined and -0 as they are; here they are what an insert makes of them.
+  const record = copyValue(mustObject(pair[1], `record ${index}`), `record ${index}`, state)
+  const [issue] = state.issues
+  if (issue !== undefined) throw new Error(`${issue.field}: ${issue.message}`)
+  return [pair[0], record as StoredRecord]
 }
 
 function mustObject(value: unknown, what: string): { readonly [field: string]: Value } {

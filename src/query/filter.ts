@@ -30,7 +30,11 @@ export function parseFilter(filter: unknown, argument: string): Filter {
   } catch (thrown) {
     // A getter or proxy that throws is its owner's mistake, not a bug of the bucket.
     if (thrown instanceof InvalidArgumentError) throw thrown
-    throw new InvalidArgumentError(`${argument}: reading it failed: ${asError(thrown).message}`, 'plain field values', filter)
+    throw new InvalidArgumentError(
+      `${argument}: reading it failed: ${asError(thrown).message}`,
+      'plain field values',
+      filter,
+    )
   }
   return { conditions }
 }

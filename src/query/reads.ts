@@ -9,7 +9,7 @@ import type { Source } from './source.js'
 
 /** What `paginate` takes. */
 export interface PaginateOptions<K = unknown> {
-  /** Records per page; a whole number from 1. */
+  /** Records per page; a whole number from 1, or Infinity for all. */
   readonly limit: number
   /** The `nextCursor` of the page before. */
   readonly after?: K | undefined
@@ -194,7 +194,8 @@ export class Reads<R, K = unknown> implements BucketReader<R, K> {
   }
 
   #wholeNumber(method: string, n: unknown, min: number): void {
-    if (!Number.isSafeInteger(n) || (n as number) < min) throw this.#invalid(method, `a whole number from ${min}`, n)
+    if (n === Number.POSITIVE_INFINITY || (Number.isSafeInteger(n) && (n as number) >= min)) return
+    throw this.#invalid(method, `a whole number from ${min}`, n)
   }
 
   #invalid(method: string, expected: string, given: unknown): InvalidArgumentError {

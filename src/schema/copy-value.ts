@@ -80,7 +80,8 @@ function copyArray(value: readonly unknown[], path: string, state: CopyState, de
 
 function copyPlain(value: Record<string, unknown>, path: string, state: CopyState, depth: number): Draft {
   const copy: { [field: string]: Draft } = {}
-  if (Object.getOwnPropertySymbols(value).length > 0) refuse(state, path, 'A property with a symbol for a name cannot be stored')
+  if (Object.getOwnPropertySymbols(value).length > 0)
+    refuse(state, path, 'A property with a symbol for a name cannot be stored')
   for (const name of Object.keys(value)) {
     if (name === '__proto__') {
       refuse(state, path, 'A property named "__proto__" cannot be stored')

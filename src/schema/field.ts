@@ -16,7 +16,8 @@ const FORMATS: { readonly [format: string]: (value: string) => boolean } = {
 
 /** True for a Standard Schema validator, which may be an object or, with some libraries, a function. */
 export function isStandardSchema(value: unknown): value is StandardSchemaV1 {
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null || !('~standard' in value)) return false
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null || !('~standard' in value))
+    return false
   const standard: unknown = value['~standard']
   return typeof standard === 'object' && standard !== null && 'validate' in standard
 }
@@ -98,7 +99,9 @@ function compileConstraints(field: FieldDefinition): FieldCheck[] {
   }
   const isFormat = format === undefined ? undefined : FORMATS[format]
   if (isFormat !== undefined) {
-    checks.push(constraint('format', `Invalid ${format} format`, (value) => typeof value !== 'string' || isFormat(value)))
+    checks.push(
+      constraint('format', `Invalid ${format} format`, (value) => typeof value !== 'string' || isFormat(value)),
+    )
   }
   if (min !== undefined) checks.push(constraint('min', `Minimum value is ${min}`, (value) => (value as number) >= min))
   if (max !== undefined) checks.push(constraint('max', `Maximum value is ${max}`, (value) => (value as number) <= max))

@@ -98,6 +98,9 @@ export class RecordSchema {
 
   #fill(draft: RecordDraft, index: number, nextNumber: number, state: CopyState): void {
     const field = this.#fields[index] as CompiledField
+    if (field.generated === 'autoincrement' && !Number.isSafeInteger(nextNumber)) {
+      state.issues.push({ field: field.name, message: 'The counter has no numbers left', code: 'value' })
+    }
     if (field.generated !== undefined) draft.values[index] = this.#generate(field.generated, nextNumber)
     else if (field.definition?.default !== undefined) {
       draft.values[index] = copyValue(defaultOf(field.definition), field.name, state)
@@ -127,7 +130,12 @@ export class RecordSchema {
     const state: CopyState = { issues: [], characters: 0 }
     const patch = this.#read(changes, state, 'update(key, changes)')
     const { removed } = patch
-    const draft: RecordDraft = { values: new Array<Draft | undefined>(this.#fields.length), extra: undefined, removed: undefined, expiresAt: undefined }
+    const draft: RecordDraft = {
+      values: new Array<Draft | undefined>(this.#fields.length),
+      extra: undefined,
+      removed: undefined,
+      expiresAt: undefined,
+    }
     const untouched = this.#hasStandard ? new Set<number>() : undefined
     let found = 0
     for (let i = 0; i < this.#fields.length; i++) {
@@ -186,7 +194,12 @@ export class RecordSchema {
 
   /** Sorts the own properties of `input` into schema fields, other fields, and metadata. */
   #read(input: unknown, state: CopyState, argument: string): RecordDraft {
-    const draft: RecordDraft = { values: new Array<Draft | undefined>(this.#fields.length), extra: undefined, removed: undefined, expiresAt: undefined }
+    const draft: RecordDraft = {
+      values: new Array<Draft | undefined>(this.#fields.length),
+      extra: undefined,
+      removed: undefined,
+      expiresAt: undefined,
+    }
     try {
       if (typeof input !== 'object' || input === null || Array.isArray(input) || input instanceof Date) {
         throw new InvalidArgumentError(argument, 'an object of field values', input)
@@ -206,7 +219,11 @@ export class RecordSchema {
       }
     } catch (thrown) {
       if (thrown instanceof InvalidArgumentError) throw thrown
-      const issue: ValidationIssue = { field: '', message: `Reading it failed: ${asError(thrown).message}`, code: 'value' }
+      const issue: ValidationIssue = {
+        field: '',
+        message: `Reading it failed: ${asError(thrown).message}`,
+        code: 'value',
+      }
       throw new ValidationError(this.bucket, [issue])
     }
     return draft
@@ -259,7 +276,11 @@ export class RecordSchema {
     if (issues.length === 0) {
       const record = this.#shapes.build(draft.values as Value[], draft.extra, meta)
       if (isKey(record[this.key])) return record
-      issues.push({ field: this.key, message: keyIssue(record[this.key]), code: record[this.key] == null ? 'required' : 'type' })
+      issues.push({
+        field: this.key,
+        message: keyIssue(record[this.key]),
+        code: record[this.key] == null ? 'required' : 'type',
+      })
     }
     throw new ValidationError(this.bucket, issues.length === 1 ? issues : this.#inOrder(issues))
   }
@@ -296,7 +317,8 @@ export class RecordSchema {
       for (const name of META_FIELDS) delete copy[name]
       return copy
     }
-    if (state.issues.length === 0) state.issues.push({ field: '', message: 'The validator did not return an object', code: 'schema' })
+    if (state.issues.length === 0)
+      state.issues.push({ field: '', message: 'The validator did not return an object', code: 'schema' })
     return {}
   }
 

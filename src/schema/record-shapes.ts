@@ -28,7 +28,11 @@ export class RecordShapes {
    * @param values by field, undefined where the field is absent. Not shared afterwards; frozen in place.
    * @returns the frozen record: fields in schema order, metadata, then the fields that the schema does not name.
    */
-  build(values: readonly (Value | undefined)[], extra: Readonly<Record<string, unknown>> | undefined, meta: Meta): StoredRecord {
+  build(
+    values: readonly (Value | undefined)[],
+    extra: Readonly<Record<string, unknown>> | undefined,
+    meta: Meta,
+  ): StoredRecord {
     const record = new this.#Record(values, meta)
     if (extra !== undefined) Object.assign(record, deepFreeze(extra))
     return Object.freeze(record) as StoredRecord

@@ -24,7 +24,10 @@ export function standardCheck(bucket: string, schema: StandardSchemaV1): Standar
     if (result instanceof Promise) {
       // Its outcome is of no interest any more: the error below says what is wrong.
       result.catch(() => undefined)
-      throw new DefinitionError(bucket, `bucket "${bucket}": ${path || 'schema'}: the validator is asynchronous; only synchronous ones can be used`)
+      throw new DefinitionError(
+        bucket,
+        `bucket "${bucket}": ${path || 'schema'}: the validator is asynchronous; only synchronous ones can be used`,
+      )
     }
     if (result.issues === undefined) return result.value
     for (const issue of result.issues) {

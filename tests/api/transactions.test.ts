@@ -525,6 +525,7 @@ describe('retries', () => {
           runs++
           await tx.bucket('a').get('x')
           await store.bucket('a').update('x', { n: runs })
+          await tx.bucket('a').update('x', { n: -1 })
         },
         { retries: 2 },
       ),
