@@ -252,9 +252,10 @@ describe('snapshots', () => {
     const shared = Object.freeze({ deep: Object.freeze([1]) })
     await writer.writeGroup([defining('users'), putting('users', 1, testRecord('1', { shared })), putting('users', 2, testRecord('2', { shared }))])
     await writer.adapter.flush()
-    const [[, one], [, two]] = (seen[0] as { state: { records: [string, { shared: { deep: unknown } }][] } }).state.records as never
-    expect((one as { shared: unknown }).shared).toEqual(shared)
-    expect((one as { shared: unknown }).shared).not.toBe((two as { shared: unknown }).shared)
+    type Row = [key: string, record: { shared: unknown }]
+    const [[, one], [, two]] = (seen[0] as { state: { records: [Row, Row] } }).state.records
+    expect(one.shared).toEqual(shared)
+    expect(one.shared).not.toBe(two.shared)
     expect(Object.isFrozen(one)).toBe(false)
   })
 
