@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 async function bundle(code: string): Promise<string> {
   const result = await build({
     stdin: { contents: code, resolveDir: ROOT, loader: 'ts' },
-    alias: { 'varve/core': './src/core.ts' },
+    alias: { 'varve/core': './src/core.ts', 'varve/snapshots': './src/snapshots.ts' },
     bundle: true,
     minify: true,
     write: false,
@@ -61,6 +61,37 @@ test('varve/core bundles for a browser, and a store on it works where there is n
   const context = browserGlobals()
   runInNewContext(code, context)
   expect(await (context['bundled'] as { run(): Promise<number> }).run()).toBe(1)
+})
+
+test('snapshots are no part of varve/core; with varve/snapshots they work where there is no Node', async () => {
+  expect(await bundle(`export * from 'varve/core'`)).not.toContain('snapshot storage')
+  const code = await bundle(`
+    import { Store } from 'varve/core'
+    import { SnapshotStorage } from 'varve/snapshots'
+    export async function run() {
+      const saved = new Map()
+      const place = {
+        save: async (key, value) => void saved.set(key, value),
+        load: async (key) => saved.get(key),
+        delete: async (key) => saved.delete(key),
+        exists: async (key) => saved.has(key),
+        listKeys: async () => [...saved.keys()],
+      }
+      const definition = { key: 'id', schema: { id: { type: 'string' } } }
+      const counts = []
+      for (const id of ['a', 'b']) {
+        const persistence = { adapter: new SnapshotStorage(place) }
+        const store = await Store.start({ name: 'kept', persistence, buckets: { notes: definition } })
+        await store.bucket('notes').insert({ id })
+        counts.push(await store.bucket('notes').count())
+        await store.stop()
+      }
+      return counts
+    }
+  `)
+  const context = browserGlobals()
+  runInNewContext(code, context)
+  expect(await (context['bundled'] as { run(): Promise<number[]> }).run()).toEqual([1, 2])
 })
 
 test('a Node module in the bundle is an error', async () => {
