@@ -11,6 +11,7 @@ import { type FileLock, lockFile } from './sqlite-lock.js'
 import { backupTo, eraseWal, trimLog } from './sqlite-maintain.js'
 import { readEntries, readRows } from './sqlite-read.js'
 import { checkHeader, checkIdentity, createTables } from './sqlite-schema.js'
+import { isUnscrubbed, scrubLog } from './sqlite-scrub.js'
 import { readEnd, readLogId, SqliteSession } from './sqlite-session.js'
 import type {
   Appended,
@@ -171,7 +172,7 @@ export class SQLiteAdapter implements StorageAdapter {
 
   async close(): Promise<void> {
     const session = this.#session
-    if (session?.unerased === true) eraseWal(session)
+    if (session !== undefined) finishErasing(session)
     if (session !== undefined && !session.inMemory && this.#options.database === undefined) leaveWal(session.database)
     this.#release()
   }
@@ -228,6 +229,22 @@ function writeOnce(session: SqliteSession, expectedHead: number, batch: Batch): 
     eraseWal(session)
   }
   return { appended: true, head: session.end.seq }
+}
+
+/** Erases what could not be erased at once. Never throws: the store is being closed, and the next close tries again. */
+function finishErasing(session: SqliteSession): void {
+  try {
+    if (isUnscrubbed(session)) {
+      session.transaction('scrub the log', false, () => {
+        scrubLog(session, Number.POSITIVE_INFINITY)
+        session.touch()
+      })
+      session.unerased = true
+    }
+  } catch (error) {
+    session.context.onError(asError(storageError(error, session.path, 'scrub the log')))
+  }
+  if (session.unerased) eraseWal(session)
 }
 
 /**

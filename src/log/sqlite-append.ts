@@ -5,16 +5,17 @@ import { type EncodedEntry, RecordTexts, bucketMark, decodeEntry, encodeEntry, e
 import type { StoredRecord } from './entry.js'
 import { lowerCase, nameText, quoteName, viewName, viewSql } from './sqlite-names.js'
 import { quarantineEntry } from './sqlite-quarantine.js'
+import { SCRUB_BYTES_MAX, scrubLog } from './sqlite-scrub.js'
 import { type BucketSlot, bucketSlot, ROWS_PER_INSERT, type SqliteSession } from './sqlite-session.js'
 import type { Batch, BucketMeta, RowOp } from './storage.js'
 
 /** Bodies looked at in one go while a bucket is erased from the log. */
 const ERASE_PAGE = 200
 
-const LOG_COLUMNS = 7
+const LOG_VALUES = 7
 const INSERT_ENTRY = 'INSERT INTO varve_log(seq, at, type, sum, chain, bytes_end, body) VALUES (?, ?, ?, ?, ?, ?, ?)'
 const INSERT_ENTRIES = INSERT_ENTRY + ', (?, ?, ?, ?, ?, ?, ?)'.repeat(ROWS_PER_INSERT - 1)
-const ROW_COLUMNS = 2
+const ROW_VALUES = 2
 
 /** A batch on its way into the file. */
 interface Writing {
@@ -24,6 +25,8 @@ interface Writing {
   readonly first: number
   /** Rows to put that have not been written yet: ordinal, text, ordinal, text … by bucket. */
   readonly puts: Map<string, (number | string)[]>
+  /** True when a body that was in the log before was changed. */
+  isRedacted: boolean
 }
 
 /**
@@ -31,7 +34,7 @@ interface Writing {
  * Holds L1 and R1: an entry follows the last one, a row that is deleted was there.
  */
 export function writeBatch(session: SqliteSession, batch: Batch): void {
-  const writing: Writing = { session, texts: new RecordTexts(), first: session.end.seq + 1, puts: new Map() }
+  const writing: Writing = { session, texts: new RecordTexts(), first: session.end.seq + 1, puts: new Map(), isRedacted: false }
   writeEntries(writing, batch)
   for (const op of batch.ops) {
     if (op.op === 'put') collectPut(writing, op.bucket, op.ordinal, op.record)
@@ -39,6 +42,7 @@ export function writeBatch(session: SqliteSession, batch: Batch): void {
   }
   for (const bucket of writing.puts.keys()) writePuts(writing, bucket)
   if (batch.entries.length === 0) session.touch()
+  if (writing.isRedacted) scrubLog(session, SCRUB_BYTES_MAX)
 }
 
 function writeEntries({ session, texts }: Writing, batch: Batch): void {
@@ -54,7 +58,7 @@ function writeEntries({ session, texts }: Writing, batch: Batch): void {
     bytesEnd += Buffer.byteLength(text)
     values.push(seq, at, nameText(entry.type), sum, chain, bytesEnd, text)
   }
-  insertAll(session, values, LOG_COLUMNS, INSERT_ENTRY, INSERT_ENTRIES)
+  insertAll(session, values, LOG_VALUES, INSERT_ENTRY, INSERT_ENTRIES)
   session.end = { seq, at, chain, bytesEnd }
 }
 
@@ -96,7 +100,7 @@ function writePuts({ session, puts }: Writing, bucket: string): void {
   const values = puts.get(bucket)
   if (values === undefined) return
   const slot = mustBucket(session, bucket)
-  insertAll(session, values, ROW_COLUMNS, slot.put, slot.putSeveral)
+  insertAll(session, values, ROW_VALUES, slot.put, slot.putSeveral)
   puts.delete(bucket)
 }
 
@@ -113,8 +117,8 @@ function applyOp(writing: Writing, op: Exclude<RowOp, { op: 'put' }>): void {
     return
   }
   writePuts(writing, op.bucket)
-  if (op.op === 'clear') clear(session, op.bucket, op.seq)
-  else if (op.op === 'drop') drop(session, op.bucket, op.seq)
+  if (op.op === 'clear') clear(writing, op.bucket, op.seq)
+  else if (op.op === 'drop') drop(writing, op.bucket, op.seq)
   else {
     const deleted = session.database.prepare(mustBucket(session, op.bucket).delete).run(op.ordinal)
     assert(deleted === 1, 'R1', `bucket ${op.bucket} has no row ${op.ordinal}`)
@@ -160,21 +164,23 @@ function takenNames(session: SqliteSession): Set<string> {
   return new Set(rows.map((row) => lowerCase(String(row.name))))
 }
 
-function clear(session: SqliteSession, bucket: string, seq: number): void {
+function clear(writing: Writing, bucket: string, seq: number): void {
+  const { session } = writing
   const slot = mustBucket(session, bucket)
   session.database.exec(`DELETE FROM varve_rows_${slot.id}`)
-  erase(session, slot, seq)
+  erase(writing, slot, seq)
   session.database.prepare('UPDATE varve_buckets SET since = ? WHERE id = ?').run(seq, slot.id)
   setBucket(session, { ...slot, since: seq })
 }
 
-function drop(session: SqliteSession, bucket: string, seq: number): void {
+function drop(writing: Writing, bucket: string, seq: number): void {
+  const { session } = writing
   const slot = session.buckets.get(bucket)
   if (slot === undefined) return
   const { database } = session
   database.exec(`DROP VIEW IF EXISTS ${quoteName(slot.view)}`)
   database.exec(`DROP TABLE varve_rows_${slot.id}`)
-  erase(session, slot, seq)
+  erase(writing, slot, seq)
   database.prepare('DELETE FROM varve_buckets WHERE id = ?').run(slot.id)
   const buckets = new Map(session.buckets)
   buckets.delete(bucket)
@@ -182,7 +188,8 @@ function drop(session: SqliteSession, bucket: string, seq: number): void {
 }
 
 /** Takes what is kept about a bucket out of the log before `seq`, and out of the quarantine. */
-function erase(session: SqliteSession, slot: BucketSlot, seq: number): void {
+function erase(writing: Writing, slot: BucketSlot, seq: number): void {
+  const { session } = writing
   const { database } = session
   const bucket = slot.meta.bucket
   database.prepare('DELETE FROM varve_quarantine WHERE bucket = ?').run(nameText(bucket))
@@ -197,10 +204,11 @@ function erase(session: SqliteSession, slot: BucketSlot, seq: number): void {
     const rows = find.all(from, seq, mark, ERASE_PAGE)
     for (const row of rows) {
       const body = String(row.body)
+      writing.isRedacted = true
       const redacted = redact(session, Number(row.seq), Number(row.sum), body, bucket)
       if (redacted === undefined) continue
       // First in place, with as many bytes: a body of another size makes SQLite move its neighbours about on the page, and
-      // that leaves copies behind.
+      // that leaves copies behind, which stay in a log that is too long to be scrubbed at once.
       update.run(' '.repeat(Buffer.byteLength(body)), null, Number(row.seq))
       update.run(redacted.text, redacted.redactedSum, Number(row.seq))
     }

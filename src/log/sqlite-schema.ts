@@ -10,6 +10,10 @@ export const APPLICATION_ID = 0x76727665
 /** Version of the tables. In the file's header at byte 60, and `PRAGMA user_version`. */
 export const FORMAT_VERSION = 1
 
+/** The columns of `varve_log`, in SQL. */
+export const LOG_COLUMNS = `seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, type TEXT NOT NULL, sum INTEGER NOT NULL,
+    chain INTEGER NOT NULL, bytes_end INTEGER NOT NULL, redacted INTEGER, body TEXT`
+
 const HEADER_BYTES = 100
 const APPLICATION_ID_AT = 68
 const MAGIC = 'SQLite format 3\0'
@@ -25,8 +29,7 @@ const MAGIC = 'SQLite format 3\0'
  */
 const TABLES = `
   CREATE TABLE varve_meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-  CREATE TABLE varve_log(seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, type TEXT NOT NULL, sum INTEGER NOT NULL,
-    chain INTEGER NOT NULL, bytes_end INTEGER NOT NULL, redacted INTEGER, body TEXT);
+  CREATE TABLE varve_log(${LOG_COLUMNS});
   CREATE TABLE varve_buckets(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, key TEXT NOT NULL,
     counter INTEGER NOT NULL, fields TEXT NOT NULL, view TEXT NOT NULL, since INTEGER NOT NULL);
   CREATE TABLE varve_quarantine(id INTEGER PRIMARY KEY, what TEXT NOT NULL, bucket TEXT, at INTEGER NOT NULL,
