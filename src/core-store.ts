@@ -1,5 +1,5 @@
 /* oxlint-disable typescript/no-unnecessary-type-parameters -- who names a query or an event says its types */
-import { InvalidArgumentError } from './base/errors.js'
+import { asError, InvalidArgumentError } from './base/errors.js'
 import { BucketHandle } from './commit/bucket-handle.js'
 import { BucketNotDefinedError, StoreStoppedError } from './commit/errors.js'
 import type { Position } from './commit/sequencer.js'
@@ -77,7 +77,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
       const names = Object.keys(checked.buckets)
       await Promise.all(names.map((name) => store.defineBucket(name, checked.buckets[name] as BucketDefinition)))
     } catch (error) {
-      await store.stop()
+      await store.stop().catch((also: unknown) => checked.onError(asError(also)))
       throw error
     }
     store.#openedMs = checked.runtime.elapsed() - began

@@ -40,7 +40,8 @@ export class Engine implements CommitListener {
     try {
       return new Engine(options, await storage.open({ store: name, now, uuid, setTimer, onError }))
     } catch (error) {
-      await storage.close()
+      // What went wrong first is what the caller has to hear.
+      await storage.close().catch((also: unknown) => onError(asError(also)))
       throw error
     }
   }

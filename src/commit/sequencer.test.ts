@@ -318,6 +318,17 @@ describe('a group that cannot be written', () => {
     expect(rig.outcomes).toEqual(['1 written', '2 refused: STORAGE'])
   })
 
+  test('what waited behind a group of unknown outcome is known not to be written, and nothing is read back', async () => {
+    const rig = new Rig()
+    rig.sequencer.mustAgreeWithStorage()
+    rig.write(1)
+    await rig.turn()
+    rig.write(2)
+    await rig.fail(new StorageError('who knows', { outcome: 'unknown' }))
+    expect(rig.outcomes).toEqual(['1 refused: STORAGE', '2 refused: STORE_DEGRADED'])
+    expect(() => rig.sequencer.mustAgreeWithStorage()).toThrow(StoreDegradedError)
+  })
+
   test('what is not an error of the storage is told as one', async () => {
     const rig = new Rig()
     rig.write(1)

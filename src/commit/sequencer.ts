@@ -76,6 +76,7 @@ export class Sequencer {
   #busy = false
   #scheduled = false
   #refusal: VarveError | undefined
+  #parted: StoreDegradedError | undefined
   readonly #exclusive: (() => Promise<void>)[] = []
   /** How many commits were submitted, and how many of them are written or undone. */
   #submitted = 0
@@ -126,6 +127,17 @@ export class Sequencer {
   /** From now on every write is refused with `error`. The first reason stays. */
   refuse(error: VarveError): void {
     this.#refusal ??= error
+  }
+
+  /** The storage may hold other commits than memory: nothing is written to it any more, and no bucket read from it. */
+  #part(cause: Error): void {
+    this.#parted ??= new StoreDegradedError(this.#options.store, cause)
+    this.refuse(this.#parted)
+  }
+
+  /** @throws {StoreDegradedError} the storage may hold other commits than memory: its rows do not fit other buckets. */
+  mustAgreeWithStorage(): void {
+    if (this.#parted !== undefined) throw this.#parted
   }
 
   /** @throws the reason, where writes are refused. Nothing was done. */
@@ -233,7 +245,7 @@ export class Sequencer {
     const expected = this.#head + entries.length
     if (!outcome.appended || outcome.head !== expected) {
       const cause = new StorageError(`another writer has appended to the log of store "${this.#options.store}"`)
-      this.refuse(new StoreDegradedError(this.#options.store, cause))
+      this.#part(cause)
       this.#failed(group, cause)
       return
     }
@@ -250,7 +262,7 @@ export class Sequencer {
   #failed(group: readonly Waiting[], thrown: unknown): void {
     const error = thrown instanceof VarveError ? thrown : this.#wrap(thrown)
     if (error instanceof StorageError && error.outcome === 'unknown') {
-      this.refuse(new StoreDegradedError(this.#options.store, error))
+      this.#part(error)
     }
     // Everything after the group stands on it, so it goes too, the last one first.
     const lost = [...group, ...this.#waiting]
@@ -259,9 +271,10 @@ export class Sequencer {
     this.#visible = this.#head
     this.#busy = false
     for (const commit of lost) {
-      commit.failure = error
+      // What waited behind the group was never given to the storage: of that alone it is known that it is not written.
+      commit.failure = group.includes(commit) ? error : (this.#parted ?? error)
       this.#options.listener.undone(commit)
-      commit.settle?.(error)
+      commit.settle?.(commit.failure)
     }
     this.#finish(lost.length)
     this.#rest()

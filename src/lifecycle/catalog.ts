@@ -126,6 +126,7 @@ export class Catalog {
     const { sequencer, storage, ephemeral, runtime } = this.#options
     // What was acknowledged, or is about to be, has to be in the storage before it is read back.
     await sequencer.settled()
+    if (bucket.persistent) sequencer.mustAgreeWithStorage()
     const counter = bucket.persistent ? await this.#store(bucket) : this.#keepInMemory(bucket)
     const pause = () => new Promise<void>((resolve) => runtime.defer(resolve))
     const damaged = await bucket.load(bucket.persistent ? storage : ephemeral, counter, pause)
