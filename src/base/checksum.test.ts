@@ -2,7 +2,9 @@ import { expect, it } from 'vitest'
 import { chainAfter, checksum } from './checksum.js'
 
 it('the checksum is part of the file formats: these values never change', () => {
-  expect(['', 'a', 'ab', 'abc', 'abcd', 'abcde', 'ž🐎', 'x'.repeat(200_000), 'ž'.repeat(70_001)].map(checksum)).toMatchInlineSnapshot(`
+  expect(
+    ['', 'a', 'ab', 'abc', 'abcd', 'abcde', 'ž🐎', 'x'.repeat(200_000), 'ž'.repeat(70_001)].map(checksum),
+  ).toMatchInlineSnapshot(`
     [
       4059294970067901,
       7909373948927735,
@@ -15,7 +17,12 @@ it('the checksum is part of the file formats: these values never change', () => 
       484994816087228,
     ]
   `)
-  expect([chainAfter(0, 0), chainAfter(0, 1), chainAfter(1, 0), chainAfter(2 ** 53 - 1, 2 ** 52)]).toMatchInlineSnapshot(`
+  expect([
+    chainAfter(0, 0),
+    chainAfter(0, 1),
+    chainAfter(1, 0),
+    chainAfter(2 ** 53 - 1, 2 ** 52),
+  ]).toMatchInlineSnapshot(`
     [
       8937974702737385,
       1535878917267507,

@@ -1,6 +1,6 @@
 import { checksum } from '../base/checksum.js'
 import { stringify } from '../base/json.js'
-import type { Change, DeleteCause, Entry, Key, StoredRecord, Value } from './entry.js'
+import type { Change, DeleteCause, Entry, StoredRecord, Value } from './entry.js'
 import { redactEntry } from './memory-log.js'
 
 /** Version of the entry's text. Raised when a reader of the old text would misread the new one. */
@@ -141,7 +141,7 @@ function decodeChange(raw: Value): Change {
   if (before === undefined && after === undefined) throw new Error('a change changes nothing')
   const change: { -readonly [K in keyof Change]: Change[K] } = {
     bucket,
-    key: key as Key,
+    key: key,
     before: before === undefined ? undefined : mustObject(before, 'a record'),
     after: after === undefined ? undefined : mustObject(after, 'a record'),
   }
@@ -158,7 +158,7 @@ function mustNames(value: Value): readonly string[] {
   if (!Array.isArray(value) || !value.every((name) => typeof name === 'string')) {
     throw new Error('a list of buckets is not a list of names')
   }
-  return value as readonly string[]
+  return value
 }
 
 function mustCause(value: Value): DeleteCause {

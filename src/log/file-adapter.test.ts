@@ -56,7 +56,9 @@ async function prepared(): Promise<TestWriter> {
 }
 
 function bytes(): string {
-  return readdirSync(dir).map((name) => readFileSync(join(dir, name), 'latin1')).join('')
+  return readdirSync(dir)
+    .map((name) => readFileSync(join(dir, name), 'latin1'))
+    .join('')
 }
 
 /** The error that opening rejects with; the files are as they were afterwards. */
@@ -158,7 +160,12 @@ describe('files that are not ours, or damaged', () => {
     expect(names.filter((name) => name.startsWith('rows-'))).toHaveLength(1)
     for (const name of names) {
       const good = readFileSync(join(dir, name))
-      for (const bad of [Buffer.alloc(0), good.subarray(0, good.length - 2), Buffer.concat([good.subarray(1)]), Buffer.from('what?\n')]) {
+      for (const bad of [
+        Buffer.alloc(0),
+        good.subarray(0, good.length - 2),
+        Buffer.concat([good.subarray(1)]),
+        Buffer.from('what?\n'),
+      ]) {
         // An empty end of the journal is a torn tail; and history that is damaged is reported when it is read.
         if (name.startsWith('old-') || (name.startsWith('log-') && bad.length === good.length - 2)) continue
         writeFileSync(join(dir, name), bad)
@@ -203,7 +210,10 @@ describe('files that are not ours, or damaged', () => {
     rmSync(dir, { recursive: true })
     writeFileSync(dir, 'a file')
     await expect(opened()).rejects.toMatchObject({ name: 'StorageError' })
-    await expect(opened(join(root, 'no', 'store'))).rejects.toMatchObject({ name: 'StorageError', message: /create it first/ })
+    await expect(opened(join(root, 'no', 'store'))).rejects.toMatchObject({
+      name: 'StorageError',
+      message: /create it first/,
+    })
     for (const options of ['', 'a\u0000', {}, { directory: 'x', waitMs: -1 }]) {
       expect(() => new FileAdapter(options as never)).toThrow(/FileAdapter/)
     }
@@ -273,7 +283,10 @@ describe('what is on disk', () => {
       const writer = await opened()
       await writer.write(defining('users'))
       harm()
-      await expect(writer.write(putting('users', 1, a))).rejects.toMatchObject({ code: 'STORAGE_GONE', outcome: 'nothing written' })
+      await expect(writer.write(putting('users', 1, a))).rejects.toMatchObject({
+        code: 'STORAGE_GONE',
+        outcome: 'nothing written',
+      })
       expect(await writer.load('users')).toEqual([])
       await writer.adapter.close()
     }
@@ -285,12 +298,17 @@ describe('what is on disk', () => {
     const text = 'x'.repeat(1_000)
     let most = 0
     for (let round = 0; round < 120; round++) {
-      const { entries, ops } = writer.batch(Array.from({ length: 100 }, (_, n) => putting('users', n, testRecord(`${n}`, { text, round }))))
+      const { entries, ops } = writer.batch(
+        Array.from({ length: 100 }, (_, n) => putting('users', n, testRecord(`${n}`, { text, round }))),
+      )
       await writer.adapter.append(writer.model.head, { entries, ops, durability: 'process' })
       writer.model.head += entries.length
       await writer.adapter.trim({ bytes: 500_000 })
       const sizes = readdirSync(dir).map((name) => statSync(join(dir, name)).size)
-      most = Math.max(most, sizes.reduce((sum, size) => sum + size, 0))
+      most = Math.max(
+        most,
+        sizes.reduce((sum, size) => sum + size, 0),
+      )
     }
     // A journal of at most 4 MB, the one before it, and the rows.
     expect(most).toBeLessThan(10_000_000)
@@ -319,13 +337,20 @@ describe('what is on disk', () => {
     }
     expect(readdirSync(dir).length).toBeGreaterThan(3)
     expect(seen).toEqual(Array.from({ length: 302 }, (_, i) => i + 101))
-    expect((await readAll(writer.adapter, 200)).map((entry) => entry.seq)).toEqual(Array.from({ length: 202 }, (_, i) => i + 201))
+    expect((await readAll(writer.adapter, 200)).map((entry) => entry.seq)).toEqual(
+      Array.from({ length: 202 }, (_, i) => i + 201),
+    )
     await writer.adapter.close()
   })
 
   it.each(['clear', 'drop'])('after %s the data is gone from every file', async (how) => {
     const writer = await opened()
-    await writer.writeGroup([defining('users'), putting('users', 1, testRecord('s', { text: 'MARKER-3d1f' })), defining('notes'), putting('notes', 1, a)])
+    await writer.writeGroup([
+      defining('users'),
+      putting('users', 1, testRecord('s', { text: 'MARKER-3d1f' })),
+      defining('notes'),
+      putting('notes', 1, a),
+    ])
     expect(bytes()).toContain('MARKER-3d1f')
     await writer.write(how === 'clear' ? clearing('users') : dropping('users'))
     expect(bytes()).not.toContain('MARKER-3d1f')
@@ -342,8 +367,13 @@ describe('what is on disk', () => {
     await writer.writeGroup([defining('users'), putting('users', 1, testRecord('s', { text: 'MARKER-3d1f' }))])
     await writer.adapter.close()
     const log = join(dir, 'log-1.varve')
-    const payload = JSON.parse(readFileSync(log, 'utf8').split('\n')[1]?.split(' ').slice(2).join(' ') as string) as { chain: number }
-    appendFileSync(log, frame(JSON.stringify({ synced: 0, chain: payload.chain, sums: [], entries: [], ops: [['clear', 'users', 9]] })))
+    const payload = JSON.parse(readFileSync(log, 'utf8').split('\n')[1]?.split(' ').slice(2).join(' ') as string) as {
+      chain: number
+    }
+    appendFileSync(
+      log,
+      frame(JSON.stringify({ synced: 0, chain: payload.chain, sums: [], entries: [], ops: [['clear', 'users', 9]] })),
+    )
     const again = await opened()
     expect(await again.load('users')).toEqual([])
     expect(bytes()).not.toContain('MARKER-3d1f')

@@ -55,7 +55,11 @@ export class FileAdapter implements StorageAdapter {
 
   /** @param options the folder, or more. Nothing is opened yet. */
   constructor(options: string | FileAdapterOptions) {
-    const { directory, waitMs = WAIT_MS, files = nodeFileSystem } = typeof options === 'string' ? { directory: options } : options
+    const {
+      directory,
+      waitMs = WAIT_MS,
+      files = nodeFileSystem,
+    } = typeof options === 'string' ? { directory: options } : options
     if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
       throw new InvalidArgumentError('FileAdapter.directory', 'the path of a folder', directory)
     }

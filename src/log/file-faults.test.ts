@@ -53,7 +53,10 @@ async function found(dir: string) {
 
 function modelled({ model }: TestWriter) {
   const rows = Object.fromEntries(
-    Array.from(model.rows, ([bucket, held]) => [bucket, Array.from(held, ([ordinal, record]) => ({ ordinal, record }))]),
+    Array.from(model.rows, ([bucket, held]) => [
+      bucket,
+      Array.from(held, ([ordinal, record]) => ({ ordinal, record })),
+    ]),
   )
   return { head: model.head, rows, entries: model.entries }
 }
@@ -67,7 +70,13 @@ for (const when of ['before', 'after'] as const) {
   for (const times of [1, 100]) {
     it(`from the n-th file operation of an append, ${times} fail ${when} they are done: files and caller agree`, async () => {
       // Each fault twice: the store goes on after it, and the process ends right after it.
-      for (const [g, group, goesOn] of GROUPS.flatMap((one, i) => [[i, one, true], [i, one, false]] as const)) {
+      for (const [g, group, goesOn] of GROUPS.flatMap(
+        (one, i) =>
+          [
+            [i, one, true],
+            [i, one, false],
+          ] as const,
+      )) {
         for (let n = 1, hit = true; hit; n++) {
           const dir = mkdtempSync(join(tmpdir(), 'varve-ffault-'))
           try {
@@ -99,7 +108,10 @@ for (const when of ['before', 'after'] as const) {
             expect((await writer.load('users')).length, about).toBe(writer.model.rows.get('users')?.size)
             const more = [defining('more'), putting('more', 1, a)]
             // A checkpoint whose end is not known makes the store refuse writes; it never loses one.
-            if (goesOn) await writer.writeGroup(more).catch((error: StorageError) => expect(error.message, about).toMatch(/nothing was written/))
+            if (goesOn)
+              await writer
+                .writeGroup(more)
+                .catch((error: StorageError) => expect(error.message, about).toMatch(/nothing was written/))
             await abandon(writer)
             expect(await found(dir), about).toEqual(modelled(writer))
           } finally {
@@ -119,7 +131,10 @@ it('nothing is acknowledged while it is not known which files count', async () =
   await writer.write(clearing('users'))
   expect(plan.hits).toBe(1)
   plan.arm({ failAt: 1, times: 1_000, only: /rename/, error: () => fileFault('EIO') })
-  await expect(writer.write(putting('users', 7, c))).rejects.toMatchObject({ name: 'StorageError', outcome: 'nothing written' })
+  await expect(writer.write(putting('users', 7, c))).rejects.toMatchObject({
+    name: 'StorageError',
+    outcome: 'nothing written',
+  })
   plan.arm(undefined)
   await abandon(writer)
   expect(await found(dir)).toEqual(modelled(writer))

@@ -4,7 +4,15 @@ import { chainAfter } from '../base/checksum.js'
 import { asError } from '../base/errors.js'
 import { encodeEntry, RecordTexts } from './codec.js'
 import { StorageError, StorageUnreadableError } from './errors.js'
-import { batchPayload, decodeManifest, erases, frame, type Manifest, manifestPayload, trimPayload } from './file-format.js'
+import {
+  batchPayload,
+  decodeManifest,
+  erases,
+  frame,
+  type Manifest,
+  manifestPayload,
+  trimPayload,
+} from './file-format.js'
 import { type Erasure, JournalMarks, readHistory, recoverJournal, rewriteHistory } from './file-history.js'
 import { FileJournal } from './file-journal.js'
 import { readRows, writeRows } from './file-rows.js'
@@ -84,7 +92,8 @@ export class FileFolder {
     const { path, files, context } = place
     const manifest = readPart(path, MANIFEST, (file) => decodeManifest(files.readText(file)))
     const mirror = new RowMirror()
-    const rowsBytes = manifest.rows === undefined ? 0 : readPart(path, manifest.rows, (file) => readRows(files, file, mirror))
+    const rowsBytes =
+      manifest.rows === undefined ? 0 : readPart(path, manifest.rows, (file) => readRows(files, file, mirror))
     const name = readPart(path, MANIFEST, () => mustLast(manifest.journals))
     const marks = new JournalMarks()
     const found = readPart(path, name, (file) => recoverJournal(files, file, manifest.logId, mirror, marks.of(name)))
@@ -149,7 +158,8 @@ export class FileFolder {
     this.chain = chain
     this.headAt = headAt
     if (erases(batch)) {
-      for (const op of batch.ops) if (op.op === 'clear' || op.op === 'drop') this.#erasures.push({ bucket: op.bucket, seq: op.seq })
+      for (const op of batch.ops)
+        if (op.op === 'clear' || op.op === 'drop') this.#erasures.push({ bucket: op.bucket, seq: op.seq })
     }
     this.maintain()
   }

@@ -145,7 +145,8 @@ export function decodeManifest(text: string): Manifest {
   const payload = unframe(text.replace(/\n$/, ''))
   const raw: unknown = JSON.parse(payload ?? 'null')
   if (!isObject(raw) || raw.varve !== 'store') throw new Error('its list of files is damaged, or of another program')
-  if (raw.format !== FILE_FORMAT) throw new Error(`format ${String(raw.format)} is not known to this version; install a newer varve`)
+  if (raw.format !== FILE_FORMAT)
+    throw new Error(`format ${String(raw.format)} is not known to this version; install a newer varve`)
   const { logId, rows, journals, trimmed } = raw
   return {
     logId: String(logId),

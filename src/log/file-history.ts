@@ -130,7 +130,8 @@ export function recoverJournal(
       head = batch.entries.at(-1)?.seq ?? head
       found.headAt = batch.entries.at(-1)?.at ?? found.headAt
       found.trimmed = Math.max(found.trimmed, batch.trimmed ?? 0)
-      for (const op of batch.ops) if (op.op === 'clear' || op.op === 'drop') found.erasures.push({ bucket: op.bucket, seq: op.seq })
+      for (const op of batch.ops)
+        if (op.op === 'clear' || op.op === 'drop') found.erasures.push({ bucket: op.bucket, seq: op.seq })
       found.size = line.end
     }
     return { ...found, head, chain, truncatedBytes: end - found.size }
@@ -260,7 +261,8 @@ export function* readEntries(folder: History, after: number): Generator<Entry> {
 
 function reportMissing(folder: History, first: number, last: number): void {
   if (first > last || folder.quarantined.some((one) => one.at === first)) return
-  const reason = first === last ? 'the entry is damaged or missing' : `entries ${first} to ${last} are damaged or missing`
+  const reason =
+    first === last ? 'the entry is damaged or missing' : `entries ${first} to ${last} are damaged or missing`
   folder.quarantined.push({ what: 'entry', at: first, reason })
 }
 

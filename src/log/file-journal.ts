@@ -129,9 +129,13 @@ export class FileJournal {
     }
     const isLooked = this.#appends++ % LOOK_EVERY === 0
     const found = isLooked ? this.#files.identity(this.path) : undefined
-    const isSame = isLooked ? found?.inode === this.#identity?.inode && found !== undefined : this.#files.exists(this.path)
+    const isSame = isLooked
+      ? found?.inode === this.#identity?.inode && found !== undefined
+      : this.#files.exists(this.path)
     if (isSame) return
     const message = `store ${this.path}: append: the file was deleted or replaced while it was open; nothing was written; `
-    throw new StorageError(`${message}put it back, or export what the store has in memory and stop it`, { code: 'STORAGE_GONE' })
+    throw new StorageError(`${message}put it back, or export what the store has in memory and stop it`, {
+      code: 'STORAGE_GONE',
+    })
   }
 }

@@ -54,7 +54,12 @@ export async function lockFolder(
 }
 
 /** Makes the lock file, or says who has it; `undefined` when that is not clear yet. */
-function tryLock(path: string, files: FileSystem, text: string, token: string): 'made' | 'taken over' | Holder | undefined {
+function tryLock(
+  path: string,
+  files: FileSystem,
+  text: string,
+  token: string,
+): 'made' | 'taken over' | Holder | undefined {
   if (create(path, files, text, token)) return 'made'
   const found = readLock(path, files)
   if (found === undefined) return undefined
@@ -126,7 +131,10 @@ function textOf(path: string, files: FileSystem): string | undefined {
   }
 }
 
-function readLock(path: string, files: FileSystem): { text: string; holder: Holder | undefined; started: unknown } | undefined {
+function readLock(
+  path: string,
+  files: FileSystem,
+): { text: string; holder: Holder | undefined; started: unknown } | undefined {
   const text = textOf(path, files)
   if (text === undefined) return undefined
   try {

@@ -28,7 +28,10 @@ it('R1: a delete of a row that is not there is refused, and the steps before it 
 it('steps that were applied can be taken back', () => {
   const rows = new RowMirror()
   rows.apply([{ op: 'define', meta }, put])
-  const undo = rows.applyUndoable([{ op: 'drop', bucket: 'users', seq: 1 }, { op: 'define', meta: { ...meta, key: 'k' } }])
+  const undo = rows.applyUndoable([
+    { op: 'drop', bucket: 'users', seq: 1 },
+    { op: 'define', meta: { ...meta, key: 'k' } },
+  ])
   expect(rows.rows('users')).toEqual([])
   undo()
   expect(rows.rows('users')).toEqual([{ ordinal: 1, record }])

@@ -9,7 +9,11 @@ interface MirroredBucket {
 
 type Undo =
   | { readonly bucket: string; readonly ordinal: number; readonly record: StoredRecord | undefined }
-  | { readonly bucket: string; readonly meta: BucketMeta | undefined; readonly rows: Map<number, StoredRecord> | undefined }
+  | {
+      readonly bucket: string
+      readonly meta: BucketMeta | undefined
+      readonly rows: Map<number, StoredRecord> | undefined
+    }
 
 /**
  * The rows of all buckets, in memory. Records are shared with whoever gave them, not copied: they are frozen.
@@ -48,8 +52,13 @@ export class RowMirror {
   #undoOf(op: RowOp): Undo {
     const bucket = op.op === 'define' ? op.meta.bucket : op.bucket
     const known = this.#buckets.get(bucket)
-    if (op.op === 'put' || op.op === 'delete') return { bucket, ordinal: op.ordinal, record: known?.rows.get(op.ordinal) }
-    return { bucket, meta: known?.meta, rows: op.op === 'clear' && known !== undefined ? new Map(known.rows) : known?.rows }
+    if (op.op === 'put' || op.op === 'delete')
+      return { bucket, ordinal: op.ordinal, record: known?.rows.get(op.ordinal) }
+    return {
+      bucket,
+      meta: known?.meta,
+      rows: op.op === 'clear' && known !== undefined ? new Map(known.rows) : known?.rows,
+    }
   }
 
   #undo(undo: Undo): void {

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { describeStorageAdapter } from '../testing/storage-conformance.js'
-import { clearing, defining, dropping, putting, testContext, testRecord, TestWriter } from '../testing/storage-fixture.js'
+import {
+  clearing,
+  defining,
+  dropping,
+  putting,
+  testContext,
+  testRecord,
+  TestWriter,
+} from '../testing/storage-fixture.js'
 import { isSnapshotAdapter, type SnapshotAdapter, SnapshotStorage } from './snapshot-storage.js'
 import { isStorageAdapter } from './storage.js'
 
@@ -102,10 +110,21 @@ describeStorageAdapter(
 describe('snapshots', () => {
   it('a snapshot of noex loads, with its counter, and is written back in the same shape', async () => {
     const saved = {
-      state: { records: [['b', { id: 'b', _version: 3 }], ['a', { id: 'a', _version: 1 }]], autoincrementCounter: 7 },
+      state: {
+        records: [
+          ['b', { id: 'b', _version: 3 }],
+          ['a', { id: 'a', _version: 1 }],
+        ],
+        autoincrementCounter: 7,
+      },
       metadata: { persistedAt: 1, serverId: 's', schemaVersion: 1 },
     }
-    const adapter = place(new Map<string, unknown>([['s:bucket:users', saved], ['other:bucket:users', {}]]))
+    const adapter = place(
+      new Map<string, unknown>([
+        ['s:bucket:users', saved],
+        ['other:bucket:users', {}],
+      ]),
+    )
     const { writer, context } = await opened(adapter)
     expect(writer.report?.buckets).toEqual([{ bucket: 'users', key: 'id', counter: 7, fields: [] }])
     expect(await writer.load('users')).toEqual([
@@ -127,7 +146,10 @@ describe('snapshots', () => {
     await writer.write(putting('users', 1, testRecord('1')))
     expect(context.timers.map((timer) => timer.ms)).toEqual([100])
     await context.tick()
-    expect(adapter.calls.filter((call) => call.startsWith('save '))).toEqual(['save s:bucket:users', 'save s:bucket:notes'])
+    expect(adapter.calls.filter((call) => call.startsWith('save '))).toEqual([
+      'save s:bucket:users',
+      'save s:bucket:notes',
+    ])
     await writer.write(putting('users', 2, testRecord('2')))
     await context.tick()
     expect(adapter.calls.filter((call) => call.startsWith('save '))).toHaveLength(3)
@@ -151,7 +173,14 @@ describe('snapshots', () => {
     await flushed
     const saves = adapter.calls.filter((call) => call.startsWith('save'))
     expect(saves.map((call) => call.split(' ')[0])).toEqual(['save', 'saved', 'save', 'saved', 'save', 'saved'])
-    expect(adapter.data.get('s:bucket:users')).toMatchObject({ state: { records: [['1', {}], ['2', {}]] } })
+    expect(adapter.data.get('s:bucket:users')).toMatchObject({
+      state: {
+        records: [
+          ['1', {}],
+          ['2', {}],
+        ],
+      },
+    })
   })
 
   it('a failed save is reported, retried later and later, and loses nothing', async () => {
@@ -182,7 +211,12 @@ describe('snapshots', () => {
   })
 
   it('a snapshot that cannot be read is refused and never overwritten', async () => {
-    for (const bad of ['text', { state: {} }, { state: { records: [['k']] } }, { state: { records: [] }, metadata: { schemaVersion: 2 } }]) {
+    for (const bad of [
+      'text',
+      { state: {} },
+      { state: { records: [['k']] } },
+      { state: { records: [] }, metadata: { schemaVersion: 2 } },
+    ]) {
       const adapter = place(new Map<string, unknown>([['s:bucket:users', bad]]))
       await expect(opened(adapter)).rejects.toMatchObject({ name: 'StorageUnreadableError' })
       expect(adapter.data.get('s:bucket:users')).toBe(bad)
@@ -198,7 +232,9 @@ describe('snapshots', () => {
   })
 
   it('a bucket that the adapter does not list is found when it is loaded', async () => {
-    const adapter = place(new Map([['s:bucket:users', { state: { records: [['1', { id: '1' }]], autoincrementCounter: 4 } }]]))
+    const adapter = place(
+      new Map([['s:bucket:users', { state: { records: [['1', { id: '1' }]], autoincrementCounter: 4 } }]]),
+    )
     adapter.listKeys = async () => ['s_bucket_users']
     const { writer, context } = await opened(adapter)
     await writer.write(defining('users'))
@@ -250,7 +286,11 @@ describe('snapshots', () => {
     adapter.save = async (_key, state) => void seen.push(state)
     const { writer } = await opened(adapter)
     const shared = Object.freeze({ deep: Object.freeze([1]) })
-    await writer.writeGroup([defining('users'), putting('users', 1, testRecord('1', { shared })), putting('users', 2, testRecord('2', { shared }))])
+    await writer.writeGroup([
+      defining('users'),
+      putting('users', 1, testRecord('1', { shared })),
+      putting('users', 2, testRecord('2', { shared })),
+    ])
     await writer.adapter.flush()
     type Row = [key: string, record: { shared: unknown }]
     const [[, one], [, two]] = (seen[0] as { state: { records: [Row, Row] } }).state.records
@@ -263,6 +303,7 @@ describe('snapshots', () => {
     expect([isSnapshotAdapter(place()), isStorageAdapter(place())]).toEqual([true, false])
     const storage = new SnapshotStorage(place())
     expect([isSnapshotAdapter(storage), isStorageAdapter(storage)]).toEqual([false, true])
-    for (const other of [null, undefined, 1, 'x', {}, []]) expect(isSnapshotAdapter(other) || isStorageAdapter(other)).toBe(false)
+    for (const other of [null, undefined, 1, 'x', {}, []])
+      expect(isSnapshotAdapter(other) || isStorageAdapter(other)).toBe(false)
   })
 })

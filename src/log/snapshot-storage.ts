@@ -4,7 +4,13 @@ import type { Entry } from './entry.js'
 import { StorageError, StorageLockedError, StorageUnreadableError } from './errors.js'
 import { MemoryLog } from './memory-log.js'
 import { RowMirror } from './rows.js'
-import { type BucketSnapshot, decodeSnapshot, encodeSnapshot, type LoadedSnapshot, snapshotKey } from './snapshot-format.js'
+import {
+  type BucketSnapshot,
+  decodeSnapshot,
+  encodeSnapshot,
+  type LoadedSnapshot,
+  snapshotKey,
+} from './snapshot-format.js'
 import type {
   Appended,
   Batch,

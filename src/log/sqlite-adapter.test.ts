@@ -27,4 +27,8 @@ describeStorageAdapter(
   { describe, it },
 )
 
-describeStorageAdapter('SQLite in memory', { create: () => ({ adapter: new SQLiteAdapter(':memory:') }) }, { describe, it })
+describeStorageAdapter(
+  'SQLite in memory',
+  { create: () => ({ adapter: new SQLiteAdapter(':memory:') }) },
+  { describe, it },
+)

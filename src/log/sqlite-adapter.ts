@@ -89,7 +89,7 @@ export class SQLiteAdapter implements StorageAdapter {
     const { filename, database } = this.#options
     const adopted: AdoptedDatabase | undefined = database === undefined ? undefined : adoptDatabase(database)
     const driver = adopted?.driver ?? this.#options.driver ?? (await loadSqlite())
-    const named = adopted?.path ?? (filename as string)
+    const named = adopted?.path ?? String(filename)
     const path = named === ':memory:' ? named : canonicalPath(named)
     if (path !== ':memory:') this.#lock = await lockFile(path, driver, context, this.#waitMs)
     if (path !== ':memory:' && adopted === undefined) checkHeader(path)
@@ -220,7 +220,8 @@ function writeOnce(session: SqliteSession, expectedHead: number, batch: Batch): 
     })
   } catch (error) {
     // Another writer shows in its entries: theirs have the seqs that ours were to have, and a seq cannot be given twice.
-    const conflict = error instanceof OtherHead || (asError(error).cause as SqliteError | undefined)?.result === 'CONSTRAINT'
+    const conflict =
+      error instanceof OtherHead || (asError(error).cause as SqliteError | undefined)?.result === 'CONSTRAINT'
     if (!conflict || readEnd(session.database).seq === expectedHead) throw error
     return { appended: false, missed: Array.from(readEntries(session, expectedHead)) }
   }

@@ -34,7 +34,13 @@ interface Writing {
  * Holds L1 and R1: an entry follows the last one, a row that is deleted was there.
  */
 export function writeBatch(session: SqliteSession, batch: Batch): void {
-  const writing: Writing = { session, texts: new RecordTexts(), first: session.end.seq + 1, puts: new Map(), isRedacted: false }
+  const writing: Writing = {
+    session,
+    texts: new RecordTexts(),
+    first: session.end.seq + 1,
+    puts: new Map(),
+    isRedacted: false,
+  }
   writeEntries(writing, batch)
   for (const op of batch.ops) {
     if (op.op === 'put') collectPut(writing, op.bucket, op.ordinal, op.record)
@@ -193,7 +199,8 @@ function erase(writing: Writing, slot: BucketSlot, seq: number): void {
   const { database } = session
   const bucket = slot.meta.bucket
   database.prepare('DELETE FROM varve_quarantine WHERE bucket = ?').run(nameText(bucket))
-  const quarantined = "UPDATE varve_quarantine SET body = NULL WHERE what = 'entry' AND instr(CAST(body AS TEXT), ?) > 0"
+  const quarantined =
+    "UPDATE varve_quarantine SET body = NULL WHERE what = 'entry' AND instr(CAST(body AS TEXT), ?) > 0"
   database.prepare(quarantined).run(JSON.stringify(bucket))
   const find = database.prepare(
     'SELECT seq, sum, body FROM varve_log WHERE seq >= ? AND seq < ? AND instr(body, ?) > 0 ORDER BY seq LIMIT ?',

@@ -27,7 +27,11 @@ const [a, b, c] = [testRecord('a'), testRecord('b'), testRecord('c')]
 /** Everything that a batch can do, as one group each. */
 const GROUPS: readonly (readonly TestCommit[])[] = [
   [putting('users', 3, c), deleting('users', 1, a)],
-  [{ ops: [{ op: 'counter', bucket: 'users', counter: 9 }] }, defining('notes', { fields: ['x'] }), putting('notes', 1, a)],
+  [
+    { ops: [{ op: 'counter', bucket: 'users', counter: 9 }] },
+    defining('notes', { fields: ['x'] }),
+    putting('notes', 1, a),
+  ],
   [clearing('users'), putting('users', 4, b)],
   [dropping('users')],
 ]
@@ -57,7 +61,10 @@ async function found(dir: string) {
 
 function modelled({ model }: TestWriter) {
   const rows = Object.fromEntries(
-    Array.from(model.rows, ([bucket, held]) => [bucket, Array.from(held, ([ordinal, record]) => ({ ordinal, record }))]),
+    Array.from(model.rows, ([bucket, held]) => [
+      bucket,
+      Array.from(held, ([ordinal, record]) => ({ ordinal, record })),
+    ]),
   )
   return { head: model.head, rows, entries: model.entries }
 }

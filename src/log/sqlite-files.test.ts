@@ -29,7 +29,6 @@ import {
   loadRows,
   putting,
   readAll,
-  testContext,
   testRecord,
   TestWriter,
 } from '../testing/storage-fixture.js'
@@ -62,7 +61,11 @@ async function opened(more: Partial<SQLiteAdapterOptions> = {}): Promise<TestWri
 /** A store with a few commits, closed. */
 async function prepared(): Promise<TestWriter> {
   const writer = await opened()
-  await writer.writeGroup([defining('users', { fields: ['id', 'name', 'n'] }), putting('users', 1, a), putting('users', 2, b)])
+  await writer.writeGroup([
+    defining('users', { fields: ['id', 'name', 'n'] }),
+    putting('users', 1, a),
+    putting('users', 2, b),
+  ])
   await writer.write(putting('users', 3, c))
   await writer.adapter.close()
   return writer
@@ -77,14 +80,19 @@ function sql(text: string, path = file): void {
 
 function query(text: string, path = file): Record<string, unknown>[] {
   const database = driver.open(path)
-  const rows = database.prepare(text).all().map((row) => ({ ...row }))
+  const rows = database
+    .prepare(text)
+    .all()
+    .map((row) => ({ ...row }))
   database.close()
   return rows
 }
 
 /** Every byte of every file in the folder. */
 function bytes(): string {
-  return readdirSync(dir).map((name) => readFileSync(join(dir, name), 'latin1')).join('')
+  return readdirSync(dir)
+    .map((name) => readFileSync(join(dir, name), 'latin1'))
+    .join('')
 }
 
 /** The error that opening rejects with; the file is as it was afterwards. */
@@ -119,7 +127,10 @@ describe('files that are not ours', () => {
   it('a truncated or overwritten store is refused, untouched', async () => {
     const writer = await opened()
     const text = 'x'.repeat(500)
-    await writer.writeGroup([defining('users'), ...Array.from({ length: 500 }, (_, i) => putting('users', i, testRecord(`${i}`, { text })))])
+    await writer.writeGroup([
+      defining('users'),
+      ...Array.from({ length: 500 }, (_, i) => putting('users', i, testRecord(`${i}`, { text }))),
+    ])
     await writer.adapter.close()
     const good = readFileSync(file)
     truncateSync(file, 10_000)
@@ -157,7 +168,10 @@ describe('files that are not ours', () => {
 
   it('a folder, and a path in a folder that is not there, are refused', async () => {
     await expect(opened({ filename: dir })).rejects.toMatchObject({ name: 'StorageError' })
-    await expect(opened({ filename: join(dir, 'no', 'a.db') })).rejects.toMatchObject({ name: 'StorageError', message: /create it first/ })
+    await expect(opened({ filename: join(dir, 'no', 'a.db') })).rejects.toMatchObject({
+      name: 'StorageError',
+      message: /create it first/,
+    })
     expect(readdirSync(dir)).toEqual([])
   })
 
@@ -173,7 +187,14 @@ describe('files that are not ours', () => {
   })
 
   it('options that are wrong are refused before anything is done', () => {
-    for (const options of ['', 'a\u0000b', {}, { filename: 7 }, { filename: 'x', waitMs: -1 }, { filename: 'x', waitMs: NaN }]) {
+    for (const options of [
+      '',
+      'a\u0000b',
+      {},
+      { filename: 7 },
+      { filename: 'x', waitMs: -1 },
+      { filename: 'x', waitMs: NaN },
+    ]) {
       expect(() => new SQLiteAdapter(options as never)).toThrow(/SQLiteAdapter/)
     }
   })
@@ -191,7 +212,9 @@ describe('damage', () => {
       [10, 11, 12, 13, 14, 20].map((at) => ({ what: 'row', bucket: 'users', at })),
     )
     await writer.adapter.close()
-    expect(query("SELECT at, CAST(body AS TEXT) AS body FROM varve_quarantine WHERE at = 10")).toEqual([{ at: 10, body: '{"id":' }])
+    expect(query('SELECT at, CAST(body AS TEXT) AS body FROM varve_quarantine WHERE at = 10')).toEqual([
+      { at: 10, body: '{"id":' },
+    ])
     const again = await opened()
     expect((await again.load('users')).length).toBe(3)
     expect(again.adapter.quarantined?.()).toEqual([])
@@ -220,9 +243,15 @@ describe('damage', () => {
       await prepared()
       sql(change)
       const writer = await opened()
-      expect((await readAll(writer.adapter)).map((entry) => entry.seq), change).toEqual([1, 3, 4])
+      expect(
+        (await readAll(writer.adapter)).map((entry) => entry.seq),
+        change,
+      ).toEqual([1, 3, 4])
       expect(writer.adapter.quarantined?.(), change).toMatchObject([{ what: 'entry', at: 2 }])
-      expect((await readAll(writer.adapter)).map((entry) => entry.seq), change).toEqual([1, 3, 4])
+      expect(
+        (await readAll(writer.adapter)).map((entry) => entry.seq),
+        change,
+      ).toEqual([1, 3, 4])
       expect(writer.adapter.quarantined?.()).toHaveLength(1)
       expect(await writer.write(putting('users', 9, a))).toMatchObject({ appended: true })
       expect((await readAll(writer.adapter, 3)).map((entry) => entry.seq)).toEqual([4, 5])
@@ -236,7 +265,9 @@ describe('damage', () => {
     sql('DELETE FROM varve_log WHERE seq IN (2, 3)')
     const again = await opened()
     expect((await readAll(again.adapter)).map((entry) => entry.seq)).toEqual([1, writer.model.head])
-    expect(again.adapter.quarantined?.()).toMatchObject([{ what: 'entry', at: 2, reason: 'entries 2 to 3 are missing' }])
+    expect(again.adapter.quarantined?.()).toMatchObject([
+      { what: 'entry', at: 2, reason: 'entries 2 to 3 are missing' },
+    ])
     await again.adapter.close()
   })
 
@@ -250,26 +281,31 @@ describe('damage', () => {
 describe('one store at a time', () => {
   const DIST = fileURLToPath(new URL('../../dist/log/sqlite-adapter.js', import.meta.url))
 
-  it.skipIf(!existsSync(DIST))('another process is refused and told who has it, and gets it when the holder is killed', async () => {
-    const program = `
+  it.skipIf(!existsSync(DIST))(
+    'another process is refused and told who has it, and gets it when the holder is killed',
+    async () => {
+      const program = `
       import { SQLiteAdapter } from ${JSON.stringify(DIST)}
       const adapter = new SQLiteAdapter({ filename: ${JSON.stringify(file)}, waitMs: 0 })
       const context = { store: 'holder "x"', now: Date.now, uuid: () => 'u', setTimer: (ms, fn) => setTimeout(fn, ms), onError() {} }
       await adapter.open(context)
       console.log('open')
       setInterval(() => {}, 1000)`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
-    await new Promise((resolve) => child.stdout.once('data', resolve))
-    const error = await opened().catch((thrown: Error) => thrown)
-    expect(error).toMatchObject({ name: 'StorageLockedError', code: 'STORAGE_LOCKED' })
-    expect((error as Error).message).toContain(`store "holder \\"x\\"" of process ${child.pid} has it open since 2`)
-    const waiting = opened({ waitMs: 10_000 })
-    child.kill('SIGKILL')
-    const writer = await waiting
-    expect(writer.report?.created).toBe(false)
-    await writer.adapter.close()
-    expect(readdirSync(dir)).toEqual(['a.db'])
-  })
+      const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      await new Promise((resolve) => child.stdout.once('data', resolve))
+      const error = await opened().catch((thrown: Error) => thrown)
+      expect(error).toMatchObject({ name: 'StorageLockedError', code: 'STORAGE_LOCKED' })
+      expect((error as Error).message).toContain(`store "holder \\"x\\"" of process ${child.pid} has it open since 2`)
+      const waiting = opened({ waitMs: 10_000 })
+      child.kill('SIGKILL')
+      const writer = await waiting
+      expect(writer.report?.created).toBe(false)
+      await writer.adapter.close()
+      expect(readdirSync(dir)).toEqual(['a.db'])
+    },
+  )
 
   it('the lock is one of the operating system, on a file beside the store', async () => {
     const writer = await opened()
@@ -307,7 +343,10 @@ describe('one store at a time', () => {
     await writer.write(defining('users'))
     const other = driver.open(file)
     other.exec('BEGIN IMMEDIATE')
-    await expect(writer.write(putting('users', 1, a))).rejects.toMatchObject({ code: 'STORAGE_BUSY', outcome: 'nothing written' })
+    await expect(writer.write(putting('users', 1, a))).rejects.toMatchObject({
+      code: 'STORAGE_BUSY',
+      outcome: 'nothing written',
+    })
     const later = writer.write(putting('users', 1, a))
     other.exec('ROLLBACK')
     other.close()
@@ -318,7 +357,9 @@ describe('one store at a time', () => {
   it('entries that somebody else has appended are answered as missed', async () => {
     const writer = await opened()
     await writer.write(defining('users'))
-    sql("INSERT INTO varve_log SELECT seq + 1, at, type, sum, chain, bytes_end, redacted, replace(body, '\"seq\":1', '\"seq\":2') FROM varve_log")
+    sql(
+      'INSERT INTO varve_log SELECT seq + 1, at, type, sum, chain, bytes_end, redacted, replace(body, \'"seq":1\', \'"seq":2\') FROM varve_log',
+    )
     const outcome = await writer.write(putting('users', 1, a))
     expect(outcome.appended).toBe(false)
     expect(await writer.load('users')).toEqual([])
@@ -362,7 +403,9 @@ describe('what is on disk', () => {
     const sizes: number[] = []
     for (let round = 0; round < 8; round++) {
       for (let i = 0; i < 20; i++) {
-        const commits = Array.from({ length: 50 }, (_, n) => putting('users', n, testRecord(`${n}`, { text, round, i })))
+        const commits = Array.from({ length: 50 }, (_, n) =>
+          putting('users', n, testRecord(`${n}`, { text, round, i })),
+        )
         const { entries, ops } = writer.batch(commits)
         await writer.adapter.append(writer.model.head, { entries, ops, durability: 'process' })
         writer.model.head += entries.length
@@ -381,7 +424,10 @@ describe('what is on disk', () => {
   it('free pages are given back once history is let go of', async () => {
     const writer = await opened()
     const text = 'x'.repeat(2_000)
-    await writer.writeGroup([defining('users'), ...Array.from({ length: 3_000 }, (_, i) => putting('users', 1, testRecord('1', { text, i })))])
+    await writer.writeGroup([
+      defining('users'),
+      ...Array.from({ length: 3_000 }, (_, i) => putting('users', 1, testRecord('1', { text, i }))),
+    ])
     let gone = 1
     for (let calls = 0; gone > 0; calls++) {
       gone = await writer.adapter.trim({ rows: 0 })
@@ -397,7 +443,13 @@ describe('what is on disk', () => {
     const writer = await opened()
     const secret = testRecord('s', { text: 'MARKER-3d1f' })
     const long = testRecord('l', { text: `MARKER-3d1f${'y'.repeat(20_000)}` })
-    await writer.writeGroup([defining('users'), defining('notes'), putting('users', 1, secret), putting('users', 2, long), putting('notes', 1, a)])
+    await writer.writeGroup([
+      defining('users'),
+      defining('notes'),
+      putting('users', 1, secret),
+      putting('users', 2, long),
+      putting('notes', 1, a),
+    ])
     await writer.write(putting('users', 1, long, secret))
     await writer.adapter.flush()
     expect(bytes()).toContain('MARKER-3d1f')
@@ -478,8 +530,8 @@ describe('other programs', () => {
     try {
       execFileSync('sqlite3', ['--version'])
       return true
-    } catch {
-      return false
+    } catch (error) {
+      return (error as { code?: string }).code !== 'ENOENT'
     }
   })()
 
@@ -492,8 +544,11 @@ describe('other programs', () => {
     ])
     await writer.writeGroup(odd.map((bucket) => defining(bucket, { fields: ['id'] })))
     await writer.write(putting('us"ers', 1, testRecord('q')))
-    const shell = (text: string): string => execFileSync('sqlite3', ['-readonly', file, text], { encoding: 'utf8' }).trim()
-    expect(shell('SELECT id, "na me", "it\'s", list, _version, _createdAt FROM users')).toBe('a|Ann|1|[1]|1|1700000000000')
+    const shell = (text: string): string =>
+      execFileSync('sqlite3', ['-readonly', file, text], { encoding: 'utf8' }).trim()
+    expect(shell('SELECT id, "na me", "it\'s", list, _version, _createdAt FROM users')).toBe(
+      'a|Ann|1|[1]|1|1700000000000',
+    )
     expect(shell('SELECT n > 1e300 FROM users')).toBe('1')
     expect(shell('SELECT id FROM "us""ers"')).toBe('q')
     const views = shell("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY rowid").split('\n')
@@ -508,14 +563,16 @@ describe('other programs', () => {
   })
 })
 
-const better = await import('better-sqlite3').then(
-  ({ default: Database }) => {
-    // It may be installed without a build for this Node.
-    new Database(':memory:').close()
-    return Database
-  },
-  () => undefined,
-).catch(() => undefined)
+const better = await import('better-sqlite3')
+  .then(
+    ({ default: Database }) => {
+      // It may be installed without a build for this Node.
+      new Database(':memory:').close()
+      return Database
+    },
+    () => undefined,
+  )
+  .catch(() => undefined)
 
 describe.skipIf(better === undefined)('better-sqlite3, handed over', () => {
   describeStorageAdapter(
@@ -525,7 +582,7 @@ describe.skipIf(better === undefined)('better-sqlite3, handed over', () => {
         const place = mkdtempSync(join(tmpdir(), 'varve-better-'))
         const made: { close(): void }[] = []
         const reopen = (): SQLiteAdapter => {
-          const database = new (better as NonNullable<typeof better>)(join(place, 'a.db'))
+          const database = new better(join(place, 'a.db'))
           made.push(database)
           return new SQLiteAdapter({ database, waitMs: 20 })
         }
@@ -540,7 +597,7 @@ describe.skipIf(better === undefined)('better-sqlite3, handed over', () => {
   )
 
   it('it stays open, and a store on the same file by path is refused meanwhile', async () => {
-    const database = new (better as NonNullable<typeof better>)(file)
+    const database = new better(file)
     const writer = await opened({ database })
     await writer.writeGroup([defining('users'), putting('users', 1, a)])
     await expect(opened()).rejects.toMatchObject({ name: 'StorageLockedError' })

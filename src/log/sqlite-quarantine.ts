@@ -37,6 +37,8 @@ export function quarantineEntry(session: SqliteSession, seq: number, reason: str
 
 /** Adds to what the store reports, once. */
 export function report(session: SqliteSession, found: Quarantined): void {
-  const known = session.quarantined.some((one) => one.what === found.what && one.at === found.at && one.bucket === found.bucket)
+  const known = session.quarantined.some(
+    (one) => one.what === found.what && one.at === found.at && one.bucket === found.bucket,
+  )
   if (!known) session.quarantined.push(found)
 }

@@ -79,7 +79,9 @@ function readSingly(session: SqliteSession, bucket: string, table: string, after
   let length = 0
   let last: number | undefined
   try {
-    const next = session.database.prepare(`SELECT ordinal, record FROM ${table} WHERE ordinal > ? ORDER BY ordinal LIMIT 1`)
+    const next = session.database.prepare(
+      `SELECT ordinal, record FROM ${table} WHERE ordinal > ? ORDER BY ordinal LIMIT 1`,
+    )
     for (let n = 0; n < limit && length < CHUNK_LENGTH; n++) {
       const row = next.get(last ?? after)
       if (row === undefined) break
@@ -129,7 +131,9 @@ function readPage(session: SqliteSession, after: number): SqliteRow[] {
   const columns = 'seq, type, sum, chain, bytes_end AS bytesEnd, redacted, body'
   const { database } = session
   try {
-    const first = database.prepare(`SELECT seq, bytes_end AS bytesEnd FROM varve_log WHERE seq > ? ORDER BY seq LIMIT 1`).get(after)
+    const first = database
+      .prepare(`SELECT seq, bytes_end AS bytesEnd FROM varve_log WHERE seq > ? ORDER BY seq LIMIT 1`)
+      .get(after)
     if (first === undefined) return []
     const sql = `SELECT ${columns} FROM varve_log WHERE seq > ? AND (seq = ? OR bytes_end <= ?) ORDER BY seq LIMIT ?`
     const end = Number(first.bytesEnd) + PAGE_BYTES
@@ -203,7 +207,9 @@ class ChainWalk {
 
   /** What is wrong with the place of an entry in the chain; `undefined` when nothing is. */
   #follow(sum: number, chain: number): string | undefined {
-    const fits = [this.#computed, this.#stored].some((before) => before === undefined || chainAfter(before, sum) === chain)
+    const fits = [this.#computed, this.#stored].some(
+      (before) => before === undefined || chainAfter(before, sum) === chain,
+    )
     // One damaged link does not make the next entry look damaged: either the computed or the stored chain goes on.
     this.#computed = this.#computed === undefined || fits ? chain : chainAfter(this.#computed, sum)
     this.#stored = chain

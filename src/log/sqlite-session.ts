@@ -229,7 +229,10 @@ export class SqliteSession {
     // for the times of a file makes its next sync 10 µs slower (Linux 6.13 and later).
     let gone = existsSync(this.path) ? undefined : this.path
     const now = this.context.now()
-    if (gone === undefined && (++this.#commits % LOOK_EVERY_COMMITS === 0 || Math.abs(now - this.#looked) >= LOOK_EVERY_MS)) {
+    if (
+      gone === undefined &&
+      (++this.#commits % LOOK_EVERY_COMMITS === 0 || Math.abs(now - this.#looked) >= LOOK_EVERY_MS)
+    ) {
       this.#looked = now
       if (!isSameFile(this.path, this.#main)) gone = this.path
       else if (this.#hasWal && !existsSync(this.#walPath)) gone = this.#walPath

@@ -8,12 +8,12 @@ async function bindings(): Promise<[name: string, open: () => SqliteDatabase][]>
     const driver = await load().catch(() => undefined)
     if (driver !== undefined) found.push([driver.name, () => driver.open(':memory:')])
   }
-  const better = await import('better-sqlite3').then(
-    ({ default: Database }) => {
+  const better = await import('better-sqlite3')
+    .then(({ default: Database }) => {
       new Database(':memory:').close()
       return Database
-    },
-  ).catch(() => undefined)
+    })
+    .catch(() => undefined)
   if (better !== undefined) found.push(['better-sqlite3', () => adoptDatabase(new better(':memory:')).database])
   return found
 }
@@ -21,7 +21,9 @@ async function bindings(): Promise<[name: string, open: () => SqliteDatabase][]>
 describe.each(await bindings())('%s', (_name, open) => {
   it('binds, values and BLOBs are the same in every binding', () => {
     const database = open()
-    const row = database.prepare('SELECT ? AS t, ? AS f, ? AS u, ? AS n, ? AS i, ? AS big, ? AS s').get(true, false, undefined, null, 7, 2 ** 53 - 1, 'ž\u0000🐎'.slice(0, 1))
+    const row = database
+      .prepare('SELECT ? AS t, ? AS f, ? AS u, ? AS n, ? AS i, ? AS big, ? AS s')
+      .get(true, false, undefined, null, 7, 2 ** 53 - 1, 'ž\u0000🐎'.slice(0, 1))
     expect({ ...row }).toEqual({ t: 1, f: 0, u: null, n: null, i: 7, big: 2 ** 53 - 1, s: 'ž' })
     const blob = database.prepare('SELECT ? AS blob').get(new Uint8Array([0, 255]))?.blob
     expect(Object.getPrototypeOf(blob)).toBe(Uint8Array.prototype)
@@ -34,7 +36,12 @@ describe.each(await bindings())('%s', (_name, open) => {
     database.exec('CREATE TABLE a(x PRIMARY KEY); INSERT INTO a VALUES (1), (2)')
     expect(database.prepare('UPDATE a SET x = x + 10').run()).toBe(2)
     expect(database.prepare('DELETE FROM a WHERE x = ?').run(5)).toBe(0)
-    expect(database.prepare('SELECT x FROM a ORDER BY x').all().map((row) => row.x)).toEqual([11, 12])
+    expect(
+      database
+        .prepare('SELECT x FROM a ORDER BY x')
+        .all()
+        .map((row) => row.x),
+    ).toEqual([11, 12])
     expect(database.prepare('SELECT x FROM a WHERE x = 1').get()).toBeUndefined()
     expect(database.prepare('SELECT 1')).toBe(database.prepare('SELECT 1'))
     database.close()

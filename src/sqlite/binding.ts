@@ -160,7 +160,8 @@ function normaliseRow(row: unknown): SqliteRow | undefined {
     const value = columns[column]
     if (typeof value !== 'object' || value === null) continue
     if (value instanceof ArrayBuffer) columns[column] = new Uint8Array(value)
-    else if (ArrayBuffer.isView(value)) columns[column] = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    else if (ArrayBuffer.isView(value))
+      columns[column] = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   }
   return columns as SqliteRow
 }

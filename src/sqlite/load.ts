@@ -51,12 +51,12 @@ export async function loadSqlite(): Promise<SqliteDriver> {
 
 /** The driver on `node:sqlite`. Rejects where there is none. */
 export async function loadNodeSqlite(): Promise<SqliteDriver> {
-  return driverOf('node:sqlite', quietly() ?? ((await import('node:sqlite')) as unknown as NodeModule))
+  return driverOf('node:sqlite', quietly() ?? (await import('node:sqlite')))
 }
 
 /** The driver on `@photostructure/sqlite`. Rejects where it is not installed. */
 export async function loadPhotostructure(): Promise<SqliteDriver> {
-  return driverOf('@photostructure/sqlite', (await import('@photostructure/sqlite')) as unknown as NodeModule)
+  return driverOf('@photostructure/sqlite', await import('@photostructure/sqlite'))
 }
 
 /**
@@ -102,15 +102,15 @@ function driverOf(name: string, module: NodeModule): SqliteDriver {
  * nothing to somebody who chose Varve. Synchronous, so no other warning can pass meanwhile.
  */
 function quietly(): NodeModule | undefined {
-  const { emitWarning, getBuiltinModule } = process
-  if (typeof getBuiltinModule !== 'function') return undefined
-  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
+  const { emitWarning } = process
+  if (typeof process.getBuiltinModule !== 'function') return undefined
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
     if (!String(warning).startsWith('SQLite is an experimental')) {
       ;(emitWarning as (...args: unknown[]) => void).call(process, warning, ...rest)
     }
-  }) as typeof process.emitWarning
+  }
   try {
-    return getBuiltinModule.call(process, 'node:sqlite') as NodeModule | undefined
+    return process.getBuiltinModule('node:sqlite')
   } finally {
     process.emitWarning = emitWarning
   }

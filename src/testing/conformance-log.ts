@@ -1,7 +1,16 @@
 import type { Entry } from '../log/entry.js'
 import { check, checkRejects, checkSame } from './expect.js'
 import type { ConformanceCase } from './conformance-case.js'
-import { clearing, defining, deleting, dropping, putting, readAll, testRecord, type TestWriter } from './storage-fixture.js'
+import {
+  clearing,
+  defining,
+  deleting,
+  dropping,
+  putting,
+  readAll,
+  testRecord,
+  type TestWriter,
+} from './storage-fixture.js'
 
 const a = testRecord('a', { n: 1 })
 const b = testRecord('b', { n: 2 })
@@ -20,16 +29,21 @@ export const logCases: readonly ConformanceCase[] = [
   {
     name: 'a fresh storage is empty and says so',
     async run({ writer }) {
-      const { created, head, first, headAt, buckets, logId, quarantined, truncatedBytes } = writer.report ?? ({} as never)
-      checkSame({ created, head, first, headAt, buckets, quarantined, truncatedBytes }, {
-        created: true,
-        head: 0,
-        first: 1,
-        headAt: 0,
-        buckets: [],
-        quarantined: [],
-        truncatedBytes: 0,
-      }, 'the report of a fresh storage')
+      const { created, head, first, headAt, buckets, logId, quarantined, truncatedBytes } =
+        writer.report ?? ({} as never)
+      checkSame(
+        { created, head, first, headAt, buckets, quarantined, truncatedBytes },
+        {
+          created: true,
+          head: 0,
+          first: 1,
+          headAt: 0,
+          buckets: [],
+          quarantined: [],
+          truncatedBytes: 0,
+        },
+        'the report of a fresh storage',
+      )
       check(typeof logId === 'string' && logId.length > 0, 'the log has an id')
       checkSame(await readAll(writer.adapter), [], 'the log of a fresh storage')
     },
@@ -64,11 +78,18 @@ export const logCases: readonly ConformanceCase[] = [
     async run({ writer }) {
       await writeSome(writer, 5)
       const batch = { ...writer.batch([putting('users', 9, testRecord('nine'))]) }
-      const outcome = await writer.adapter.append(2, { ...batch, entries: batch.entries.map((entry) => ({ ...entry, seq: 3 })) })
+      const outcome = await writer.adapter.append(2, {
+        ...batch,
+        entries: batch.entries.map((entry) => ({ ...entry, seq: 3 })),
+      })
       check(!outcome.appended, 'the append is refused')
       checkSame(outcome.missed, writer.model.entries.slice(2), 'the missed entries')
       checkSame(await readAll(writer.adapter), writer.model.entries, 'the log afterwards')
-      checkSame((await writer.load('users')).map((row) => row.ordinal), [1, 2, 3, 4], 'the rows afterwards')
+      checkSame(
+        (await writer.load('users')).map((row) => row.ordinal),
+        [1, 2, 3, 4],
+        'the rows afterwards',
+      )
     },
   },
   {
@@ -93,7 +114,11 @@ export const logCases: readonly ConformanceCase[] = [
       checkSame(seqs(await readAll(writer.adapter, 2, { limit: 3 })), [3, 4, 5], 'a limit')
       checkSame(seqs(await readAll(writer.adapter, 0, { limit: 0 })), [], 'a limit of nothing')
       checkSame(seqs(await readAll(writer.adapter, 0, { types: ['store/define'] })), [1], 'a type')
-      checkSame(seqs(await readAll(writer.adapter, 0, { types: ['store/write'], limit: 2 })), [2, 3], 'a type and a limit')
+      checkSame(
+        seqs(await readAll(writer.adapter, 0, { types: ['store/write'], limit: 2 })),
+        [2, 3],
+        'a type and a limit',
+      )
       checkSame(seqs(await readAll(writer.adapter, 0, { types: [] })), [], 'no type')
     },
   },
@@ -107,7 +132,11 @@ export const logCases: readonly ConformanceCase[] = [
         if (entry.seq === 5) await writer.write(putting('users', 50, testRecord('fifty')))
         if (entry.seq === 15) break
       }
-      checkSame(seen, Array.from({ length: 15 }, (_, i) => i + 1), 'the entries seen')
+      checkSame(
+        seen,
+        Array.from({ length: 15 }, (_, i) => i + 1),
+        'the entries seen',
+      )
       await writer.write(putting('users', 51, testRecord('after')))
       checkSame(seqs(await readAll(writer.adapter, 20)), [21, 22], 'the entries after')
     },
@@ -116,10 +145,16 @@ export const logCases: readonly ConformanceCase[] = [
     name: 'a long log is read whole, in order',
     async run({ writer }) {
       await writer.write(defining('users'))
-      const group = Array.from({ length: 700 }, (_, i) => putting('users', i + 1, testRecord(`k${i}`, { text: 'x'.repeat(i) })))
+      const group = Array.from({ length: 700 }, (_, i) =>
+        putting('users', i + 1, testRecord(`k${i}`, { text: 'x'.repeat(i) })),
+      )
       await writer.writeGroup(group)
       const entries = await readAll(writer.adapter)
-      checkSame(seqs(entries), Array.from({ length: 701 }, (_, i) => i + 1), 'the seqs')
+      checkSame(
+        seqs(entries),
+        Array.from({ length: 701 }, (_, i) => i + 1),
+        'the seqs',
+      )
       checkSame(entries.at(-1), writer.model.entries.at(-1), 'the last entry')
     },
   },
@@ -143,11 +178,27 @@ export const logCases: readonly ConformanceCase[] = [
     async run({ writer }) {
       await writer.writeGroup([defining('users'), defining('notes')])
       await writer.write(putting('users', 1, a))
-      await writer.writeGroup([putting('notes', 1, b), putting('users', 2, b), clearing('users'), putting('users', 3, a)])
+      await writer.writeGroup([
+        putting('notes', 1, b),
+        putting('users', 2, b),
+        clearing('users'),
+        putting('users', 3, a),
+      ])
       checkSame(await readAll(writer.adapter), writer.model.entries, 'the log')
-      check(writer.model.entries.some((entry) => entry.redacted !== undefined), 'something was redacted')
-      checkSame((await writer.load('users')).map((row) => row.ordinal), [3], 'the rows of the bucket')
-      checkSame((await writer.load('notes')).map((row) => row.ordinal), [1], 'the rows of the other')
+      check(
+        writer.model.entries.some((entry) => entry.redacted !== undefined),
+        'something was redacted',
+      )
+      checkSame(
+        (await writer.load('users')).map((row) => row.ordinal),
+        [3],
+        'the rows of the bucket',
+      )
+      checkSame(
+        (await writer.load('notes')).map((row) => row.ordinal),
+        [1],
+        'the rows of the other',
+      )
       await writer.write(clearing('users'))
       await writer.write(dropping('notes'))
       checkSame(await readAll(writer.adapter), writer.model.entries, 'the log after a second clear and a drop')

@@ -1,6 +1,7 @@
 import type { StoredRecord } from '../base/value.js'
 import { check, checkRejects, checkSame } from './expect.js'
 import type { ConformanceCase } from './conformance-case.js'
+import type { TestWriter } from './storage-fixture.js'
 import {
   clearing,
   defining,
@@ -10,7 +11,6 @@ import {
   putting,
   testContext,
   testRecord,
-  TestWriter,
 } from './storage-fixture.js'
 
 const HOSTILE_NAMES: readonly string[] = [
@@ -57,7 +57,8 @@ export const rowCases: readonly ConformanceCase[] = [
     name: 'rows come by rising ordinal, whatever order they were put in',
     async run({ writer }) {
       await writer.write(defining('users'))
-      for (const ordinal of [5, 2, 9, 1_000_000_000_000, 1]) await writer.write(putting('users', ordinal, testRecord(`k${ordinal}`)))
+      for (const ordinal of [5, 2, 9, 1_000_000_000_000, 1])
+        await writer.write(putting('users', ordinal, testRecord(`k${ordinal}`)))
       await checkRows(writer)
       checkSame(await writer.load('nobody'), [], 'a bucket that is not there')
     },
@@ -79,7 +80,9 @@ export const rowCases: readonly ConformanceCase[] = [
     name: 'many rows over several buckets load whole',
     async run({ writer }) {
       await writer.writeGroup([defining('users'), defining('notes')])
-      const group = Array.from({ length: 2_501 }, (_, i) => putting(i % 3 === 0 ? 'notes' : 'users', i + 1, testRecord(`k${i}`, { i })))
+      const group = Array.from({ length: 2_501 }, (_, i) =>
+        putting(i % 3 === 0 ? 'notes' : 'users', i + 1, testRecord(`k${i}`, { i })),
+      )
       await writer.writeGroup(group)
       await checkRows(writer)
     },
@@ -91,7 +94,11 @@ export const rowCases: readonly ConformanceCase[] = [
       const batch = writer.batch([putting('users', 2, testRecord('2')), deleting('users', 77, testRecord('77'))])
       await checkRejects((async () => await writer.adapter.append(2, batch))(), 'InvariantError', 'the delete')
       await checkRows(writer)
-      checkSame(await writer.write(putting('users', 3, testRecord('3'))), { appended: true, head: 3 }, 'the next append')
+      checkSame(
+        await writer.write(putting('users', 3, testRecord('3'))),
+        { appended: true, head: 3 },
+        'the next append',
+      )
       await checkRows(writer)
     },
   },
@@ -115,7 +122,11 @@ export const rowCases: readonly ConformanceCase[] = [
       await writer.write(defining('notes'))
       const again = await restart()
       const [users, notes] = again.report?.buckets ?? []
-      checkSame([users?.bucket, users?.counter, notes?.bucket], ['users', 41, 'notes'], 'the buckets, in order of creation')
+      checkSame(
+        [users?.bucket, users?.counter, notes?.bucket],
+        ['users', 41, 'notes'],
+        'the buckets, in order of creation',
+      )
       await checkRows(again)
     },
   },
@@ -145,13 +156,19 @@ export const rowCases: readonly ConformanceCase[] = [
   {
     name: 'any string is a bucket name',
     async run({ writer, restart, durableLog }) {
-      for (const name of HOSTILE_NAMES) await writer.write(defining(name, { key: name, fields: [name, 'x"y', 'record'] }))
+      for (const name of HOSTILE_NAMES)
+        await writer.write(defining(name, { key: name, fields: [name, 'x"y', 'record'] }))
       let n = 0
-      for (const name of HOSTILE_NAMES) await writer.write(putting(name, ++n, testRecord(name, { [name === '__proto__' ? 'p' : name]: n })))
+      for (const name of HOSTILE_NAMES)
+        await writer.write(putting(name, ++n, testRecord(name, { [name === '__proto__' ? 'p' : name]: n })))
       await checkRows(writer)
       if (!durableLog) return
       const again = await restart()
-      checkSame(again.report?.buckets.map((meta) => meta.bucket), HOSTILE_NAMES, 'the names')
+      checkSame(
+        again.report?.buckets.map((meta) => meta.bucket),
+        HOSTILE_NAMES,
+        'the names',
+      )
       await checkRows(again)
       for (const name of HOSTILE_NAMES) await again.write(dropping(name))
       checkSame((await restart()).report?.buckets, [], 'the buckets, after all were dropped')
@@ -200,7 +217,11 @@ export const rowCases: readonly ConformanceCase[] = [
       await checkRows(writer)
       await writer.adapter.close()
       await second.open(testContext('second'))
-      checkSame((await loadRows(second, 'users')).length, 2, 'the rows that the second finds, after the first has closed')
+      checkSame(
+        (await loadRows(second, 'users')).length,
+        2,
+        'the rows that the second finds, after the first has closed',
+      )
       await second.close()
       await writer.open()
     },

@@ -39,6 +39,12 @@ function isSame(a: unknown, b: unknown): boolean {
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value, (_key, item: unknown) => (typeof item === 'number' && !Number.isFinite(item) ? String(item) : item))
-  return text === undefined ? String(value) : text.length > 300 ? `${text.slice(0, 300)}… (${text.length} characters)` : text
+  const text = JSON.stringify(value, (_key, item: unknown) =>
+    typeof item === 'number' && !Number.isFinite(item) ? String(item) : item,
+  )
+  return text === undefined
+    ? String(value)
+    : text.length > 300
+      ? `${text.slice(0, 300)}… (${text.length} characters)`
+      : text
 }

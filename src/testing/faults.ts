@@ -98,14 +98,23 @@ export function faultyDriver(driver: SqliteDriver, plan: Fault | FaultPlan): Sql
   const faults = plan instanceof FaultPlan ? plan : new FaultPlan(plan)
   return {
     name: driver.name,
-    open: (path) => faultyDatabase(faults.run(`open ${path}`, () => driver.open(path)), faults),
+    open: (path) =>
+      faultyDatabase(
+        faults.run(`open ${path}`, () => driver.open(path)),
+        faults,
+      ),
   }
 }
 
 function faultyDatabase(database: SqliteDatabase, faults: FaultPlan): SqliteDatabase {
   return {
     exec: (sql) => faults.run(sql, () => database.exec(sql)),
-    prepare: (sql) => faultyStatement(faults.run(sql, () => database.prepare(sql)), sql, faults),
+    prepare: (sql) =>
+      faultyStatement(
+        faults.run(sql, () => database.prepare(sql)),
+        sql,
+        faults,
+      ),
     close: () => database.close(),
   }
 }

@@ -91,5 +91,9 @@ function mustReopen(fixture: AdapterFixture): StorageAdapter {
 function globalFramework(): TestFramework {
   const { describe, it } = globalThis as unknown as Partial<TestFramework>
   if (typeof describe === 'function' && typeof it === 'function') return { describe, it }
-  throw new InvalidArgumentError('describeStorageAdapter(framework)', 'describe and it of the test framework', undefined)
+  throw new InvalidArgumentError(
+    'describeStorageAdapter(framework)',
+    'describe and it of the test framework',
+    undefined,
+  )
 }

@@ -146,7 +146,11 @@ export async function loadRows(adapter: StorageAdapter, bucket: string): Promise
 }
 
 /** All entries after `after`. */
-export async function readAll(adapter: StorageAdapter, after = 0, options?: { limit?: number; types?: string[] }): Promise<Entry[]> {
+export async function readAll(
+  adapter: StorageAdapter,
+  after = 0,
+  options?: { limit?: number; types?: string[] },
+): Promise<Entry[]> {
   const entries: Entry[] = []
   for await (const entry of adapter.readLog(after, options)) entries.push(entry)
   return entries
