@@ -69,7 +69,7 @@ function behindPromises(adapter: StorageAdapter): StorageAdapter {
     trim: (budget) => adapter.trim(budget),
     close: () => adapter.close(),
     ...(adapter.counterOf && { counterOf: (bucket: string) => adapter.counterOf?.(bucket) ?? 0 }),
-  } as StorageAdapter
+  }
 }
 
 describe.each([

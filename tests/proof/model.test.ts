@@ -1,12 +1,13 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { MemoryAdapter } from '../../src/index.js'
+import { FieldIndex } from '../../src/state/field-index.js'
 import { anyCall, onHandle, onPlain, outcomeOf, plainOutcome } from './support/calls.js'
 import type { Call, Outcome } from './support/calls.js'
 import { kinds } from './support/places.js'
 import type { Place } from './support/places.js'
 import { PlainBucket } from './support/plain-store.js'
-import { runs } from './support/runs.js'
+import { must, runs } from './support/runs.js'
 import { BUCKETS, RECENT, World } from './support/world.js'
 
 const ALL = Object.keys(BUCKETS)
@@ -142,4 +143,30 @@ describe.each(kinds)('on $name', ({ name, keepsLog, make }) => {
   test('any calls, transactions, restarts, crashes: the store answers what the model answers', async () => {
     await fc.assert(property(make, keepsLog), runs(name === 'memory' ? 120 : 20))
   }, 120_000)
+})
+
+describe('the model finds planted bugs', () => {
+  const memory = must(kinds.find(({ name }) => name === 'memory'))
+  const finds = (make: () => Place): Promise<void> =>
+    expect(fc.assert(property(make, true), { numRuns: 200, endOnFailure: true })).rejects.toThrow(/Property failed/)
+
+  test('an index that does not follow updates', async () => {
+    const move = vi.spyOn(FieldIndex.prototype, 'move').mockReturnValue(undefined)
+    await finds(memory.make).finally(() => move.mockRestore())
+  })
+
+  test('a storage that forgets one deletion', async () => {
+    await finds(() => {
+      const place = memory.make()
+      const adapter = place.adapter() as MemoryAdapter
+      const append = adapter.append.bind(adapter)
+      let isForgotten = false
+      adapter.append = (head, batch) => {
+        if (isForgotten || !batch.ops.some(({ op }) => op === 'delete')) return append(head, batch)
+        isForgotten = true
+        return append(head, { ...batch, ops: batch.ops.filter(({ op }) => op !== 'delete') })
+      }
+      return { ...place, adapter: () => adapter }
+    })
+  })
 })

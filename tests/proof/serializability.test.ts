@@ -7,16 +7,16 @@ import { anyCall, onHandle, onPlain, outcomeOf, plainOutcome } from './support/c
 import type { Call, Outcome } from './support/calls.js'
 import { kinds } from './support/places.js'
 import type { Place } from './support/places.js'
-import { runs } from './support/runs.js'
+import { must, runs } from './support/runs.js'
 import { BUCKETS, World } from './support/world.js'
 import type { BucketOfBoth } from './support/world.js'
 
-const { users, sessions, scratch } = BUCKETS as { [name: string]: BucketOfBoth }
+const { users, sessions, scratch } = BUCKETS
 
 /** Without counters: whose number is which depends on who asks first, not on who commits first. */
 const SHARED: { readonly [name: string]: BucketOfBoth } = {
-  users: users!,
-  sessions: sessions!,
+  users: must(users),
+  sessions: must(sessions),
   notes: {
     real: {
       key: 'id',
@@ -27,7 +27,7 @@ const SHARED: { readonly [name: string]: BucketOfBoth } = {
     plain: { key: 'id', byKey: true, persistent: true },
   },
   scratch: {
-    real: { ...scratch!.real, schema: { id: { type: 'string' }, email: { type: 'string', unique: true } } },
+    real: { ...must(scratch).real, schema: { id: { type: 'string' }, email: { type: 'string', unique: true } } },
     plain: { key: 'id', unique: 'email', persistent: false },
   },
   marks: { real: { key: 'id', schema: { id: { type: 'number' } } }, plain: { key: 'id', persistent: true } },
@@ -106,7 +106,7 @@ class Run {
   async #act(script: readonly Unit[]): Promise<void> {
     for (const { calls, transaction } of script) {
       await this.#gate()
-      if (transaction === undefined) await this.#call(calls[0]!)
+      if (transaction === undefined) await this.#call(must(calls[0]))
       else await this.#transaction(calls, transaction)
     }
   }
@@ -180,10 +180,10 @@ function judge(run: Run): void {
     }
     if (at === drafts.length) break
     const commit = seen.find((one) => one.commit === at)
-    if (commit === undefined) applyDraft(world, drafts[at]!)
+    if (commit === undefined) applyDraft(world, must(drafts[at]))
     else {
       expect(outcomes(world, commit), `commit ${at}`).toEqual(commit.outcomes)
-      const mark = drafts[at]!.changes.find(({ bucket }) => bucket === 'marks')
+      const mark = must(drafts[at]).changes.find(({ bucket }) => bucket === 'marks')
       if (mark !== undefined) world.plain.get('marks')?.insert({ id: mark.key }, world.runtime.now())
       for (const bucket of world.plain.values()) bucket.commit()
     }
@@ -195,7 +195,7 @@ function outcomes(world: World, { calls, commit, isTransaction }: Seen): Outcome
   const before = new Map([...world.plain].map(([name, bucket]) => [name, bucket.copy()]))
   const found = calls.map((call) =>
     plainOutcome(() => {
-      const value = onPlain(world.plain.get(call.bucket)!, call, world.runtime.now(), false)
+      const value = onPlain(must(world.plain.get(call.bucket)), call, world.runtime.now(), false)
       if (!isTransaction) world.plain.get(call.bucket)?.commit()
       return value
     }),
@@ -218,8 +218,8 @@ function isTrue(world: World, one: Seen): boolean {
 function applyDraft(world: World, { changes, clearedBuckets }: CommitDraft): void {
   for (const { bucket } of clearedBuckets) world.plain.get(bucket.name)?.clear()
   for (const { bucket, key, before, after } of changes) {
-    const plain = world.plain.get(bucket)!
-    if (before === undefined) plain.records = [...plain.records, after!]
+    const plain = must(world.plain.get(bucket))
+    if (before === undefined) plain.records = [...plain.records, must(after)]
     else if (after === undefined) plain.delete(key)
     else plain.records = plain.records.map((record) => (record[plain.definition.key] === key ? after : record))
   }
@@ -267,6 +267,6 @@ test.each<[bug: string, plant: () => void]>([
   ],
   ['only what was read by a filter counts', () => vi.spyOn(ReadSet.prototype, 'readKey').mockReturnValue(undefined)],
 ])('the check finds a planted bug: %s', async (_bug, plant) => {
-  const found = property(kinds[0]!.make, plant)
+  const found = property(must(kinds[0]).make, plant)
   await expect(fc.assert(found, { numRuns: 400, endOnFailure: true })).rejects.toThrow(/Property failed/)
 })

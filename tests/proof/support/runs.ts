@@ -12,3 +12,9 @@ export function runs(count: number): Parameters<unknown> {
     ...(VARVE_SEED === undefined ? {} : { seed: Number(VARVE_SEED) }),
   }
 }
+
+/** `value`, which is there. */
+export function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('something is missing that has to be there')
+  return value
+}
