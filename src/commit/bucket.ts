@@ -69,6 +69,8 @@ export class Bucket {
         if (reason !== undefined) damaged.push({ what: 'row', bucket: this.name, at: ordinal, reason })
       }
     }
+    // Some places know the counter only once the rows are read.
+    if ('loadBucket' in rows) table.counter = Math.max(table.counter, rows.counterOf?.(this.name) ?? 0)
     this.table = table
     // Rows and open transactions may have brought the counter further than the storage knows: the next write tells it.
     this.counterStored = 0
