@@ -8,7 +8,7 @@ import { isIndexable } from '../state/field-index.js'
 import type { Slot } from '../state/slot.js'
 import type { Applied, Table } from '../state/table.js'
 import type { Bucket } from './bucket.js'
-import { DuplicateKeyError, UniqueConstraintError } from './errors.js'
+import { BucketNotDefinedError, DuplicateKeyError, UniqueConstraintError } from './errors.js'
 
 /** A record that lost its place in a unique index to another; it must have given up the value by the end. */
 interface Displaced {
@@ -93,9 +93,15 @@ export class CommitDraft implements Footprint {
     return this.ops.length === 0 && this.ephemeralOps.length === 0
   }
 
+  /** Its drop may be on its way to the storage, while work that was begun before still comes in. */
+  #enter(bucket: Bucket): void {
+    if (bucket.dropped) throw new BucketNotDefinedError(bucket.name)
+    this.current = bucket
+  }
+
   /** @throws {DuplicateKeyError} the key is taken. */
   insert(bucket: Bucket, record: StoredRecord): void {
-    this.current = bucket
+    this.#enter(bucket)
     const { table, schema } = bucket
     const key = schema.keyOf(record)
     if (table.slot(key) !== undefined) throw new DuplicateKeyError(bucket.name, key)
@@ -123,7 +129,7 @@ export class CommitDraft implements Footprint {
 
   /** Replaces the record under `after`'s key, which is there. */
   update(bucket: Bucket, after: StoredRecord): void {
-    this.current = bucket
+    this.#enter(bucket)
     const key = bucket.schema.keyOf(after)
     const slot = bucket.table.slot(key)
     this.#noteDisplaced(bucket, after, slot)
@@ -135,7 +141,7 @@ export class CommitDraft implements Footprint {
 
   /** Deletes the record under `key`, which is there. */
   delete(bucket: Bucket, key: Key, cause?: DeleteCause): void {
-    this.current = bucket
+    this.#enter(bucket)
     const { size } = bucket.table
     const applied = bucket.table.delete(key)
     this.#steps = added(this.#steps, { bucket, applied, size })
@@ -146,7 +152,7 @@ export class CommitDraft implements Footprint {
 
   /** Empties the bucket. Comes before all other steps on it. `seq` is set when the commit gets its place. */
   clear(bucket: Bucket, seq: number): void {
-    this.current = bucket
+    this.#enter(bucket)
     const { table } = bucket
     this.clearedBuckets = [...this.clearedBuckets, { bucket, count: table.size, table }]
     bucket.table = table.emptied()

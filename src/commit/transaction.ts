@@ -214,7 +214,7 @@ export class TransactionBucketHandle<D = AnyDefinition> extends AsyncReads<Recor
       this.#transaction.mustBeOpen(this.#bucket.name)
       return work(this.#transaction.overlay(this.#bucket))
     }
-    return process.state === 'running' ? process.call(run) : this.#transaction.track(process.call(run))
+    return process.isReady ? process.call(run) : this.#transaction.track(process.call(run))
   }
 
   #at(method: string): string {
