@@ -100,7 +100,10 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
    * @throws {DefinitionError} @throws {BucketAlreadyExistsError} nothing was done.
    * @throws {StorageError} @throws {UniqueConstraintError} what is stored cannot be loaded; it was left as it is.
    */
-  defineBucket<const D extends BucketDefinition>(name: string, definition: D & DefinitionCheck<D>): Promise<BucketHandle<D>> {
+  defineBucket<const D extends BucketDefinition>(
+    name: string,
+    definition: D & DefinitionCheck<D>,
+  ): Promise<BucketHandle<D>> {
     try {
       this.mustRun()
       const { bucket, loaded } = this.engine.catalog.define(name, definition)
@@ -204,7 +207,11 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     options?: SubscribeOptions,
   ): Promise<() => void>
   /** By reference: the result is typed. */
-  subscribe<R>(query: QueryRef<undefined, R>, callback: (result: R) => void, options?: SubscribeOptions): Promise<() => void>
+  subscribe<R>(
+    query: QueryRef<undefined, R>,
+    callback: (result: R) => void,
+    options?: SubscribeOptions,
+  ): Promise<() => void>
   /** By reference: parameters and result are typed. */
   subscribe<P, R>(
     query: QueryRef<P, R>,
@@ -235,7 +242,10 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
    *
    * @returns ends it.
    */
-  on<P extends Topic<B>>(pattern: P, handler: (event: EventOf<B, P>, topic: string) => void): Promise<() => Promise<void>>
+  on<P extends Topic<B>>(
+    pattern: P,
+    handler: (event: EventOf<B, P>, topic: string) => void,
+  ): Promise<() => Promise<void>>
   /** For an event whose type the caller says. */
   on<E = StoreEvent>(pattern: string, handler: (event: E, topic: string) => void): Promise<() => Promise<void>>
   async on(pattern: string, handler: (event: never, topic: string) => void): Promise<() => Promise<void>> {
@@ -293,7 +303,11 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
   /** What was found when the storage was opened, and what had to be left out since. */
   get openReport(): OpenReport {
     const { report, options, catalog } = this.engine
-    const found: Quarantined[] = [...report.quarantined, ...(options.storage.quarantined?.() ?? []), ...catalog.quarantined]
+    const found: Quarantined[] = [
+      ...report.quarantined,
+      ...(options.storage.quarantined?.() ?? []),
+      ...catalog.quarantined,
+    ]
     return { ...report, quarantined: found, durationMs: this.#openedMs }
   }
 

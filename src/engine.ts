@@ -54,7 +54,16 @@ export class Engine implements CommitListener {
     this.options = options
     this.report = report
     this.bus = new Bus<StoreEvent>((error) => onError(asError(error)))
-    this.sequencer = new Sequencer({ store: name, storage, report, runtime, ephemeral, durability, listener: this, onError })
+    this.sequencer = new Sequencer({
+      store: name,
+      storage,
+      report,
+      runtime,
+      ephemeral,
+      durability,
+      listener: this,
+      onError,
+    })
     this.transactions = new Transactions(this.sequencer, runtime, bucketOf)
     this.queries = new LiveQueries({ sequencer: this.sequencer, bucketOf, onError })
     const onEvent = (event: SupervisionEvent): void => this.bus.publish(['process', event.process, event.type], event)
@@ -64,8 +73,16 @@ export class Engine implements CommitListener {
     const onLoaded = (bucket: Bucket): void => this.expiry.loaded(bucket)
     this.catalog = new Catalog({ runtime, sequencer, storage, report, ephemeral, supervisor, onLoaded })
     const { ttlCheckIntervalMs: intervalMs } = options
-    this.expiry = new Expiry({ runtime, sequencer: this.sequencer, buckets: () => this.catalog.buckets, intervalMs, onError })
-    void this.supervise(new Process({ name: 'expiry', start: () => this.expiry.start(), stop: () => this.expiry.stop() }, runtime))
+    this.expiry = new Expiry({
+      runtime,
+      sequencer: this.sequencer,
+      buckets: () => this.catalog.buckets,
+      intervalMs,
+      onError,
+    })
+    void this.supervise(
+      new Process({ name: 'expiry', start: () => this.expiry.start(), stop: () => this.expiry.stop() }, runtime),
+    )
   }
 
   /** Puts a process, or a supervisor of them, under the store's own. */

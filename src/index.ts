@@ -65,7 +65,16 @@ export type { ValidationIssue } from './schema/errors.js'
 export { DefinitionError, ValidationError } from './schema/errors.js'
 export { isValidEmail, isValidIsoDate, isValidUrl } from './schema/formats.js'
 export { generateCuid, generateTimestamp, generateUuid } from './schema/generate.js'
-export type { ChangesOf, DefinitionCheck, FilterOf, InputOf, KeyOf, NumericField, RecordOf, StoreRecord } from './schema/infer.js'
+export type {
+  ChangesOf,
+  DefinitionCheck,
+  FilterOf,
+  InputOf,
+  KeyOf,
+  NumericField,
+  RecordOf,
+  StoreRecord,
+} from './schema/infer.js'
 export { parseTtl, TtlError } from './schema/ttl.js'
 export type { StoreOptions, StorePersistenceConfig } from './store.js'
 export { Store } from './store.js'

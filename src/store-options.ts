@@ -70,7 +70,15 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
   for (const name of Object.keys(options)) {
     if (!KNOWN.includes(name)) invalid('options', `only ${KNOWN.join(', ')}`, name)
   }
-  const { name, buckets = {}, persistence, ttlCheckIntervalMs = 1_000, durability, onError, runtime = systemRuntime } = options
+  const {
+    name,
+    buckets = {},
+    persistence,
+    ttlCheckIntervalMs = 1_000,
+    durability,
+    onError,
+    runtime = systemRuntime,
+  } = options
   if (name !== undefined && (typeof name !== 'string' || name === '')) invalid('{ name }', 'a name', name)
   if (typeof buckets !== 'object' || buckets === null || Array.isArray(buckets)) {
     invalid('{ buckets }', 'an object of bucket definitions', buckets)
@@ -79,7 +87,10 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
     invalid('{ ttlCheckIntervalMs }', 'a number of milliseconds', ttlCheckIntervalMs)
   }
   if (!LEVELS.includes(durability)) invalid('{ durability }', '"memory", "process" or "disk"', durability)
-  for (const [at, fn] of [['{ onError }', onError], ['{ persistence: { onError } }', persistence?.onError]] as const) {
+  for (const [at, fn] of [
+    ['{ onError }', onError],
+    ['{ persistence: { onError } }', persistence?.onError],
+  ] as const) {
     if (fn !== undefined && typeof fn !== 'function') invalid(at, 'a function', fn)
   }
   // The field's habit is to be loud about errors that nobody asked for, and console.error is everywhere.
@@ -102,9 +113,13 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
   }
 }
 
-function storageOf(persistence: CorePersistenceConfig | undefined, invalid: (name: string, expected: string, given: unknown) => never): StorageAdapter {
+function storageOf(
+  persistence: CorePersistenceConfig | undefined,
+  invalid: (name: string, expected: string, given: unknown) => never,
+): StorageAdapter {
   if (persistence === undefined) return new MemoryAdapter()
-  if (typeof persistence !== 'object' || persistence === null) return invalid('{ persistence }', 'an object { adapter }', persistence)
+  if (typeof persistence !== 'object' || persistence === null)
+    return invalid('{ persistence }', 'an object { adapter }', persistence)
   if (isStorageAdapter(persistence.adapter)) return persistence.adapter
   return invalid('{ persistence: { adapter } }', 'a storage adapter', persistence.adapter)
 }

@@ -25,7 +25,8 @@ export interface StorePersistenceConfig {
 }
 
 /** Options of `Store.start`. */
-export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions> extends Omit<CoreStoreOptions<B>, 'persistence'> {
+export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions>
+  extends Omit<CoreStoreOptions<B>, 'persistence'> {
   /** Path of an SQLite file, made where there is none. All that it takes to be durable. */
   readonly file?: string
   /** How long to wait for a file that another process has open, in milliseconds. Default 1,000. */
@@ -60,8 +61,11 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
    * @throws {StorageLockedError} another process, or store, has the file open.
    * @throws {StorageError} the file cannot be used; nothing in it was changed, nothing is left running.
    */
-  static override async start<const B extends BucketDefinitions = BucketDefinitions>(options: StoreOptions<B> & BucketsCheck<B> = {}): Promise<Store<B>> {
-    if (typeof options !== 'object' || options === null) throw new InvalidArgumentError('Store.start(options)', 'an object', options)
+  static override async start<const B extends BucketDefinitions = BucketDefinitions>(
+    options: StoreOptions<B> & BucketsCheck<B> = {},
+  ): Promise<Store<B>> {
+    if (typeof options !== 'object' || options === null)
+      throw new InvalidArgumentError('Store.start(options)', 'an object', options)
     const { file, waitMs, persistence, history, ...rest } = options
     const budget = parseHistory(history ?? HISTORY_DEFAULT)
     const adapter = await storageOf(file, waitMs, persistence)
@@ -78,7 +82,9 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
     const { runtime, storage, onError } = options
     const history = new History({ runtime, sequencer, storage }, budget, onError)
     this.engine.onPublished = () => history.notice()
-    void this.engine.supervise(new Process({ name: 'history', start: () => history.start(), stop: () => history.stop() }, runtime))
+    void this.engine.supervise(
+      new Process({ name: 'history', start: () => history.start(), stop: () => history.stop() }, runtime),
+    )
   }
 
   /**
@@ -101,7 +107,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
     this.mustRun()
     const { storage } = this.engine.options
     if (typeof path !== 'string' || path === '') throw new InvalidArgumentError('backup(path)', 'a path', path)
-    if (storage.backup === undefined) throw new InvalidArgumentError('backup(path)', 'a store with a file (export works everywhere)', path)
+    if (storage.backup === undefined)
+      throw new InvalidArgumentError('backup(path)', 'a store with a file (export works everywhere)', path)
     await this.engine.sequencer.settled()
     await this.engine.sequencer.exclusive(() => (storage.backup as (path: string) => Promise<void>)(path))
   }
@@ -110,7 +117,11 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
   export(): AsyncIterable<string> {
     this.mustRun()
     const { catalog, sequencer, options } = this.engine
-    const now = () => ({ buckets: [...catalog.buckets], position: sequencer.position.visible, at: options.runtime.now() })
+    const now = () => ({
+      buckets: [...catalog.buckets],
+      position: sequencer.position.visible,
+      at: options.runtime.now(),
+    })
     return exportLines(this.name, now)
   }
 
@@ -119,15 +130,23 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
    *
    * @throws {ImportError} with the line that is wrong; earlier batches stay.
    */
-  async import(source: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>, options?: ImportOptions): Promise<ImportReport> {
+  async import(
+    source: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
+    options?: ImportOptions,
+  ): Promise<ImportReport> {
     this.mustRun()
     const { catalog, sequencer } = this.engine
     return new Importer((name) => catalog.must(name), sequencer, options).run(source)
   }
 }
 
-async function storageOf(file: unknown, waitMs: unknown, persistence: StorePersistenceConfig | undefined): Promise<StorageAdapter | undefined> {
-  const invalid = (name: string, expected: string, given: unknown) => new InvalidArgumentError(`Store.start(${name})`, expected, given)
+async function storageOf(
+  file: unknown,
+  waitMs: unknown,
+  persistence: StorePersistenceConfig | undefined,
+): Promise<StorageAdapter | undefined> {
+  const invalid = (name: string, expected: string, given: unknown) =>
+    new InvalidArgumentError(`Store.start(${name})`, expected, given)
   if (file === undefined) {
     if (waitMs !== undefined) throw invalid('{ waitMs }', 'to be given with file', waitMs)
     return persistence === undefined ? undefined : adapterOf(persistence, invalid)
@@ -142,13 +161,18 @@ async function storageOf(file: unknown, waitMs: unknown, persistence: StorePersi
   return new SQLiteAdapter({ filename: file, ...(waitMs === undefined ? {} : { waitMs: waitMs as number }) })
 }
 
-function adapterOf(persistence: StorePersistenceConfig, invalid: (name: string, expected: string, given: unknown) => Error): StorageAdapter {
-  if (typeof persistence !== 'object' || persistence === null) throw invalid('{ persistence }', 'an object { adapter }', persistence)
+function adapterOf(
+  persistence: StorePersistenceConfig,
+  invalid: (name: string, expected: string, given: unknown) => Error,
+): StorageAdapter {
+  if (typeof persistence !== 'object' || persistence === null)
+    throw invalid('{ persistence }', 'an object { adapter }', persistence)
   const { adapter, debounceMs, onError } = persistence
   if (debounceMs !== undefined && !(typeof debounceMs === 'number' && debounceMs >= 0)) {
     throw invalid('{ persistence: { debounceMs } }', 'a number of milliseconds from 0', debounceMs)
   }
-  if (onError !== undefined && typeof onError !== 'function') throw invalid('{ persistence: { onError } }', 'a function', onError)
+  if (onError !== undefined && typeof onError !== 'function')
+    throw invalid('{ persistence: { onError } }', 'a function', onError)
   if (isStorageAdapter(adapter)) return adapter
   if (isSnapshotAdapter(adapter)) return new SnapshotStorage(adapter, debounceMs === undefined ? {} : { debounceMs })
   const expected = 'a storage adapter, or an object with save, load, delete, exists and listKeys'

@@ -12,7 +12,8 @@ export function deepEqual(a: unknown, b: unknown): boolean {
   if (a instanceof Date) return a.getTime() === (b as Date).getTime()
   if (a instanceof RegExp) return String(a) === String(b)
   if (a instanceof Map) return equalMaps(a, b as Map<unknown, unknown>)
-  if (a instanceof Set) return a.size === (b as Set<unknown>).size && [...a].every((item) => (b as Set<unknown>).has(item))
+  if (a instanceof Set)
+    return a.size === (b as Set<unknown>).size && [...a].every((item) => (b as Set<unknown>).has(item))
   return isPlain(a) && equalProperties(a, b)
 }
 
@@ -36,7 +37,8 @@ function equalProperties(a: object, b: object): boolean {
   const names = Object.keys(a)
   if (names.length !== Object.keys(b).length) return false
   return names.every(
-    (name) => Object.hasOwn(b, name) && deepEqual((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name]),
+    (name) =>
+      Object.hasOwn(b, name) && deepEqual((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name]),
   )
 }
 

@@ -11,5 +11,7 @@ export interface StoredRecord {
 
 /** True for what can be a primary key. */
 export function isKey(value: unknown): value is Key {
-  return typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
+  return (
+    typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
+  )
 }

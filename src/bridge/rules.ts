@@ -29,7 +29,11 @@ export interface EventSource {
  *
  * @returns stops forwarding.
  */
-export async function bridgeStoreToRules(store: EventSource, receiver: EventReceiver, options: BridgeOptions = {}): Promise<() => Promise<void>> {
+export async function bridgeStoreToRules(
+  store: EventSource,
+  receiver: EventReceiver,
+  options: BridgeOptions = {},
+): Promise<() => Promise<void>> {
   if (typeof receiver !== 'object' || receiver === null || typeof receiver.emit !== 'function') {
     throw new InvalidArgumentError('bridgeStoreToRules(store, receiver)', 'an object with emit(topic, data)', receiver)
   }

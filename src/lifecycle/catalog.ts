@@ -139,7 +139,9 @@ export class Catalog {
     // Snapshots do not always tell: one without records, or one whose keys are also the values of another field.
     if (stored !== undefined && stored.key !== '' && stored.key !== bucket.schema.key) {
       const message = `bucket "${bucket.name}" is stored with key field "${stored.key}", not "${bucket.schema.key}"`
-      throw new StorageUnreadableError(`${message}; nothing was changed; use the same key field, or drop the bucket first`)
+      throw new StorageUnreadableError(
+        `${message}; nothing was changed; use the same key field, or drop the bucket first`,
+      )
     }
     const isKnown = stored !== undefined && stored.fields.join('\n') === bucket.schema.fieldNames.join('\n')
     const meta = { ...bucket.meta, counter: Math.max(bucket.table.counter, stored?.counter ?? 0) }

@@ -1,7 +1,9 @@
 import { InvalidArgumentError } from '../base/errors.js'
 
 /** Splits text or UTF-8 bytes, in chunks of any size, into lines without their ends. */
-export async function* lines(source: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>): AsyncGenerator<string> {
+export async function* lines(
+  source: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
+): AsyncGenerator<string> {
   if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source || Symbol.iterator in source)) {
     throw new InvalidArgumentError('import(lines)', 'an iterable of text or bytes', source)
   }

@@ -38,7 +38,10 @@ export class LogReader {
       throw new InvalidArgumentError('log.read({ types })', 'an array of entry types', types)
     }
     const entries = (): AsyncIterable<Entry> =>
-      this.#storage.readLog(after, { ...(limit === undefined ? {} : { limit }), ...(types === undefined ? {} : { types }) })
+      this.#storage.readLog(after, {
+        ...(limit === undefined ? {} : { limit }),
+        ...(types === undefined ? {} : { types }),
+      })
     return {
       [Symbol.asyncIterator]: () => entries()[Symbol.asyncIterator](),
       // biome-ignore lint/suspicious/noThenProperty: awaiting it is what it is for

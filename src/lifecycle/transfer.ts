@@ -64,7 +64,11 @@ export async function* exportLines(store: string, now: () => Exportable): AsyncG
     state = now()
   }
   const { buckets, position, at } = state
-  const snapshot = buckets.map((bucket) => ({ bucket, counter: bucket.table.counter, records: bucket.reads.all() as StoredRecord[] }))
+  const snapshot = buckets.map((bucket) => ({
+    bucket,
+    counter: bucket.table.counter,
+    records: bucket.reads.all() as StoredRecord[],
+  }))
   yield `${JSON.stringify({ varve: 'export', version: 1, store, position, at })}\n`
   let count = 0
   for (const { bucket, counter, records } of snapshot) {
@@ -134,7 +138,8 @@ export class Importer {
 
   #takeHeader(line: { varve?: unknown; version?: unknown }): void {
     if (line.varve !== 'export') throw this.#error('this is not what export writes')
-    if (line.version !== 1) throw this.#error(`written by a newer version (format ${String(line.version)}); update varve`)
+    if (line.version !== 1)
+      throw this.#error(`written by a newer version (format ${String(line.version)}); update varve`)
   }
 
   async #takeBucket(line: BucketLine): Promise<void> {
@@ -154,7 +159,8 @@ export class Importer {
 
   async #takeEnd(line: { records?: unknown }): Promise<void> {
     await this.#flush()
-    if (line.records !== this.#records) throw this.#error(`${String(line.records)} records were exported, ${this.#records} were here`)
+    if (line.records !== this.#records)
+      throw this.#error(`${String(line.records)} records were exported, ${this.#records} were here`)
     this.#isComplete = true
   }
 

@@ -116,7 +116,8 @@ export class LiveQueries {
     callback: (result: unknown) => void,
     options: SubscribeOptions = {},
   ): Promise<() => void> {
-    if (typeof callback !== 'function') throw new InvalidArgumentError('subscribe(query, callback)', 'a function', callback)
+    if (typeof callback !== 'function')
+      throw new InvalidArgumentError('subscribe(query, callback)', 'a function', callback)
     const fn = this.#query(name)
     const { signal } = checkOptions(options)
     const subscription = this.#make(fn, params, callback, options.onError ?? this.#options.onError)
@@ -160,7 +161,15 @@ export class LiveQueries {
     callback: (result: unknown) => void,
     onError: (error: Error) => void,
   ): Subscription {
-    const state = { running: undefined, isTorn: false, isDirty: false, isActive: true, isScheduled: false, last: undefined, deliveredAt: 0 }
+    const state = {
+      running: undefined,
+      isTorn: false,
+      isDirty: false,
+      isActive: true,
+      isScheduled: false,
+      last: undefined,
+      deliveredAt: 0,
+    }
     return { fn, params, callback, onError, readSet: new ReadSet(), ...state }
   }
 
@@ -246,7 +255,8 @@ export class LiveQueries {
         if (seen.has(subscription)) continue
         seen.add(subscription)
         const { readSet, running } = subscription
-        if (readSet.touchedBy(footprint) !== undefined || running?.touchedBy(footprint) !== undefined) visit(subscription)
+        if (readSet.touchedBy(footprint) !== undefined || running?.touchedBy(footprint) !== undefined)
+          visit(subscription)
       }
     }
   }
@@ -282,7 +292,11 @@ export class LiveQueries {
   #deliver(subscription: Subscription, result: unknown): void {
     if (!subscription.isActive) return
     const { durable } = this.#options.sequencer.position
-    assert(durable >= subscription.deliveredAt, 'Q2', `a result of ${durable} comes after one of ${subscription.deliveredAt}`)
+    assert(
+      durable >= subscription.deliveredAt,
+      'Q2',
+      `a result of ${durable} comes after one of ${subscription.deliveredAt}`,
+    )
     subscription.deliveredAt = durable
     try {
       const outcome: unknown = subscription.callback(result)

@@ -42,7 +42,8 @@ export class FieldIndex {
       return
     }
     if (found instanceof OrderedList) found.add(slot)
-    else this.#slots.set(value, new OrderedList(byOrdinal, found.ordinal < slot.ordinal ? [found, slot] : [slot, found]))
+    else
+      this.#slots.set(value, new OrderedList(byOrdinal, found.ordinal < slot.ordinal ? [found, slot] : [slot, found]))
   }
 
   /** Removes a slot from under the value of `record`. */
@@ -53,10 +54,18 @@ export class FieldIndex {
     if (this.unique) {
       if (found === slot) this.#slots.delete(value)
     } else if (found instanceof OrderedList) {
-      assert(found.delete(slot), 'S2', () => `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`)
+      assert(
+        found.delete(slot),
+        'S2',
+        () => `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`,
+      )
       if (found.size === 0) this.#slots.delete(value)
     } else {
-      assert(found === slot, 'S2', () => `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`)
+      assert(
+        found === slot,
+        'S2',
+        () => `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`,
+      )
       this.#slots.delete(value)
     }
   }

@@ -25,10 +25,12 @@ export function buildWorker(spec: WorkerSpec, runtime: Runtime): Child & { reado
     throw new InvalidArgumentError('supervise(spec)', 'an object with a name, and start or children', spec)
   }
   if (!('children' in spec)) {
-    if (typeof spec.start !== 'function') throw new InvalidArgumentError('supervise({ start })', 'a function', spec.start)
+    if (typeof spec.start !== 'function')
+      throw new InvalidArgumentError('supervise({ start })', 'a function', spec.start)
     return new Process(spec, runtime)
   }
-  if (!Array.isArray(spec.children)) throw new InvalidArgumentError('supervise({ children })', 'an array', spec.children)
+  if (!Array.isArray(spec.children))
+    throw new InvalidArgumentError('supervise({ children })', 'an array', spec.children)
   const { children, ...group } = spec
   const supervisor = new Supervisor(group, runtime)
   // The supervisor deals with a child that does not come up: it is in its tree, and in its events.

@@ -2,7 +2,11 @@
 declare module 'better-sqlite3' {
   export default class Database {
     constructor(path: string)
-    prepare(sql: string): { get(...values: unknown[]): any; all(...values: unknown[]): any[]; run(...values: unknown[]): unknown }
+    prepare(sql: string): {
+      get(...values: unknown[]): any
+      all(...values: unknown[]): any[]
+      run(...values: unknown[]): unknown
+    }
     close(): void
   }
 }
