@@ -158,7 +158,7 @@ async function storageOf(
   }
   // Only who asks for a file pays for SQLite.
   const { SQLiteAdapter } = await import('./log/sqlite-adapter.js')
-  return new SQLiteAdapter({ filename: file, ...(waitMs === undefined ? {} : { waitMs: waitMs as number }) })
+  return new SQLiteAdapter({ filename: file, ...(waitMs === undefined ? {} : { waitMs: waitMs }) })
 }
 
 function adapterOf(

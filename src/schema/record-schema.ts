@@ -2,7 +2,7 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import { isKey } from '../base/value.js'
 import type { Key, StoredRecord, Value } from '../base/value.js'
-import { copyValue, deepFreeze, RECORD_CHARACTERS_MAX } from './copy-value.js'
+import { copyValue, RECORD_CHARACTERS_MAX } from './copy-value.js'
 import type { CopyState, Draft } from './copy-value.js'
 import type { BucketDefinition, FieldDefinition, GeneratedType } from './definition.js'
 import { ValidationError } from './errors.js'
@@ -274,7 +274,7 @@ export class RecordSchema {
       issues.push({ field: '_expiresAt', message: 'Expected a time in milliseconds', code: 'type' })
     }
     if (issues.length === 0) {
-      const record = this.#shapes.build(draft.values as Value[], draft.extra, meta)
+      const record = this.#shapes.build(draft.values, draft.extra, meta)
       if (isKey(record[this.key])) return record
       issues.push({
         field: this.key,

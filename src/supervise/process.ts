@@ -368,7 +368,7 @@ export class Process implements Child {
     if (this.#state === 'stopped') return
     this.#endRun('stopped')
     this.#refuseWaiting(this.#refusal as VarveError)
-    this.cleanup(reason).then(this.#onClosed, this.#onClosed)
+    void this.cleanup(reason).then(this.#onClosed, this.#onClosed)
   }
 
   #refuseWaiting(error: VarveError): void {

@@ -255,7 +255,8 @@ class Real {
     const process = this.supervisor.child(name) as Process
     if (action.do === 'call') this.call(process, action.kind)
     else if (action.do === 'terminate') void this.supervisor.terminateChild(name)
-    else if (process.state === 'running') action.do === 'kill' ? process.kill('drill') : process.exit()
+    else if (process.state === 'running' && action.do === 'kill') process.kill('drill')
+    else if (process.state === 'running') process.exit()
   }
 
   start(restartType: RestartType, fails: readonly boolean[]): void {

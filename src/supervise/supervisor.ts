@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js'
-import { asError, VarveError } from '../base/errors.js'
+import type { VarveError } from '../base/errors.js'
+import { asError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import type { Child, Owner, ProcessState, RestartType, StopReason, SupervisionEvent, TreeNode } from './child.js'
 import { ProcessExistsError, ProcessStoppedError, RestartsExceededError } from './errors.js'

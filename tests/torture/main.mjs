@@ -28,7 +28,8 @@ const options = readOptions()
 const root = mkdtempSync(join(tmpdir(), 'varve-torture-'))
 const total = { kills: 0, commits: 0, acks: 0, cut: 0, violations: [] }
 const began = performance.now()
-if (!options.json) console.log(`torture: ${options.adapter}, ${options.minutes} minutes, seed ${options.seed}`)
+if (!options.json)
+  console.log(`torture: ${String(options.adapter)}, ${String(options.minutes)} minutes, seed ${String(options.seed)}`)
 await Promise.all(Array.from({ length: options.lanes }, (_, lane) => runLane(lane)))
 report()
 
@@ -56,9 +57,10 @@ function readOptions() {
     lanes = '2',
     json = false,
   } = values
-  if (!['sqlite', 'file'].includes(adapter)) throw new Error(`--adapter: expected sqlite or file, got ${adapter}`)
+  if (!['sqlite', 'file'].includes(adapter))
+    throw new Error(`--adapter: expected sqlite or file, got ${String(adapter)}`)
   for (const [name, value] of Object.entries({ minutes, seed, lanes })) {
-    if (!(Number(value) > 0)) throw new Error(`--${name}: expected a number above 0, got ${value}`)
+    if (!(Number(value) > 0)) throw new Error(`--${name}: expected a number above 0, got ${String(value)}`)
   }
   const bug = values['planted-bug'] ?? '-'
   const enough = values['stop-early'] === true ? 1 : VIOLATIONS_SHOWN
