@@ -17,9 +17,12 @@ import { random } from './workload.mjs'
 
 const CHILD = join(dirname(fileURLToPath(import.meta.url)), 'child.mjs')
 const BUGS = ['ack-early', 'half']
-/** A life, in milliseconds from its start; the shortest ones end while the store is being opened. */
-const LIFE_MS_MIN = 90
-const LIFE_MS_MAX = 550
+/** Every fourth life ends so long after its start, in milliseconds: while the store is being opened, mostly. */
+const OPENING_MS_MAX = 300
+/** The others end so long after the store was opened. */
+const WRITING_MS_MAX = 350
+/** A child that is not ready by then hangs. */
+const READY_MS_MAX = 30_000
 /** The log is read from its first entry after so many kills; in between, from where it was. */
 const WHOLE_EVERY = 20
 const VIOLATIONS_SHOWN = 20
@@ -106,27 +109,34 @@ function note(lane, life, wrong) {
 /** Runs a child until it is killed. @returns what it said. */
 function runLife(folder, life, draw) {
   const seed = String(Math.floor(draw() * 2 ** 31))
-  const lifeMs = LIFE_MS_MIN + draw() * (LIFE_MS_MAX - LIFE_MS_MIN)
+  const isOpening = draw() < 0.25
+  const lifeMs = draw() * (isOpening ? OPENING_MS_MAX : WRITING_MS_MAX)
   const told = { acks: [], refused: [], broken: [] }
   const args = ['--disable-warning=ExperimentalWarning', CHILD, options.adapter, folder, life, seed, options.bug]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''
   let errors = ''
+  let isKilled = false
+  const kill = () => {
+    isKilled = true
+    child.kill('SIGKILL')
+  }
+  let timer = setTimeout(kill, isOpening ? lifeMs : READY_MS_MAX)
   child.stdout.setEncoding('utf8').on('data', (text) => {
+    const isReady = out === '' && !isOpening
     out += text
+    if (!isReady) return
+    clearTimeout(timer)
+    timer = setTimeout(kill, lifeMs)
   })
   child.stderr.setEncoding('utf8').on('data', (text) => {
     errors += text
   })
-  let isKilled = false
-  const timer = setTimeout(() => {
-    isKilled = true
-    child.kill('SIGKILL')
-  }, lifeMs)
   return new Promise((resolve) => {
     child.on('close', (code) => {
       clearTimeout(timer)
       hear(out, told)
+      if (out === '' && !isOpening) told.broken.push(`the child was not ready after ${READY_MS_MAX} ms`)
       if (!isKilled) told.broken.push(`the child ended by itself with code ${code}: ${errors.slice(-500)}`)
       else if (errors !== '') told.broken.push(`the child said: ${errors.slice(-500)}`)
       resolve(told)
