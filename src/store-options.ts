@@ -56,7 +56,16 @@ export interface CheckedOptions {
   readonly runtime: Runtime
 }
 
-const KNOWN = ['name', 'buckets', 'persistence', 'ttlCheckIntervalMs', 'durability', 'onError', 'runtime']
+/** Names of the options of the small store. */
+export const CORE_OPTIONS: readonly string[] = [
+  'name',
+  'buckets',
+  'persistence',
+  'ttlCheckIntervalMs',
+  'durability',
+  'onError',
+  'runtime',
+]
 const LEVELS: readonly unknown[] = ['memory', 'process', 'disk', undefined]
 
 let count = 0
@@ -68,7 +77,7 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
   }
   if (typeof options !== 'object' || options === null) invalid('options', 'an object', options)
   for (const name of Object.keys(options)) {
-    if (!KNOWN.includes(name)) invalid('options', `only ${KNOWN.join(', ')}`, name)
+    if (!CORE_OPTIONS.includes(name)) invalid('options', `only ${CORE_OPTIONS.join(', ')}`, name)
   }
   const {
     name,

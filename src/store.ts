@@ -10,7 +10,10 @@ import type { SnapshotAdapter } from './log/snapshot-storage.js'
 import { isStorageAdapter } from './log/storage.js'
 import type { HistoryBudget, StorageAdapter } from './log/storage.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
+import { CORE_OPTIONS } from './store-options.js'
 import { Process } from './supervise/process.js'
+import type { SupervisionEvent } from './supervise/child.js'
+import { Supervisor } from './supervise/supervisor.js'
 import { buildWorker } from './supervise/worker.js'
 import type { WorkerSpec } from './supervise/worker.js'
 
@@ -66,6 +69,10 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
   ): Promise<Store<B>> {
     if (typeof options !== 'object' || options === null)
       throw new InvalidArgumentError('Store.start(options)', 'an object', options)
+    for (const name of Object.keys(options)) {
+      if (!OPTIONS.includes(name))
+        throw new InvalidArgumentError('Store.start(options)', `only ${OPTIONS.join(', ')}`, name)
+    }
     const { file, waitMs, persistence, history, ...rest } = options
     const budget = parseHistory(history ?? HISTORY_DEFAULT)
     const adapter = await storageOf(file, waitMs, persistence)
@@ -76,6 +83,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
     if (budget !== undefined && (adapter !== undefined || history !== undefined)) store.#keepHistory(budget)
     return store
   }
+
+  #workers: Supervisor | undefined
 
   #keepHistory(budget: HistoryBudget): void {
     const { sequencer, options } = this.engine
@@ -95,7 +104,15 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
    */
   async supervise(spec: WorkerSpec): Promise<void> {
     this.mustRun()
-    await this.engine.supervise(buildWorker(spec, this.engine.options.runtime))
+    const { runtime, onError } = this.engine.options
+    if (this.#workers === undefined) {
+      // One that keeps crashing is tried again and again, ever more slowly; the store itself does not suffer from it.
+      const onEvent = ({ error }: SupervisionEvent): void => error && onError(error)
+      const intensity = { max: Number.POSITIVE_INFINITY, withinMs: 60_000 }
+      this.#workers = new Supervisor({ name: 'workers', intensity, onEvent }, runtime)
+      await this.engine.supervise(this.#workers)
+    }
+    await this.#workers.startChild(buildWorker(spec, runtime))
   }
 
   /**
@@ -139,6 +156,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
     return new Importer((name) => catalog.must(name), sequencer, options).run(source)
   }
 }
+
+const OPTIONS: readonly string[] = [...CORE_OPTIONS, 'file', 'waitMs', 'history']
 
 async function storageOf(
   file: unknown,

@@ -16,8 +16,12 @@ export interface Runtime {
   random(): number
   /** A version 4 UUID in lower case. */
   uuid(): string
-  /** Calls `fn` once, `ms` milliseconds from now (0..2^31-1); it does not keep the program alive. */
-  setTimer(ms: number, fn: () => void): Timer
+  /**
+   * Calls `fn` once, `ms` milliseconds from now (0..2^31-1).
+   *
+   * @param holds true where somebody waits for it: the program does not end before. Default false.
+   */
+  setTimer(ms: number, fn: () => void, holds?: boolean): Timer
   /** Calls `fn` after everything that is already due (promise jobs included), as soon as possible after that. */
   defer(fn: () => void): void
 }
@@ -58,9 +62,9 @@ export const systemRuntime: Runtime = {
   elapsed: () => performance.now(),
   random: () => (globalThis.crypto.getRandomValues(new Uint32Array(1))[0] as number) / 2 ** 32,
   uuid: () => globalThis.crypto.randomUUID(),
-  setTimer(ms, fn) {
+  setTimer(ms, fn, holds = false) {
     const timer = setTimeout(fn, Math.min(Math.max(0, ms), TIMER_MS_MAX))
-    ;(timer as HostTimer).unref?.()
+    if (!holds) (timer as HostTimer).unref?.()
     return { cancel: () => clearTimeout(timer) }
   },
   defer(fn) {

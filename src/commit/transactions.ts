@@ -83,7 +83,7 @@ export class Transactions {
     const ms = Math.min(2 ** attempt, RETRY_MS_MAX) * this.#runtime.random()
     return new Promise((resolve) => {
       if (attempt === 0) this.#runtime.defer(resolve)
-      else this.#runtime.setTimer(ms, resolve)
+      else this.#runtime.setTimer(ms, resolve, true)
     })
   }
 }

@@ -29,7 +29,7 @@ export interface Entry {
   readonly id: string
   /** Wall clock at commit, milliseconds; never less than that of the entry before (L2). */
   readonly at: number
-  /** `store/write`, `store/transaction`, `store/clear`, `store/expire`, `store/import`, `store/define`, `store/drop`. */
+  /** `store/write`, `store/transaction`, `store/clear`, `store/expire`, `store/import`, `store/drop`. */
   readonly type: string
   /** What the type needs to say besides its changes, for example the bucket that was defined or dropped. */
   readonly data?: { readonly [field: string]: Value }

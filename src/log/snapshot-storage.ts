@@ -145,7 +145,7 @@ export class SnapshotStorage implements StorageAdapter {
       if (op.op === 'clear' || op.op === 'drop') this.#log.redact(op.bucket, op.seq)
       // A definition alone is not in the snapshot; a bucket that was not there is.
       if (this.#mark(op, op.op === 'define' && known.has(op.meta.bucket))) {
-        this.#timer ??= context.setTimer(this.#debounceMs, () => this.#onTimer(context))
+        this.#timer ??= context.setTimer(this.#debounceMs, () => this.#onTimer(context), true)
       }
     }
     return { appended: true, head: this.#log.head }
@@ -282,7 +282,7 @@ export class SnapshotStorage implements StorageAdapter {
   #retryLater(context: OpenContext): void {
     if (this.#context !== context) return
     const ms = Math.min(Math.max(this.#debounceMs, 10) * 2 ** Math.min(this.#failures++, 20), RETRY_MS_MAX)
-    this.#timer ??= context.setTimer(ms, () => this.#onTimer(context))
+    this.#timer ??= context.setTimer(ms, () => this.#onTimer(context), true)
   }
 
   /** Saves what is dirty, waiting for saves that are under way. Never rejects. @returns what failed. */

@@ -118,7 +118,8 @@ export interface OpenContext {
   /** Wall clock in milliseconds. */
   now(): number
   uuid(): string
-  setTimer(ms: number, fn: () => void): { cancel(): void }
+  /** `holds`: the program does not end before. */
+  setTimer(ms: number, fn: () => void, holds?: boolean): { cancel(): void }
   /** Takes errors that no call can be rejected with. */
   onError(error: Error): void
 }

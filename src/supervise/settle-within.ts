@@ -6,7 +6,7 @@ export async function settleWithin(runtime: Runtime, ms: number, work: Promise<u
   const late = new Promise<boolean>((resolve) => {
     giveUp = () => resolve(false)
   })
-  const timer = runtime.setTimer(ms, () => giveUp?.())
+  const timer = runtime.setTimer(ms, () => giveUp?.(), true)
   try {
     return await Promise.race([work.then(() => true), late])
   } finally {

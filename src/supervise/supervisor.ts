@@ -286,7 +286,7 @@ export class Supervisor implements Child, Owner {
       if (!plan.isCancelled) void this.#execute(plan)
     }
     if (dueAt <= now) this.#runtime.defer(go)
-    else plan.timer = this.#runtime.setTimer(dueAt - now, go)
+    else plan.timer = this.#runtime.setTimer(dueAt - now, go, true)
   }
 
   #affectedBy(crashed: Child): Child[] {

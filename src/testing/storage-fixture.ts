@@ -27,7 +27,7 @@ export function testContext(store = 'test'): TestContext {
     errors,
     now: () => systemRuntime.now(),
     uuid: () => systemRuntime.uuid(),
-    setTimer: (ms, fn) => systemRuntime.setTimer(ms, fn),
+    setTimer: (ms, fn, holds) => systemRuntime.setTimer(ms, fn, holds),
     onError: (error) => void errors.push(error),
   }
 }
