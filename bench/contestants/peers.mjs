@@ -372,7 +372,7 @@ export const peers = [
     name: 'rxdb',
     open: () => new RxStore().open(),
     slow: 'update',
-    note: 'memory storage, checks nothing',
+    note: 'memory storage, checks nothing; repeats come from its cache',
     methods: EVERY,
     isLive: true,
   },
