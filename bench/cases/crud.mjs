@@ -111,6 +111,22 @@ export async function crudCases({ records: count, peers, scale }) {
       targetFor(one.name, { max: 4 }),
     )
   }
+  // An index may remember what it found. These rows ask for each value once, after a record with it has changed.
+  const oneOfEach = new Map(records.map((record) => [record.city, record]))
+  const afterChange = {
+    ...whereRow(varve),
+    contestant: 'Varve, each after a change',
+    target: undefined,
+    isFresh: true,
+    ops: oneOfEach.size,
+    setup: async () => {
+      const store = await load('Varve', openVarve)()
+      for (const { id, age } of oneOfEach.values()) await store.updateEach([id], age)
+      return store
+    },
+    run: (store) => store.whereEach([...oneOfEach.keys()]),
+    check: (found) => expect(found, count, 'Varve, each after a change'),
+  }
   const foundAll = countOf(cities)
   const where = {
     name: 'where',
@@ -125,6 +141,7 @@ export async function crudCases({ records: count, peers, scale }) {
         check: (got) => expect(got, foundAll, 'store.read'),
         target: undefined,
       },
+      afterChange,
       ...contestants.slice(2).map(whereRow),
     ],
   }
