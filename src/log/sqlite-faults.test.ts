@@ -201,3 +201,20 @@ it('a fault at the n-th statement of flush, trim or backup loses nothing', { tim
     rmSync(dir, { recursive: true })
   }
 })
+
+it('a transaction that could not be rolled back stops no later write, at any level', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'varve-fault-'))
+  const plan = new FaultPlan()
+  const writer = await prepare(dir, plan)
+  writer.durability = 'process'
+  await writer.write(putting('users', 3, c))
+  plan.arm({ failAt: 1, times: 2, only: /^(INSERT INTO varve_log|ROLLBACK)/, error: sqliteIoError })
+  await expect(writer.write(putting('users', 4, c))).rejects.toThrow()
+  expect(plan.hits).toBe(2)
+  plan.arm(undefined)
+  writer.durability = 'disk'
+  await writer.write(putting('users', 4, c))
+  await writer.adapter.close()
+  expect((await found(dir)).rows).toEqual(modelled(writer).rows)
+  rmSync(dir, { recursive: true })
+})

@@ -67,6 +67,8 @@ export class SqliteSession {
   /** True while erased data may still be in the write-ahead log. */
   unerased = false
   #full: boolean | undefined
+  /** A rollback failed: there may be a transaction open. */
+  #isLeftOpen = false
   /** The count that the open transaction has written; `undefined` when it leaves an entry instead. */
   #touched: number | undefined
   /** False after a failed write: what is known about the content has to be read again. */
@@ -140,6 +142,7 @@ export class SqliteSession {
   #begin(doing: string, full: boolean): void {
     this.#touched = undefined
     try {
+      if (this.#isLeftOpen) this.#rollBackLeftover()
       // In WAL mode only FULL survives a power cut; NORMAL survives the process.
       if (this.#full !== full) this.database.exec(`PRAGMA synchronous = ${full ? 'FULL' : 'NORMAL'}`)
       this.#full = full
@@ -161,11 +164,20 @@ export class SqliteSession {
     try {
       begin.run()
     } catch (error) {
-      // A rollback that failed left a transaction open, which nobody may commit now.
       if (!asError(error).message.includes('within a transaction')) throw error
-      this.database.prepare('ROLLBACK').run()
+      this.#rollBackLeftover()
       begin.run()
     }
+  }
+
+  /** A rollback that failed may have left a transaction open, which nobody may commit now. */
+  #rollBackLeftover(): void {
+    try {
+      this.database.prepare('ROLLBACK').run()
+    } catch (error) {
+      if (!asError(error).message.includes('no transaction is active')) throw error
+    }
+    this.#isLeftOpen = false
   }
 
   #commit(doing: string): void {
@@ -213,6 +225,7 @@ export class SqliteSession {
     } catch (error) {
       // SQLite has rolled back by itself, or cannot: then the next `#begin` tries again before it writes.
       void asError(error)
+      this.#isLeftOpen = true
     }
     try {
       this.refresh()
