@@ -137,7 +137,7 @@ describe('files that are not ours, or damaged', () => {
     for (const text of ['"varve"', 'Ann', '"sums"', '\n']) {
       const bad = Buffer.from(good)
       const at = bad.indexOf(text)
-      bad[at] = bad[at] ^ 1
+      bad[at] = (bad[at] ?? 0) ^ 1
       writeFileSync(log, bad)
       expect(await refusal(), text).toMatchObject({ name: 'StorageUnreadableError' })
     }
@@ -367,7 +367,7 @@ describe('what is on disk', () => {
     await writer.writeGroup([defining('users'), putting('users', 1, testRecord('s', { text: 'MARKER-3d1f' }))])
     await writer.adapter.close()
     const log = join(dir, 'log-1.varve')
-    const payload = JSON.parse(readFileSync(log, 'utf8').split('\n')[1]?.split(' ').slice(2).join(' ')) as {
+    const payload = JSON.parse(readFileSync(log, 'utf8').split('\n')[1]?.split(' ').slice(2).join(' ') ?? '') as {
       chain: number
     }
     appendFileSync(

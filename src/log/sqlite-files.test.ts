@@ -582,7 +582,7 @@ describe.skipIf(better === undefined)('better-sqlite3, handed over', () => {
         const place = mkdtempSync(join(tmpdir(), 'varve-better-'))
         const made: { close(): void }[] = []
         const reopen = (): SQLiteAdapter => {
-          const database = new better(join(place, 'a.db'))
+          const database = new (better as NonNullable<typeof better>)(join(place, 'a.db'))
           made.push(database)
           return new SQLiteAdapter({ database, waitMs: 20 })
         }
@@ -597,7 +597,7 @@ describe.skipIf(better === undefined)('better-sqlite3, handed over', () => {
   )
 
   it('it stays open, and a store on the same file by path is refused meanwhile', async () => {
-    const database = new better(file)
+    const database = new (better as NonNullable<typeof better>)(file)
     const writer = await opened({ database })
     await writer.writeGroup([defining('users'), putting('users', 1, a)])
     await expect(opened()).rejects.toMatchObject({ name: 'StorageLockedError' })

@@ -106,7 +106,7 @@ test('random numbers are spread over [0, 1) and UUIDs are valid and distinct', (
   for (let index = 0; index < 10_000; index += 1) {
     const value = runtime.random()
     expect(value >= 0 && value < 1).toBe(true)
-    buckets[Math.floor(value * 10)] = buckets[Math.floor(value * 10)] + 1
+    buckets[Math.floor(value * 10)] = (buckets[Math.floor(value * 10)] ?? 0) + 1
     uuids.add(runtime.uuid())
   }
   for (const count of buckets) expect(Math.abs(count - 1_000)).toBeLessThan(150)
