@@ -98,7 +98,7 @@ export class TableSource implements Source {
     const table = this.#table()
     if (filter !== undefined && filter.conditions.length === 1) {
       const { index, value } = chooseAccess(table, filter)
-      if (index !== undefined) return index.records(value as IndexValue)
+      if (index !== undefined) return index.records(value as IndexValue, table.version)
     }
     this.forEach(filter, (record) => {
       found.push(record)

@@ -12,6 +12,9 @@ export function isIndexable(value: Value | undefined): value is IndexValue {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }
 
+/** Stands for what was asked for once: most values are not asked for twice between two changes. */
+const ASKED: readonly StoredRecord[] = []
+
 /**
  * Finds the records with a value in one field, in insertion order.
  *
@@ -23,6 +26,10 @@ export class FieldIndex {
   readonly unique: boolean
   // A lone slot stands for itself: most values of most indexes occur once, and a list costs ten times as much.
   readonly #slots = new Map<IndexValue, Slot | OrderedList<Slot>>()
+
+  /** What was found since the table last changed, for values that were asked for more than once. */
+  readonly #found = new Map<IndexValue, readonly StoredRecord[]>()
+  #foundAt = -1
 
   constructor(field: string, unique: boolean) {
     this.field = field
@@ -84,11 +91,25 @@ export class FieldIndex {
     return found instanceof OrderedList ? found.size : 1
   }
 
-  /** The records with `value`, in insertion order. */
-  records(value: IndexValue): StoredRecord[] {
+  /**
+   * The records with `value`, in insertion order, in an array of the caller's own.
+   *
+   * @param version of the table: grows with each change. Collecting records touches the memory of each, which costs more
+   *   than everything else; so what is asked for again, with no change in between, is copied from the last time.
+   */
+  records(value: IndexValue, version: number): StoredRecord[] {
     const found = this.#slots.get(value)
     if (found === undefined) return []
-    return found instanceof OrderedList ? found.map((slot) => slot.record) : [found.record]
+    if (!(found instanceof OrderedList)) return [found.record]
+    if (version !== this.#foundAt) {
+      this.#found.clear()
+      this.#foundAt = version
+    }
+    const known = this.#found.get(value)
+    if (known !== undefined && known !== ASKED) return known.slice()
+    const records = found.map((slot) => slot.record)
+    this.#found.set(value, known === undefined ? ASKED : records)
+    return known === undefined ? records : records.slice()
   }
 
   /** Calls `visit` for each slot with `value` in insertion order, until it returns false. */

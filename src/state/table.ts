@@ -51,6 +51,7 @@ export class Table {
   /** False after an undone deletion: the map's order is then not the order of insertion. */
   #inOrder = true
   #nextOrdinal = 1
+  #version = 0
   readonly #indexes: readonly FieldIndex[]
   readonly #due = new OrderedList<Slot>(byDueTime)
   readonly #oldest: OrderedList<Slot> | undefined
@@ -69,6 +70,11 @@ export class Table {
 
   get size(): number {
     return this.#slots.size
+  }
+
+  /** Grows with each change. */
+  get version(): number {
+    return this.#version
   }
 
   get indexes(): readonly FieldIndex[] {
@@ -112,6 +118,7 @@ export class Table {
   }
 
   #insert(slot: Slot): void {
+    this.#version++
     const { record } = slot
     const key = record[this.options.key] as Key
     assert(!this.#slots.has(key), 'S1', () => `bucket ${this.options.bucket} already has a record under this key`)
@@ -134,6 +141,7 @@ export class Table {
   }
 
   #replace(slot: Slot, after: StoredRecord): void {
+    this.#version++
     const before = slot.record
     for (const index of this.#indexes) index.move(slot, before, after)
     if (before._expiresAt === after._expiresAt) {
@@ -154,6 +162,7 @@ export class Table {
   }
 
   #remove(key: Key, slot: Slot): void {
+    this.#version++
     const { record } = slot
     for (const index of this.#indexes) index.remove(slot, record)
     if (record._expiresAt !== undefined) this.#due.delete(slot)
