@@ -167,8 +167,10 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     this.mustRun()
     if (typeof fn !== 'function') throw new InvalidArgumentError('store.read(fn)', 'a function', fn)
     const result = fn(this.#view)
-    if (result instanceof Promise) throw new InvalidArgumentError('store.read(fn)', 'a synchronous function', result)
-    return result
+    if (!(result instanceof Promise)) return result
+    // Its outcome is of no interest any more: the error says what is wrong.
+    result.catch(() => undefined)
+    throw new InvalidArgumentError('store.read(fn)', 'a synchronous function', result)
   }
 
   readonly #view: StoreView<B> = {

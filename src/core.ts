@@ -37,10 +37,24 @@ export type { LogEntries, LogReader, LogReadOptions } from './lifecycle/log-read
 export type { Change, DeleteCause, Entry } from './log/entry.js'
 export { StorageError, StorageFullError, StorageLockedError, StorageUnreadableError } from './log/errors.js'
 export { MemoryAdapter } from './log/memory-adapter.js'
-export type { Durability, HistoryBudget, Quarantined, StorageAdapter, StorageReport } from './log/storage.js'
+export type {
+  Appended,
+  Batch,
+  BucketMeta,
+  Durability,
+  HistoryBudget,
+  Missed,
+  OpenContext,
+  Quarantined,
+  ReadLogOptions,
+  Row,
+  RowOp,
+  StorageAdapter,
+  StorageReport,
+} from './log/storage.js'
 export type { AsyncBucketReader } from './query/async-reads.js'
 export type { BucketReader, PaginatedResult, PaginateOptions } from './query/reads.js'
-export { QueryAlreadyDefinedError, QueryNotDefinedError } from './reactive/errors.js'
+export { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './reactive/errors.js'
 export type { SubscribeOptions } from './reactive/live-queries.js'
 export type { QueryBucket } from './reactive/query-bucket.js'
 export type {

@@ -65,7 +65,7 @@ export class Engine implements CommitListener {
       onError,
     })
     this.transactions = new Transactions(this.sequencer, runtime, bucketOf)
-    this.queries = new LiveQueries({ sequencer: this.sequencer, bucketOf, onError })
+    this.queries = new LiveQueries({ sequencer: this.sequencer, runtime, bucketOf, onError })
     const onEvent = (event: SupervisionEvent): void => this.bus.publish(['process', event.process, event.type], event)
     const onEscalate = (error: Error): void => this.sequencer.refuse(new StoreDegradedError(name, error))
     this.supervisor = new Supervisor({ name, strategy: 'one_for_one', onEvent, onEscalate }, runtime)
@@ -91,7 +91,7 @@ export class Engine implements CommitListener {
   }
 
   applied({ draft }: Commit): void {
-    this.transactions.observe(draft)
+    this.transactions.observe(draft, false)
     this.queries.overtake(draft, false)
   }
 
@@ -103,7 +103,7 @@ export class Engine implements CommitListener {
   }
 
   undone({ draft }: Commit): void {
-    this.transactions.observe(draft)
+    this.transactions.observe(draft, true)
     this.queries.overtake(draft, true)
     this.queries.react(draft)
   }

@@ -139,7 +139,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
       position: sequencer.position.visible,
       at: options.runtime.now(),
     })
-    return exportLines(this.name, now)
+    return exportLines(this.name, now, () => sequencer.settled())
   }
 
   /**

@@ -6,7 +6,7 @@
 export function deepEqual(a: unknown, b: unknown): boolean {
   if (a === b || (a !== a && b !== b)) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => deepEqual(item, b[i]))
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && equalItems(a, b as unknown[])
   const prototype: unknown = Object.getPrototypeOf(a)
   if (prototype !== Object.getPrototypeOf(b)) return isPlain(a) && isPlain(b) && equalProperties(a, b)
   if (a instanceof Date) return a.getTime() === (b as Date).getTime()
@@ -18,14 +18,22 @@ export function deepEqual(a: unknown, b: unknown): boolean {
 }
 
 /**
- * `value` as it is now, to be compared with later: plain objects and arrays are copied as far down as they can change,
- * which is to say, down to what is frozen.
+ * `value` as it is now, to be compared with later: plain objects, arrays, dates, maps and sets are copied as far down as
+ * they can change, which is to say, down to records.
  */
 export function remember(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  if (typeof value !== 'object' || value === null || isRecord(value)) return value
   if (Array.isArray(value)) return value.map(remember)
+  if (value instanceof Date) return new Date(value)
+  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, remember(item)]))
+  if (value instanceof Set) return new Set(value)
   if (!isPlain(value)) return value
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, remember(item)]))
+}
+
+/** Records are frozen to the bottom; what else is frozen may be so at the top only. */
+function isRecord(value: object): boolean {
+  return Object.isFrozen(value) && Object.hasOwn(value, '_version')
 }
 
 function isPlain(value: object): boolean {
@@ -40,6 +48,11 @@ function equalProperties(a: object, b: object): boolean {
     (name) =>
       Object.hasOwn(b, name) && deepEqual((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name]),
   )
+}
+
+function equalItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  for (let i = 0; i < a.length; i++) if (!deepEqual(a[i], b[i])) return false
+  return true
 }
 
 function equalMaps(a: Map<unknown, unknown>, b: Map<unknown, unknown>): boolean {

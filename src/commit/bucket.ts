@@ -2,6 +2,7 @@ import { deepFreeze } from '../schema/copy-value.js'
 import { isKey } from '../base/value.js'
 import type { StoredRecord } from '../base/value.js'
 import type { BucketMeta, Quarantined, StorageAdapter } from '../log/storage.js'
+import { StorageUnreadableError } from '../log/errors.js'
 import type { RowMirror } from '../log/rows.js'
 import { Reads } from '../query/reads.js'
 import { TableSource } from '../query/source.js'
@@ -60,11 +61,15 @@ export class Bucket {
   async load(rows: StorageAdapter | RowMirror, counter: number, pause: () => Promise<void>): Promise<Quarantined[]> {
     const table = new Table(this.table.options)
     table.counter = Math.max(counter, this.table.counter)
+    table.adoptCursors(this.table)
     const damaged: Quarantined[] = []
+    let last = 0
     const chunks = 'loadBucket' in rows ? rows.loadBucket(this.name) : [rows.rows(this.name)]
     for await (const chunk of chunks) {
       if (table.size > 0) await pause()
       for (const { ordinal, record } of chunk) {
+        if (ordinal <= last) throw unordered(this.name, ordinal, last)
+        last = ordinal
         const reason = this.#loadRow(table, ordinal, record)
         if (reason !== undefined) damaged.push({ what: 'row', bucket: this.name, at: ordinal, reason })
       }
@@ -97,6 +102,12 @@ export class Bucket {
   }
 }
 
+function unordered(bucket: string, ordinal: number, last: number): StorageUnreadableError {
+  const what = `bucket "${bucket}": row ${ordinal} comes after row ${last}: the storage is damaged`
+  const remedy = 'restore a backup, after removing the -wal and -shm files that stand beside the damaged file'
+  return new StorageUnreadableError(`${what}; it was left as it is; ${remedy}`)
+}
+
 function tableOptions(bucket: string, definition: BucketDefinition): TableOptions {
   const { key, schema, indexes, etsType, maxSize, eviction } = definition
   const unique = new Set<string>()
@@ -109,7 +120,7 @@ function tableOptions(bucket: string, definition: BucketDefinition): TableOption
   return {
     bucket,
     key,
-    indexes: Array.from(fields, (field) => ({ field, unique: unique.has(field) })),
+    indexes: Object.freeze(Array.from(fields, (field) => Object.freeze({ field, unique: unique.has(field) }))),
     byKey: etsType === 'ordered_set',
     eviction: maxSize === undefined ? undefined : (eviction ?? 'oldest'),
   }

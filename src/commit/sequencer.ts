@@ -163,7 +163,7 @@ export class Sequencer {
     }
     if (commit.entry === undefined && this.#waiting.length === 1 && !this.#busy) {
       this.#waiting.length = 0
-      this.#publish(commit)
+      this.#publish([commit])
       this.#finish(1)
       return undefined
     }
@@ -253,7 +253,7 @@ export class Sequencer {
     if (LEVELS.indexOf(durability) >= LEVELS.indexOf(this.#options.durability)) this.#durable = expected
     assert(this.#durable <= this.#visible, 'L3', () => `durable ${this.#durable} is beyond visible ${this.#visible}`)
     this.#busy = false
-    for (const commit of group) this.#publish(commit)
+    this.#publish(group)
     for (const commit of group) commit.settle?.(undefined)
     this.#finish(group.length)
     this.#rest()
@@ -285,9 +285,11 @@ export class Sequencer {
     return new StorageError(message, { cause: thrown })
   }
 
-  #publish(commit: Commit): void {
-    if (commit.draft.ephemeralOps.length > 0) this.#options.ephemeral.apply(commit.draft.ephemeralOps)
-    this.#publishing.push(commit)
+  #publish(commits: readonly Commit[]): void {
+    for (const commit of commits) {
+      if (commit.draft.ephemeralOps.length > 0) this.#options.ephemeral.apply(commit.draft.ephemeralOps)
+      this.#publishing.push(commit)
+    }
     // A listener may write; what it writes is published after what it was told about.
     if (this.#isPublishing) return
     this.#isPublishing = true

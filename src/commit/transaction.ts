@@ -70,10 +70,13 @@ export class Transaction {
   }
 
   /** Somebody else has committed, or a commit was undone: if that touches what was read, there is a conflict. */
-  observe(footprint: Footprint): void {
-    if (this.#conflict !== undefined) return
+  observe(footprint: Footprint, isUndone: boolean): void {
+    if (this.#conflict !== undefined && !isUndone) return
     const touch = this.#readSet.touchedBy(footprint)
-    if (touch !== undefined) this.#conflict = conflictOf(touch)
+    if (touch === undefined) return
+    this.#conflict ??= conflictOf(touch)
+    // What it has read has never been, so it has no place in the order of commits, with or without writes.
+    if (isUndone) this.#isBroken = true
   }
 
   /** @throws {TransactionEndedError} @throws {TransactionConflictError} */
@@ -123,7 +126,10 @@ export class Transaction {
       await absent.process.call(() => undefined)
     }
     // Without writes it can have its place right before the commit that it is in conflict with.
-    if (this.#conflict !== undefined && (this.#isBroken || this.#hasWrites)) throw this.#conflict
+    const hasWrites = this.#hasWrites
+    // What it tells its caller has to be as durable as what it would have written.
+    if (!hasWrites) await this.#sequencer.settled()
+    if (this.#conflict !== undefined && (this.#isBroken || hasWrites)) throw this.#conflict
     this.#hasEnded = true
     onCommit()
     const draft = new CommitDraft('store/transaction')

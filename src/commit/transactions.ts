@@ -38,8 +38,8 @@ export class Transactions {
   }
 
   /** A commit was applied, or undone. */
-  observe(footprint: Footprint): void {
-    for (const transaction of this.#open) transaction.observe(footprint)
+  observe(footprint: Footprint, isUndone: boolean): void {
+    for (const transaction of this.#open) transaction.observe(footprint, isUndone)
   }
 
   /**

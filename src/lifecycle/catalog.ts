@@ -180,7 +180,7 @@ export class Catalog {
     this.#dropping.set(name, new Promise((resolve) => (over = resolve)))
     try {
       await sequencer.submit(draft)
-      this.#stored.delete(name)
+      if (bucket.persistent) this.#stored.delete(name)
       await supervisor.terminateChild(bucket.process.name, new BucketNotDefinedError(name))
     } finally {
       this.#dropping.delete(name)

@@ -107,7 +107,7 @@ export class Expiry {
   async purge(): Promise<number> {
     let purged = 0
     for (const bucket of [...this.#options.buckets()]) {
-      if (bucket.table.nextDue !== undefined) purged += await this.#purgeBucket(bucket)
+      if (bucket.table.nextDue !== undefined && !bucket.dropped) purged += await this.#purgeBucket(bucket)
     }
     return purged
   }

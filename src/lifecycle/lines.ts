@@ -8,15 +8,18 @@ export async function* lines(
     throw new InvalidArgumentError('import(lines)', 'an iterable of text or bytes', source)
   }
   const decoder = new TextDecoder('utf-8', { fatal: true })
-  let rest = ''
+  // Chunks of a line whose end has not come yet: joined once, however many they are.
+  let parts: string[] = []
   for await (const chunk of source) {
-    rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
+    const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
     let from = 0
-    for (let at = rest.indexOf('\n'); at !== -1; at = rest.indexOf('\n', from)) {
-      yield rest.slice(from, at).replace(/\r$/, '')
+    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', from)) {
+      parts.push(text.slice(from, at))
+      yield parts.join('').replace(/\r$/, '')
+      parts = []
       from = at + 1
     }
-    rest = rest.slice(from)
+    if (from < text.length) parts.push(text.slice(from))
   }
-  if (rest !== '') yield rest
+  if (parts.length > 0) yield parts.join('')
 }

@@ -55,12 +55,18 @@ interface BucketLine {
  * @param now tells the state of the store. It is asked until no bucket is being loaded: that is the state exported.
  * @throws {BucketCrashedError} a bucket has failed for good.
  */
-export async function* exportLines(store: string, now: () => Exportable): AsyncGenerator<string> {
+export async function* exportLines(
+  store: string,
+  now: () => Exportable,
+  settled: () => Promise<void> | undefined,
+): AsyncGenerator<string> {
   let state = now()
   for (;;) {
     const absent = state.buckets.find((bucket) => bucket.process.state !== 'running')
-    if (absent === undefined) break
-    await absent.process.call(() => undefined)
+    // What is not durable yet may still be taken back.
+    const unsettled = settled()
+    if (absent === undefined && unsettled === undefined) break
+    await (absent === undefined ? unsettled : absent.process.call(() => undefined))
     state = now()
   }
   const { buckets, position, at } = state

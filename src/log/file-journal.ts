@@ -17,6 +17,7 @@ export class FileJournal {
   #size: number
   #synced: number
   #appends = 0
+  #isGone = false
   /** Set when the end of the file is not known any more: nothing may be added to it. */
   #broken: Error | undefined
 
@@ -127,11 +128,12 @@ export class FileJournal {
       const message = `store ${this.path}: an earlier write failed in a way that cannot be undone (${this.#broken.message})`
       throw new StorageError(`${message}; nothing was written; reopen the store`, { cause: this.#broken })
     }
-    const isLooked = this.#appends++ % LOOK_EVERY === 0
+    const isLooked = this.#isGone || this.#appends++ % LOOK_EVERY === 0
     const found = isLooked ? this.#files.identity(this.path) : undefined
     const isSame = isLooked
       ? found?.inode === this.#identity?.inode && found !== undefined
       : this.#files.exists(this.path)
+    this.#isGone = !isSame
     if (isSame) return
     const message = `store ${this.path}: append: the file was deleted or replaced while it was open; nothing was written; `
     throw new StorageError(`${message}put it back, or export what the store has in memory and stop it`, {

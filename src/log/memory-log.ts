@@ -87,7 +87,7 @@ export class MemoryLog {
     const found: Entry[] = []
     for (let i = from; i < this.#entries.length && found.length < limit; i++) {
       const entry = this.#entries[i] as Entry
-      if (options.types === undefined || options.types.includes(entry.type)) found.push(entry)
+      if (options.types === undefined || options.types.includes(entry.type)) found.push(freezeEntry(entry))
     }
     return found
   }
@@ -101,4 +101,13 @@ export function redactEntry(entry: Entry, bucket: string): Entry {
     changes: entry.changes.filter((change) => change.bucket !== bucket),
     redacted: [...(entry.redacted ?? []).filter((name) => name !== bucket), bucket],
   }
+}
+
+/** `entry`, frozen: it is the log's own, and readers get it. */
+function freezeEntry(entry: Entry): Entry {
+  if (Object.isFrozen(entry)) return entry
+  for (const change of entry.changes) Object.freeze(change)
+  Object.freeze(entry.changes)
+  if (entry.cleared !== undefined) Object.freeze(entry.cleared)
+  return Object.freeze(entry)
 }

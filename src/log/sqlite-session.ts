@@ -78,6 +78,7 @@ export class SqliteSession {
   #hasWal = false
   #commits = 0
   #looked = 0
+  #gone = false
   readonly #walPath: string
 
   constructor(database: SqliteDatabase, path: string, context: OpenContext) {
@@ -244,13 +245,14 @@ export class SqliteSession {
     const now = this.context.now()
     if (
       gone === undefined &&
-      (++this.#commits % LOOK_EVERY_COMMITS === 0 || Math.abs(now - this.#looked) >= LOOK_EVERY_MS)
+      (this.#gone || ++this.#commits % LOOK_EVERY_COMMITS === 0 || Math.abs(now - this.#looked) >= LOOK_EVERY_MS)
     ) {
       this.#looked = now
       if (!isSameFile(this.path, this.#main)) gone = this.path
       else if (this.#hasWal && !existsSync(this.#walPath)) gone = this.#walPath
       this.#hasWal = true
     }
+    this.#gone = gone !== undefined
     if (gone === undefined) return
     const message = `store ${this.path}: ${doing}: ${gone} was deleted or replaced while it was open; nothing was written; `
     throw new StorageError(`${message}put it back, or export what the store has in memory and stop it`, {

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '../base/errors.js'
+import { asError, InvalidArgumentError } from '../base/errors.js'
 import { isKey } from '../base/value.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { FilterOf, NumericField } from '../schema/infer.js'
@@ -132,7 +132,7 @@ export class Reads<R, K = unknown> implements BucketReader<R, K> {
   paginate(options: PaginateOptions<K>): PaginatedResult<R, K> {
     const name = 'paginate({ limit, after })'
     if (typeof options !== 'object' || options === null) throw this.#invalid(name, 'an object with a limit', options)
-    const { limit, after } = options
+    const { limit, after } = this.#readOptions(name, options)
     this.#wholeNumber('paginate({ limit })', limit, 1)
     const cursor = after === undefined ? undefined : this.#key('paginate({ after })', after)
     const found = this.#take(limit + 1, cursor)
@@ -142,6 +142,14 @@ export class Reads<R, K = unknown> implements BucketReader<R, K> {
     const nextCursor = last === undefined ? undefined : (last[this.#source.key] as K & Key)
     if (nextCursor !== undefined) this.#source.rememberCursor(nextCursor)
     return { records: found, hasMore, nextCursor }
+  }
+
+  #readOptions(name: string, options: PaginateOptions<K>): PaginateOptions<K> {
+    try {
+      return { limit: options.limit, after: options.after }
+    } catch (thrown) {
+      throw this.#invalid(`${name}: reading it failed: ${asError(thrown).message}`, 'plain values', options)
+    }
   }
 
   sum(field: NumericField<R>, filter?: FilterOf<R>): number {

@@ -1,11 +1,12 @@
 import { assert } from '../base/assert.js'
 import { deepEqual, remember } from '../base/equality.js'
 import { asError, InvalidArgumentError } from '../base/errors.js'
+import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Sequencer } from '../commit/sequencer.js'
 import { ReadSet } from '../query/read-set.js'
 import type { Footprint } from '../query/read-set.js'
-import { QueryAlreadyDefinedError, QueryNotDefinedError } from './errors.js'
+import { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './errors.js'
 import { QueryBucket } from './query-bucket.js'
 
 /** What a query function gets to read with. */
@@ -30,9 +31,13 @@ export interface SubscribeOptions {
 /** What the live queries need of their store. */
 export interface LiveQueriesOptions {
   readonly sequencer: Sequencer
+  readonly runtime: Runtime
   readonly bucketOf: (name: string) => Bucket
   readonly onError: (error: Error) => void
 }
+
+/** So many evaluations in a row may be overtaken by commits to what they read. */
+const TORN_MAX = 100
 
 interface Subscription {
   readonly fn: QueryFunction
@@ -100,10 +105,11 @@ export class LiveQueries {
     // It runs again here and nowhere else: two evaluations at a time would not know which of them is torn.
     subscription.isScheduled = true
     try {
-      let result: unknown
-      do result = await this.#evaluate(subscription)
-      while (subscription.isTorn)
-      return result
+      for (let torn = 0; ; torn++) {
+        const result = await this.#evaluate(subscription)
+        if (!subscription.isTorn) return result
+        await this.#standBack(torn)
+      }
     } finally {
       this.#remove(subscription)
     }
@@ -271,10 +277,12 @@ export class LiveQueries {
 
   async #refresh(subscription: Subscription): Promise<void> {
     try {
-      while (subscription.isDirty && subscription.isActive) {
+      for (let torn = 0; subscription.isDirty && subscription.isActive; torn++) {
         const result = await this.#evaluate(subscription)
-        if (subscription.isTorn) subscription.isDirty = true
-        else if (!deepEqual(result, subscription.last)) {
+        if (subscription.isTorn) {
+          await this.#standBack(torn)
+          subscription.isDirty = true
+        } else if (!deepEqual(result, subscription.last)) {
           // The callback may change what it is given.
           subscription.last = remember(result)
           this.#deliver(subscription, result)
@@ -287,6 +295,12 @@ export class LiveQueries {
       this.#settle()
     }
     if (subscription.isDirty) this.#schedule(subscription)
+  }
+
+  /** After an evaluation that was overtaken: everybody else has a turn, and after too many it is an error. */
+  async #standBack(torn: number): Promise<void> {
+    if (torn >= TORN_MAX) throw new QueryOvertakenError(torn)
+    await new Promise<void>((resolve) => this.#options.runtime.defer(resolve))
   }
 
   #deliver(subscription: Subscription, result: unknown): void {

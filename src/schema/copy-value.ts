@@ -45,13 +45,13 @@ function refuse(state: CopyState, field: string, message: string, code = 'value'
 }
 
 function copyObject(value: object, path: string, state: CopyState, depth: number): Draft | undefined {
-  if (value instanceof Date) return copyDate(value, path, state)
   if (depth >= RECORD_DEPTH_MAX) {
     return refuse(state, path.slice(0, 80), `Nested deeper than ${RECORD_DEPTH_MAX} levels, or contains itself`)
   }
   // A walk over shared references can be exponentially longer than what it walks over: stop as soon as it is too much.
   if (state.characters > RECORD_CHARACTERS_MAX) return undefined
   try {
+    if (value instanceof Date) return copyDate(value, path, state)
     if (Array.isArray(value)) return copyArray(value, path, state, depth)
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {

@@ -138,5 +138,8 @@ function compileItems(item: FieldDefinition): FieldCheck {
 
 /** The default of a field, made anew where it is a function. Shared with the definition otherwise: copy it. */
 export function defaultOf(field: FieldDefinition): unknown {
-  return typeof field.default === 'function' ? (field.default as () => unknown)() : field.default
+  const value = typeof field.default === 'function' ? (field.default as () => unknown)() : field.default
+  // It is refused as what cannot be stored; how it ends is of no interest.
+  if (value instanceof Promise) value.catch(() => undefined)
+  return value
 }

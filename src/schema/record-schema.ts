@@ -58,6 +58,8 @@ export class RecordSchema {
   readonly #shapes: RecordShapes
   readonly #whole: StandardCheck | undefined
   readonly #hasStandard: boolean
+  /** All fields: none of them is changed by an import. */
+  readonly #importing: ReadonlySet<number>
   readonly #strict: boolean
   readonly #runtime: Runtime
 
@@ -73,6 +75,7 @@ export class RecordSchema {
     this.#fields = isStandardSchema(schema) ? [] : compileFields(bucket, schema, key)
     this.fieldNames = this.#fields.map((field) => field.name)
     this.#fieldIndex = new Map(this.fieldNames.map((name, index) => [name, index]))
+    this.#importing = new Set(this.#fields.keys())
     this.#hasStandard = this.#fields.some((field) => field.standard !== undefined)
     this.counterFields = this.#fields.filter((field) => field.generated === 'autoincrement').map((field) => field.name)
     this.#shapes = new RecordShapes(this.fieldNames)
@@ -187,9 +190,8 @@ export class RecordSchema {
       if (typeof value === 'number' && Number.isFinite(value)) continue
       state.issues.push({ field, message: 'Expected the metadata that export wrote', code: 'type' })
     }
-    const untouched = new Set(this.#fields.keys())
     const meta = { version, createdAt, updatedAt, expiresAt: draft.expiresAt } as Meta
-    return this.#finish(draft, meta, state, untouched)
+    return this.#finish(draft, meta, state, this.#importing)
   }
 
   /** Sorts the own properties of `input` into schema fields, other fields, and metadata. */
@@ -306,6 +308,9 @@ export class RecordSchema {
         }
       } else if (untouched?.has(i) !== true) {
         draft.values[i] = copyOutput(field.standard?.(value, field.name, issues), field.name, state)
+      } else if (untouched === this.#importing) {
+        // What was exported is the validator's output, which it need not take for its input.
+        draft.values[i] = copyOutput(value, field.name, state)
       }
     }
   }

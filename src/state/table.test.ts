@@ -262,12 +262,16 @@ test('an emptied table goes on with the counter and the cursors of the old one, 
 
 test('only so many deleted cursors are remembered, the latest ones', () => {
   const table = new Table({ bucket: 'things', key: 'id', indexes: [], byKey: false, eviction: undefined })
-  for (let id = 1; id <= 1_500; id++) {
+  for (let id = 1; id <= 10_500; id++) {
     table.insert({ id })
     table.rememberCursor(id)
     table.delete(id)
   }
-  expect([table.cursor(500), table.cursor(501)?.ordinal, table.cursor(1_500)?.ordinal]).toEqual([undefined, 501, 1_500])
+  expect([table.cursor(500), table.cursor(501)?.ordinal, table.cursor(10_500)?.ordinal]).toEqual([
+    undefined,
+    501,
+    10_500,
+  ])
 })
 
 test.each<[what: string, damage: (table: Table) => void, invariant: RegExp]>([

@@ -19,7 +19,7 @@ export interface TableOptions {
 }
 
 /** How many deleted cursors a table remembers, so that paging goes on from where they were. */
-const CURSORS_MAX = 1_000
+const CURSORS_MAX = 10_000
 
 /** One step on a table, and what it takes to undo it. */
 export interface Applied {
@@ -209,6 +209,11 @@ export class Table {
     this.#cursors.delete(key)
     this.#cursors.set(key, { ordinal: slot.ordinal, record: slot.record })
     if (this.#cursors.size > CURSORS_MAX) this.#cursors.delete(this.#cursors.keys().next().value as Key)
+  }
+
+  /** Takes over what `other`, a table of the same bucket, remembers of cursors. */
+  adoptCursors(other: Table): void {
+    for (const [key, slot] of other.#cursors) this.#cursors.set(key, slot)
   }
 
   /** Where the record under `key` stands, or stood when it was last a cursor. */
