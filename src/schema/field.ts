@@ -22,11 +22,6 @@ export function isStandardSchema(value: unknown): value is StandardSchemaV1 {
   return typeof standard === 'object' && standard !== null && 'validate' in standard
 }
 
-/** True for a field given as a definition of Varve's own. */
-export function isFieldDefinition(field: SchemaField): field is FieldDefinition {
-  return !isStandardSchema(field)
-}
-
 /** The check for a field of Varve's own; its options were checked when the bucket was defined. */
 export function compileField(field: FieldDefinition): FieldCheck {
   const isType = TYPE_CHECKS[field.type]
