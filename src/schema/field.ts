@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { copyValue } from './copy-value.js'
 import type { Draft } from './copy-value.js'
-import type { FieldDefinition, FieldType, SchemaField } from './definition.js'
+import type { FieldDefinition, FieldType } from './definition.js'
 import type { ValidationIssue } from './errors.js'
 import { isValidEmail, isValidIsoDate, isValidUrl } from './formats.js'
 
