@@ -69,26 +69,9 @@ export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, Key
 
   /** Inserts all of `list` in one commit, or none of it. @returns the records, in the order of `list`. */
   insertMany(list: readonly InputOf<D>[], options?: WriteOptions): Promise<RecordOf<D>[]> {
-    return this.#write('insertMany', options, (draft) => {
-      const records = this.#prepareAll(checkList(this.#at('insertMany(list)'), list))
-      for (const record of records) draft.insert(this.#bucket, record)
-      return records as unknown as RecordOf<D>[]
-    })
-  }
-
-  /** The records of `list`. Made before the first of them is applied: defaults and validators may look at the bucket. */
-  #prepareAll(list: readonly unknown[]): StoredRecord[] {
-    const { schema, table } = this.#bucket
-    const now = this.#sequencer.now()
-    let { counter } = table
-    return list.map((data) => {
-      const record = schema.prepareInsert(data, now, counter + 1)
-      for (const field of schema.counterFields) {
-        const number = record[field]
-        if (Number.isSafeInteger(number) && (number as number) > counter) counter = number as number
-      }
-      return record
-    })
+    return this.#write('insertMany', options, (draft) =>
+      checkList(this.#at('insertMany(list)'), list).map((data) => this.#insert(draft, data) as RecordOf<D>),
+    )
   }
 
   /**

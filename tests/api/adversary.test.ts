@@ -206,19 +206,3 @@ test('paging goes on after the bucket has restarted and the cursor is gone', asy
   expect((await a.paginate({ limit: 10, after: page.nextCursor })).records[0]?.id).toBe(11)
   await store.stop()
 })
-
-test('user code inside a write sees no records of it', async () => {
-  const seen: number[] = []
-  const look = (): number => {
-    seen.push(store.read((view) => view.bucket('a').count()))
-    return 1
-  }
-  const store: Store = await Store.start({
-    buckets: {
-      a: { key: 'id', schema: { id: { type: 'string', required: true }, n: { type: 'number', default: look } } },
-    },
-  })
-  await expect(store.bucket('a').insertMany([{ id: '1' }, { id: '2' }, { id: '1' }])).rejects.toThrow()
-  expect(seen).toEqual([0, 0, 0])
-  await store.stop()
-})
