@@ -94,7 +94,6 @@ export type {
   TransactionContext,
 } from './store-contexts.js'
 export type { BucketDefinitions, CorePersistenceConfig, CoreStoreOptions } from './store-options.js'
-export type { ProcessState, RestartType, TreeNode } from './supervise/child.js'
+export type { ProcessState, RestartType, Strategy, TreeNode } from './supervise/child.js'
 export type { ProcessSpec } from './supervise/process.js'
 export { Process } from './supervise/process.js'
-export type { Strategy } from './supervise/supervisor.js'

@@ -13,10 +13,9 @@ import { RowMirror } from './log/rows.js'
 import type { StorageReport } from './log/storage.js'
 import { LiveQueries } from './reactive/live-queries.js'
 import type { CheckedOptions } from './store-options.js'
-import type { Child } from './supervise/child.js'
+import type { Child, SupervisionEvent } from './supervise/child.js'
 import { Process } from './supervise/process.js'
 import { Supervisor } from './supervise/supervisor.js'
-import type { SupervisionEvent } from './supervise/supervisor.js'
 
 /** The parts of one running store, put together. What each does is said, and decided, in its own file. */
 export class Engine implements CommitListener {
@@ -86,7 +85,7 @@ export class Engine implements CommitListener {
   }
 
   /** Puts a process, or a supervisor of them, under the store's own. */
-  supervise(child: Child & { readonly started?: Promise<void> }): Promise<void> {
+  supervise(child: Child): Promise<void> {
     return this.supervisor.startChild(child)
   }
 

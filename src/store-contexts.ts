@@ -55,8 +55,7 @@ export type ParamsOf<A extends readonly unknown[]> = A extends readonly [] ? voi
 /** Patterns of `store.on`, for completion; any other string may be one as well. */
 export type Topic<B> =
   | `bucket.${(keyof B & string) | '*'}.${BucketEvent['type'] | '*'}`
-  | 'process.*.crashed'
-  | 'process.*.restarted'
+  | `process.*.${ProcessEvent['type']}`
   | '*'
   | (string & {})
 

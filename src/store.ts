@@ -14,7 +14,7 @@ import { CORE_OPTIONS } from './store-options.js'
 import { Process } from './supervise/process.js'
 import type { SupervisionEvent } from './supervise/child.js'
 import { Supervisor } from './supervise/supervisor.js'
-import { buildWorker } from './supervise/worker.js'
+import { startWorker } from './supervise/worker.js'
 import type { WorkerSpec } from './supervise/worker.js'
 
 /** Where and how a store keeps its data. */
@@ -100,7 +100,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
    * Runs a worker of your own, or a group of them, in the store's process tree: it is started again when it crashes, and
    * ended when the store stops.
    *
-   * @returns when it has come up once; rejects when it never will.
+   * @returns when it has come up once, a group at once; rejects when it never will.
+   * @throws {InvalidArgumentError} nothing was started, no member of a group either.
    */
   async supervise(spec: WorkerSpec): Promise<void> {
     this.mustRun()
@@ -112,7 +113,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
       this.#workers = new Supervisor({ name: 'workers', intensity, onEvent }, runtime)
       await this.engine.supervise(this.#workers)
     }
-    await this.#workers.startChild(buildWorker(spec, runtime))
+    await startWorker(this.#workers, spec, runtime)
   }
 
   /**

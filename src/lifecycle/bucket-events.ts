@@ -3,6 +3,7 @@ import type { Commit } from '../commit/sequencer.js'
 import type { Bus } from '../events/bus.js'
 import type { Change, DeleteCause } from '../log/entry.js'
 import type { StoreRecord } from '../schema/infer.js'
+import type { SupervisionEvent } from '../supervise/child.js'
 
 /** Published as `bucket.<name>.inserted`. */
 export interface BucketInsertedEvent<R = StoreRecord, K = Key> {
@@ -45,6 +46,7 @@ export interface BucketDroppedEvent {
   readonly type: 'dropped'
   readonly bucket: string
   readonly key?: undefined
+  /** How many records it had. */
   readonly count: number
 }
 
@@ -56,13 +58,8 @@ export type BucketEvent<R = StoreRecord, K = Key> =
   | BucketClearedEvent
   | BucketDroppedEvent
 
-/** Published as `process.<name>.crashed` and `process.<name>.restarted`. */
-export interface ProcessEvent {
-  readonly type: 'crashed' | 'restarted' | 'failed' | 'stop-failed'
-  readonly process: string
-  readonly error?: Error
-  readonly restarts: number
-}
+/** Published as `process.<name>.<type>`. */
+export type ProcessEvent = SupervisionEvent
 
 /** Whatever `store.on` delivers. */
 export type StoreEvent = BucketEvent | ProcessEvent

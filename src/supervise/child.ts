@@ -9,6 +9,12 @@ export type ProcessState = 'starting' | 'running' | 'restarting' | 'failed' | 's
  */
 export type RestartType = 'permanent' | 'transient' | 'temporary'
 
+/**
+ * Who is restarted when a child crashes: it alone; all children; or it and those that were started after it.
+ * Source: Erlang/OTP, `supervisor`, restart strategies.
+ */
+export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one'
+
 /** Why a run is cleaned up after: its life has ended in order, or what it holds may be broken and is built anew. */
 export type StopReason = 'shutdown' | 'crash'
 
@@ -21,7 +27,7 @@ export interface TreeNode {
   readonly restarts: number
   /** Calls waiting; of a supervisor, all below it. */
   readonly mailbox: number
-  readonly strategy?: 'one_for_one' | 'one_for_all' | 'rest_for_one'
+  readonly strategy?: Strategy
   /** In the order in which they were started. */
   readonly children?: readonly TreeNode[]
 }

@@ -3,7 +3,8 @@ import { VarveError } from '../base/errors.js'
 import { virtualRuntime } from '../testing/runtime.js'
 import { checkProcess, checkSupervisor } from './check.js'
 import { Process, type ProcessSpec } from './process.js'
-import { Supervisor, type SupervisionEvent } from './supervisor.js'
+import type { SupervisionEvent } from './child.js'
+import { Supervisor } from './supervisor.js'
 
 class Refused extends VarveError {
   constructor() {

@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { VarveError } from '../base/errors.js'
 import { virtualRuntime } from '../testing/runtime.js'
-import type { RestartType } from './child.js'
+import type { RestartType, Strategy } from './child.js'
 import { Process } from './process.js'
 import { checkSupervisor } from './check.js'
-import { Supervisor, type Strategy } from './supervisor.js'
+import { Supervisor } from './supervisor.js'
 
 const INTENSITY = { max: 3, withinMs: 1_000 }
 const BACKOFF = { firstMs: 50, maxMs: 120 }

@@ -3,10 +3,10 @@ import { expect, test } from 'vitest'
 import { InvariantError } from '../base/assert.js'
 import { asError } from '../base/errors.js'
 import { virtualRuntime, type VirtualRuntime } from '../testing/runtime.js'
-import type { RestartType } from './child.js'
+import type { RestartType, Strategy, SupervisionEvent } from './child.js'
 import { Process } from './process.js'
 import { checkSupervisor } from './check.js'
-import { Supervisor, type Strategy, type SupervisionEvent } from './supervisor.js'
+import { Supervisor } from './supervisor.js'
 
 /** How a start or a stop goes: how long it takes (undefined: it is synchronous), and whether it throws. */
 interface Step {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { virtualRuntime, type VirtualRuntime } from '../testing/runtime.js'
+import type { SupervisionEvent } from './child.js'
 import { Process, type ProcessSpec } from './process.js'
 import { checkSupervisor } from './check.js'
-import { Supervisor, type SupervisionEvent, type SupervisorSpec } from './supervisor.js'
+import { Supervisor, type SupervisorSpec } from './supervisor.js'
 
 interface Setup {
   readonly runtime: VirtualRuntime

@@ -2,18 +2,19 @@ import { assert } from '../base/assert.js'
 import type { VarveError } from '../base/errors.js'
 import { asError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
-import type { Child, Owner, ProcessState, RestartType, StopReason, SupervisionEvent, TreeNode } from './child.js'
+import type {
+  Child,
+  Owner,
+  ProcessState,
+  RestartType,
+  StopReason,
+  Strategy,
+  SupervisionEvent,
+  TreeNode,
+} from './child.js'
 import { ProcessExistsError, ProcessStoppedError, RestartsExceededError } from './errors.js'
 import { RestartBudget, type Backoff, type Intensity } from './restart-budget.js'
 import { RestartPlan } from './restart-plan.js'
-
-export type { SupervisionEvent } from './child.js'
-
-/**
- * Who is restarted when a child crashes: it alone; all children; or it and those that were started after it.
- * Source: Erlang/OTP, `supervisor`, restart strategies.
- */
-export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one'
 
 /** What a supervisor is. */
 export interface SupervisorSpec {
