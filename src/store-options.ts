@@ -2,7 +2,7 @@ import { InvalidArgumentError } from './base/errors.js'
 import { systemRuntime } from './base/runtime.js'
 import type { Runtime } from './base/runtime.js'
 import { MemoryAdapter } from './log/memory-adapter.js'
-import { isStorageAdapter } from './log/storage.js'
+import { hasMethods, isDurabilityOption, isStorageAdapter } from './log/storage.js'
 import type { Durability, StorageAdapter } from './log/storage.js'
 import type { BucketDefinition } from './schema/definition.js'
 import type { DefinitionCheck } from './schema/infer.js'
@@ -66,7 +66,8 @@ export const CORE_OPTIONS: readonly string[] = [
   'onError',
   'runtime',
 ]
-const LEVELS: readonly unknown[] = ['memory', 'process', 'disk', undefined]
+
+const RUNTIME_METHODS = Object.keys(systemRuntime)
 
 let count = 0
 
@@ -95,7 +96,9 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
   if (typeof ttlCheckIntervalMs !== 'number' || Number.isNaN(ttlCheckIntervalMs)) {
     invalid('{ ttlCheckIntervalMs }', 'a number of milliseconds', ttlCheckIntervalMs)
   }
-  if (!LEVELS.includes(durability)) invalid('{ durability }', '"memory", "process" or "disk"', durability)
+  if (!isDurabilityOption(durability)) invalid('{ durability }', '"memory", "process" or "disk"', durability)
+  if (!hasMethods(runtime, RUNTIME_METHODS))
+    invalid('{ runtime }', `an object with ${RUNTIME_METHODS.join(', ')}`, runtime)
   for (const [at, fn] of [
     ['{ onError }', onError],
     ['{ persistence: { onError } }', persistence?.onError],

@@ -28,6 +28,7 @@ export interface EventSource {
  * whether it fails, has no effect on the store.
  *
  * @returns stops forwarding.
+ * @throws {InvalidArgumentError} nothing was done.
  */
 export async function bridgeStoreToRules(
   store: EventSource,
@@ -37,7 +38,17 @@ export async function bridgeStoreToRules(
   if (typeof receiver !== 'object' || receiver === null || typeof receiver.emit !== 'function') {
     throw new InvalidArgumentError('bridgeStoreToRules(store, receiver)', 'an object with emit(topic, data)', receiver)
   }
+  if (typeof store?.on !== 'function') {
+    throw new InvalidArgumentError('bridgeStoreToRules(store)', 'a store', store)
+  }
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError('bridgeStoreToRules(store, receiver, options)', 'an object', options)
+  }
   const { filter, mapTopic, mapData, onError } = options
+  for (const [name, fn] of Object.entries({ filter, mapTopic, mapData, onError })) {
+    if (fn === undefined || typeof fn === 'function') continue
+    throw new InvalidArgumentError(`bridgeStoreToRules(store, receiver, { ${name} })`, 'a function', fn)
+  }
   const report = (thrown: unknown): void => onError?.(asError(thrown))
   return store.on('bucket.*.*', (event, topic) => {
     try {

@@ -1,6 +1,7 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { isKey } from '../base/value.js'
 import type { Key } from '../base/value.js'
+import { isDurabilityOption } from '../log/storage.js'
 import type { Durability } from '../log/storage.js'
 
 /** What every write takes. */
@@ -14,8 +15,6 @@ export interface UpdateOptions extends WriteOptions {
   /** Update only if the record's `_version` is this; otherwise reject with `TransactionConflictError`. */
   readonly ifVersion?: number
 }
-
-const LEVELS: readonly unknown[] = ['memory', 'process', 'disk', undefined]
 
 /** What `read` returns; when it throws, whoever gave the value is told, and no bucket takes it for a bug of its own. */
 function readFrom<T>(where: string, value: unknown, read: () => T): T {
@@ -32,7 +31,7 @@ export function checkDurability(where: string, options: WriteOptions | undefined
   if (typeof options !== 'object' || options === null)
     throw new InvalidArgumentError(where, 'an object of options', options)
   const durability = readFrom(where, options, () => options.durability)
-  if (LEVELS.includes(durability)) return durability
+  if (isDurabilityOption(durability)) return durability
   throw new InvalidArgumentError(`${where}: durability`, '"memory", "process" or "disk"', durability)
 }
 

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, VarveError } from '../base/errors.js'
+import { asError, InvalidArgumentError, VarveError } from '../base/errors.js'
 import { stringify } from '../base/json.js'
 import type { StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
@@ -10,21 +10,23 @@ import { lines } from './lines.js'
 export interface ImportOptions {
   /** Records per commit; each batch is imported as a whole or not at all. Default 1,000. */
   readonly batchSize?: number
-  /** Called after each batch with the records imported so far. */
+  /** Called after each batch with the records imported so far. What it throws ends the import. */
   readonly onProgress?: (records: number) => void
 }
 
 /** What an import has done. */
 export interface ImportReport {
   readonly records: number
+  /** Names of the buckets, in the order in which they came. */
   readonly buckets: readonly string[]
 }
 
-/** What was given to `import` is not, or not completely, what `export` wrote. `records` were imported before that. */
+/** What was given to `import` is not, or not completely, what `export` wrote, or cannot be written here. */
 export class ImportError extends VarveError {
   override readonly name = 'ImportError'
   /** Line number, from 1. */
   readonly line: number
+  /** How many were imported before that, and stay. */
   readonly records: number
 
   constructor(line: number, reason: string, records: number, options?: ErrorOptions) {
@@ -89,7 +91,7 @@ export async function* exportLines(
 export class Importer {
   readonly #bucketOf: (name: string) => Bucket
   readonly #sequencer: Sequencer
-  readonly #options: ImportOptions
+  readonly #onProgress: ((records: number) => void) | undefined
   readonly #batchSize: number
   readonly #names: string[] = []
   #bucket: Bucket | undefined
@@ -101,26 +103,36 @@ export class Importer {
 
   /** @throws {InvalidArgumentError} */
   constructor(bucketOf: (name: string) => Bucket, sequencer: Sequencer, options: ImportOptions = {}) {
-    const { batchSize = 1_000 } = options
+    if (typeof options !== 'object' || options === null) {
+      throw new InvalidArgumentError('import(lines, options)', 'an object { batchSize, onProgress }', options)
+    }
+    const { batchSize = 1_000, onProgress } = options
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
       throw new InvalidArgumentError('import(lines, { batchSize })', 'a whole number from 1', batchSize)
     }
+    if (onProgress !== undefined && typeof onProgress !== 'function') {
+      throw new InvalidArgumentError('import(lines, { onProgress })', 'a function', onProgress)
+    }
     this.#bucketOf = bucketOf
     this.#sequencer = sequencer
-    this.#options = options
+    this.#onProgress = onProgress
     this.#batchSize = batchSize
   }
 
   /** @throws {ImportError} with the number of the line that is wrong. */
   async run(source: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>): Promise<ImportReport> {
-    for await (const text of lines(source)) {
+    const unreadable = (reason: string, cause: unknown): ImportError => {
+      this.#line++
+      return this.#error(reason, cause)
+    }
+    for await (const text of lines(source, unreadable)) {
       this.#line++
       if (text === '') continue
       try {
         await this.#take(text)
       } catch (error) {
         if (error instanceof ImportError) throw error
-        throw this.#error(error instanceof Error ? error.message : String(error), error)
+        throw this.#error(asError(error).message, error)
       }
     }
     if (!this.#isComplete) throw this.#error('the end is missing: the export was cut off')
@@ -185,6 +197,6 @@ export class Importer {
       return draft.isEmpty ? undefined : this.#sequencer.submit(draft)
     })
     this.#records += batch.length
-    if (batch.length > 0) this.#options.onProgress?.(this.#records)
+    if (batch.length > 0) this.#onProgress?.(this.#records)
   }
 }

@@ -53,13 +53,13 @@ export class FileAdapter implements StorageAdapter {
   #folder: FileFolder | undefined
   #lock: FolderLock | undefined
 
-  /** @param options the folder, or more. Nothing is opened yet. */
+  /** @param options the folder, or more. Nothing is opened yet. @throws {InvalidArgumentError} */
   constructor(options: string | FileAdapterOptions) {
-    const {
-      directory,
-      waitMs = WAIT_MS,
-      files = nodeFileSystem,
-    } = typeof options === 'string' ? { directory: options } : options
+    const given: FileAdapterOptions | undefined | null = typeof options === 'string' ? { directory: options } : options
+    if (typeof given !== 'object' || given === null) {
+      throw new InvalidArgumentError('new FileAdapter(options)', 'the path of a folder, or { directory }', options)
+    }
+    const { directory, waitMs = WAIT_MS, files = nodeFileSystem } = given
     if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
       throw new InvalidArgumentError('FileAdapter.directory', 'the path of a folder', directory)
     }

@@ -1,4 +1,4 @@
-import { asError } from '../base/errors.js'
+import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Timer } from '../base/runtime.js'
 import type { Entry } from './entry.js'
 import { StorageError, StorageLockedError, StorageUnreadableError } from './errors.js'
@@ -11,6 +11,7 @@ import {
   type LoadedSnapshot,
   snapshotKey,
 } from './snapshot-format.js'
+import { hasMethods } from './storage.js'
 import type {
   Appended,
   Batch,
@@ -47,9 +48,11 @@ export interface SnapshotStorageOptions {
   readonly debounceMs?: number
 }
 
+const METHODS = ['save', 'load', 'delete', 'exists', 'listKeys']
+
 /** True for what can be used as a `SnapshotAdapter`. */
 export function isSnapshotAdapter(value: unknown): value is SnapshotAdapter {
-  return hasMethods(value, ['save', 'load', 'delete', 'exists', 'listKeys'])
+  return hasMethods(value, METHODS)
 }
 
 /** What is to be done, and is being done, about one bucket. */
@@ -85,16 +88,30 @@ export class SnapshotStorage implements StorageAdapter {
   #timer: Timer | undefined
   #failures = 0
 
+  /** Nothing is opened yet. @throws {InvalidArgumentError} */
   constructor(adapter: SnapshotAdapter, options: SnapshotStorageOptions = {}) {
+    if (!isSnapshotAdapter(adapter)) {
+      const expected = `an object with ${METHODS.join(', ')}`
+      throw new InvalidArgumentError('new SnapshotStorage(adapter)', expected, adapter)
+    }
+    if (typeof options !== 'object' || options === null) {
+      throw new InvalidArgumentError('new SnapshotStorage(adapter, options)', 'an object { debounceMs }', options)
+    }
+    const { debounceMs = DEBOUNCE_MS } = options
+    if (!(typeof debounceMs === 'number' && debounceMs >= 0)) {
+      const argument = 'new SnapshotStorage(adapter, { debounceMs })'
+      throw new InvalidArgumentError(argument, 'a number of milliseconds from 0', debounceMs)
+    }
     this.#adapter = adapter
-    this.#debounceMs = options.debounceMs ?? DEBOUNCE_MS
+    this.#debounceMs = debounceMs
   }
 
   async open(context: OpenContext): Promise<StorageReport> {
     const users = usersOf.get(this.#adapter) ?? new Set()
     if (this.#context !== undefined || users.has(context.store)) {
-      const message = `snapshot storage: store ${JSON.stringify(context.store)} has it open; nothing was changed; `
-      throw new StorageLockedError(`${message}stop the other store, or give one of them another name`)
+      const holder = JSON.stringify(this.#context?.store ?? context.store)
+      const message = `snapshot storage: store ${holder} has it open; nothing was changed; stop that store, or give `
+      throw new StorageLockedError(`${message}each a SnapshotStorage and a name of its own`)
     }
     usersOf.set(this.#adapter, users.add(context.store))
     this.#context = context
@@ -340,9 +357,4 @@ function saveError(bucket: string, cause: Error): StorageError {
 function unreadable(bucket: string, why: string, cause?: unknown): StorageUnreadableError {
   const message = `snapshot storage: bucket ${JSON.stringify(bucket)} cannot be read: ${why}; what is stored was left as it is`
   return new StorageUnreadableError(`${message}; open it again, or repair it`, { cause })
-}
-
-function hasMethods(value: unknown, names: readonly string[]): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return names.every((name) => typeof (value as { [name: string]: unknown })[name] === 'function')
 }

@@ -3,6 +3,14 @@ import type { Entry, StoredRecord } from './entry.js'
 /** What the caller is told when a write resolves: nothing, that it survives the process, or that it survives a power cut. */
 export type Durability = 'memory' | 'process' | 'disk'
 
+/** From the weakest to the strongest. */
+export const DURABILITIES: readonly Durability[] = ['memory', 'process', 'disk']
+
+/** True for the name of a level, and for undefined, which leaves the choice to others. */
+export function isDurabilityOption(value: unknown): value is Durability | undefined {
+  return value === undefined || DURABILITIES.includes(value as Durability)
+}
+
 /** A record at its place. Ordinals grow in insertion order within a bucket and are never given twice. */
 export interface Row {
   readonly ordinal: number
@@ -169,6 +177,11 @@ const ADAPTER_METHODS = ['open', 'loadBucket', 'append', 'readLog', 'flush', 'tr
 
 /** True for what can be used as a `StorageAdapter`. */
 export function isStorageAdapter(value: unknown): value is StorageAdapter {
+  return hasMethods(value, ADAPTER_METHODS)
+}
+
+/** True for an object that has a method of each of these names. */
+export function hasMethods(value: unknown, names: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false
-  return ADAPTER_METHODS.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+  return names.every((name) => typeof (value as { [name: string]: unknown })[name] === 'function')
 }

@@ -2,8 +2,9 @@ const WHITE_SPACE = /\s/
 const DATE = /^(\d{4})-(\d{2})-(\d{2})(.*)$/s
 const TIME = /^T(\d{2}):(\d{2}):(\d{2})(?:\.\d+)?(?:Z|[+-](\d{2}):(\d{2}))?$/
 
-/** One `@`, something before it, and a dot with something on both sides after it; no white space. Linear in the length. */
+/** A string with one `@`, something before it, and a dot with something on both sides after it; no white space. Linear. */
 export function isValidEmail(value: string): boolean {
+  if (typeof value !== 'string') return false
   const at = value.indexOf('@')
   if (at < 1 || value.indexOf('@', at + 1) !== -1 || WHITE_SPACE.test(value)) return false
   return value.slice(at + 2, -1).includes('.')
@@ -19,7 +20,7 @@ export function isValidUrl(value: string): boolean {
  * Independent of the machine's time zone.
  */
 export function isValidIsoDate(value: string): boolean {
-  const date = DATE.exec(value)
+  const date = typeof value === 'string' ? DATE.exec(value) : null
   if (date === null) return false
   const [, year, month, day, rest] = date
   const days = new Date(Date.UTC(2000 + (Number(year) % 400), Number(month), 0)).getUTCDate()
