@@ -29,10 +29,11 @@ export interface Entry {
   readonly id: string
   /** Wall clock at commit, milliseconds; never less than that of the entry before (L2). */
   readonly at: number
-  /** `store/write`, `store/transaction`, `store/clear`, `store/expire`, `store/import`, `store/drop`. */
+  /** `store/write`, `store/transaction`, `store/expire`, `store/import`, `store/drop`. */
   readonly type: string
-  /** What the type needs to say besides its changes, for example the bucket that was defined or dropped. */
+  /** What the type needs to say besides its changes: of a drop, the bucket and how many records it had. */
   readonly data?: { readonly [field: string]: Value }
+  /** Buckets that were emptied before `changes`. */
   readonly cleared?: readonly string[]
   readonly changes: readonly Change[]
   /** Buckets whose changes were taken out of this entry because the bucket was cleared or dropped later. */

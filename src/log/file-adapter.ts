@@ -8,7 +8,7 @@ import { type FolderLock, lockFolder } from './file-lock.js'
 import { canonicalPath } from './file-path.js'
 import { type FileSystem, nodeFileSystem, writeAll } from './file-system.js'
 import { frame, manifestPayload } from './file-format.js'
-import { fileError } from './sqlite-errors.js'
+import { fileError } from './file-errors.js'
 import type {
   Appended,
   Batch,

@@ -4,21 +4,13 @@ import { chainAfter } from '../base/checksum.js'
 import { asError } from '../base/errors.js'
 import { encodeEntry, RecordTexts } from './codec.js'
 import { StorageError, StorageUnreadableError } from './errors.js'
-import {
-  batchPayload,
-  decodeManifest,
-  erases,
-  frame,
-  type Manifest,
-  manifestPayload,
-  trimPayload,
-} from './file-format.js'
-import { type Erasure, JournalMarks, readHistory, recoverJournal, rewriteHistory } from './file-history.js'
+import { batchPayload, decodeManifest, frame, type Manifest, manifestPayload, trimPayload } from './file-format.js'
+import { type Erasure, erasuresOf, JournalMarks, readHistory, recoverJournal, rewriteHistory } from './file-history.js'
 import { FileJournal } from './file-journal.js'
 import { readRows, writeRows } from './file-rows.js'
 import { type FileSystem, writeAll } from './file-system.js'
 import { RowMirror } from './rows.js'
-import { fileError } from './sqlite-errors.js'
+import { fileError } from './file-errors.js'
 import type { Batch, OpenContext, Quarantined } from './storage.js'
 
 /** Name of the file that lists the others. */
@@ -89,7 +81,7 @@ export class FileFolder {
    * @throws {StorageUnreadableError} a part of it is damaged; it was left as it is.
    */
   static open(place: Place): FileFolder {
-    const { path, files, context } = place
+    const { path, files } = place
     const manifest = readPart(path, MANIFEST, (file) => decodeManifest(files.readText(file)))
     const mirror = new RowMirror()
     const rowsBytes =
@@ -112,7 +104,7 @@ export class FileFolder {
       folder.#findHeadAt()
     } catch (error) {
       journal.close()
-      throw fileError(error, context.store, 'open')
+      throw fileError(error, path, 'open')
     }
     return folder
   }
@@ -127,7 +119,7 @@ export class FileFolder {
     return this.#erasures.length > 0
   }
 
-  /** Appends a batch; it fits the head. @throws {StorageError} with the outcome. */
+  /** Appends a batch; it fits the head. Holds L1, R1. @throws {StorageError} with the outcome. */
   append(batch: Batch): void {
     this.#mustBeWhole()
     const texts = new RecordTexts()
@@ -157,10 +149,7 @@ export class FileFolder {
     this.head = head
     this.chain = chain
     this.headAt = headAt
-    if (erases(batch)) {
-      for (const op of batch.ops)
-        if (op.op === 'clear' || op.op === 'drop') this.#erasures.push({ bucket: op.bucket, seq: op.seq })
-    }
+    this.#erasures.push(...erasuresOf(batch.ops))
     this.maintain()
   }
 
@@ -195,6 +184,7 @@ export class FileFolder {
     this.#removeStrays()
   }
 
+  /** Makes everything survive a power cut, and lets go of the files. @throws {StorageError} after letting go of them. */
   close(): void {
     try {
       this.#journal.flush()

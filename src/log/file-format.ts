@@ -3,7 +3,7 @@ import type { RecordTexts } from './codec.js'
 import { decodeEntry, isObject } from './codec.js'
 import type { Entry } from './entry.js'
 import type { FileSystem } from './file-system.js'
-import type { Batch, BucketMeta, RowOp } from './storage.js'
+import type { BucketMeta, RowOp } from './storage.js'
 
 /** Version of the files in a store's folder. */
 export const FILE_FORMAT = 1
@@ -81,6 +81,7 @@ export interface JournalBatch {
   readonly trimmed?: number
 }
 
+/** The payload of a journal's first line. */
 export function journalHeader(header: JournalHeader): string {
   return JSON.stringify({ varve: 'journal', format: FILE_FORMAT, ...header })
 }
@@ -136,6 +137,7 @@ export interface Manifest {
   readonly trimmed: number
 }
 
+/** The payload of the one line of a manifest. */
 export function manifestPayload(manifest: Manifest): string {
   return JSON.stringify({ varve: 'store', format: FILE_FORMAT, ...manifest })
 }
@@ -190,9 +192,4 @@ function decodeOp(raw: unknown): RowOp {
     default:
       throw new Error(`a step ${JSON.stringify(op)} is not known`)
   }
-}
-
-/** True for a batch that empties or drops a bucket: what was written about it has to leave the disk. */
-export function erases(batch: Pick<Batch, 'ops'>): boolean {
-  return batch.ops.some((op) => op.op === 'clear' || op.op === 'drop')
 }

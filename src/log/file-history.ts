@@ -17,7 +17,7 @@ import {
 import { type FileSystem, writeAll } from './file-system.js'
 import { redactEntry } from './memory-log.js'
 import type { RowMirror } from './rows.js'
-import type { HistoryBudget, OpenContext, Quarantined } from './storage.js'
+import type { HistoryBudget, OpenContext, Quarantined, RowOp } from './storage.js'
 
 /** How far apart places that are remembered are: what a read goes over in vain at most. */
 const MARK_BYTES = 256 << 10
@@ -41,6 +41,13 @@ export interface History {
 export interface Erasure {
   readonly bucket: string
   readonly seq: number
+}
+
+/** What steps ask to be erased: the buckets that they empty or drop. */
+export function erasuresOf(ops: readonly RowOp[]): Erasure[] {
+  const erasures: Erasure[] = []
+  for (const op of ops) if (op.op === 'clear' || op.op === 'drop') erasures.push({ bucket: op.bucket, seq: op.seq })
+  return erasures
 }
 
 /** A place in a journal: the line at `offset` is the first with entries after `after`. */
@@ -130,8 +137,7 @@ export function recoverJournal(
       head = batch.entries.at(-1)?.seq ?? head
       found.headAt = batch.entries.at(-1)?.at ?? found.headAt
       found.trimmed = Math.max(found.trimmed, batch.trimmed ?? 0)
-      for (const op of batch.ops)
-        if (op.op === 'clear' || op.op === 'drop') found.erasures.push({ bucket: op.bucket, seq: op.seq })
+      found.erasures.push(...erasuresOf(batch.ops))
       found.size = line.end
     }
     return { ...found, head, chain, truncatedBytes: end - found.size }

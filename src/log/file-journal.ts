@@ -3,7 +3,7 @@ import { StorageError } from './errors.js'
 import { frame, type JournalHeader, journalHeader } from './file-format.js'
 import type { FileIdentity } from './file-path.js'
 import { type FileSystem, writeAll } from './file-system.js'
-import { fileError } from './sqlite-errors.js'
+import { fileError } from './file-errors.js'
 
 /** Every how many appends it is checked that the journal is still the same file; its times make a sync slower. */
 const LOOK_EVERY = 16
@@ -98,11 +98,13 @@ export class FileJournal {
     } catch (error) {
       // After a failed sync the system may have forgotten what it could not write: nothing can be built on it.
       this.#broken = asError(error)
-      throw fileError(error, this.path, 'flush')
+      const left = 'what was written since the last sync may not survive a power cut, and no more is; reopen the store'
+      throw fileError(error, this.path, 'flush', left)
     }
     this.#synced = this.#size
   }
 
+  /** Lets go of the file; nothing is synced. @throws {StorageError} */
   close(): void {
     try {
       this.#files.close(this.#handle)

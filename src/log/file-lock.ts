@@ -1,10 +1,9 @@
 import { asError } from '../base/errors.js'
-import { StorageLockedError } from './errors.js'
 import type { FileSystem } from './file-system.js'
 import { writeAll } from './file-system.js'
-import { describeHolder, type Holder, holderOf, openFiles } from './open-files.js'
+import { type Holder, holderOf, lockedError, openFiles } from './open-files.js'
 import { pause } from './pause.js'
-import { fileError } from './sqlite-errors.js'
+import { fileError } from './file-errors.js'
 import type { OpenContext } from './storage.js'
 
 /** The right to be the only store on a folder. */
@@ -45,10 +44,7 @@ export async function lockFolder(
       }
       holder = typeof tried === 'object' ? tried : undefined
     }
-    if (waited >= waitMs) {
-      const message = `store ${folder}: ${describeHolder(holder, context.now())}; waited ${waited} ms; nothing was changed; `
-      throw new StorageLockedError(`${message}stop the other store, or raise waitMs`)
-    }
+    if (waited >= waitMs) throw lockedError(folder, holder, waited, context.now())
     await pause(context, TRY_EVERY_MS)
   }
 }

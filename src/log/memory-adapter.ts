@@ -29,8 +29,8 @@ export class MemoryAdapter implements StorageAdapter {
 
   open(context: OpenContext): Promise<StorageReport> {
     if (this.#owner !== undefined) {
-      const message = `memory adapter: store "${this.#owner.store}" has it open; give each store an adapter of its own`
-      return Promise.reject(new StorageLockedError(message))
+      const message = `memory adapter: store ${JSON.stringify(this.#owner.store)} has it open; nothing was changed; `
+      return Promise.reject(new StorageLockedError(`${message}give each store an adapter of its own`))
     }
     this.#owner = context
     const created = this.#logId === undefined

@@ -60,7 +60,12 @@ export class MemoryLog {
     this.#start = 0
   }
 
-  /** Lets go of entries beyond the budget. `now` is the wall clock. @returns how many went. */
+  /**
+   * Lets go of entries beyond the budget. `now` is the wall clock. Bytes are not counted: entries in memory are no text,
+   * and their number is bounded anyway.
+   *
+   * @returns how many went.
+   */
   trim(budget: HistoryBudget, now: number): number {
     const before = this.first
     const oldest = now - (budget.ageMs ?? Number.POSITIVE_INFINITY)

@@ -1,3 +1,5 @@
+import { StorageLockedError } from './errors.js'
+
 /** Who has a file or folder open: shown to whoever has to wait. */
 export interface Holder {
   readonly pid: number
@@ -17,8 +19,19 @@ export function openFiles(): Map<string, Holder> {
 
 const OPEN_FILES = Symbol.for('varve.open-files')
 
-/** Says who holds `path`, for a message: `store "a" of process 7 has it open since …`. */
-export function describeHolder(holder: Holder | undefined, now: number): string {
+/** What whoever has waited in vain for the file or folder at `path` is told. */
+export function lockedError(
+  path: string,
+  holder: Holder | undefined,
+  waitedMs: number,
+  now: number,
+): StorageLockedError {
+  const message = `store ${path}: ${describeHolder(holder, now)}; waited ${waitedMs} ms; nothing was changed; `
+  return new StorageLockedError(`${message}stop the other store, or raise waitMs`)
+}
+
+/** Says who it is: `store "a" of process 7 has it open since …`. */
+function describeHolder(holder: Holder | undefined, now: number): string {
   if (holder === undefined) return 'another store has it open'
   const here = holder.pid === process.pid ? ' (this one)' : ''
   const since = `since ${new Date(holder.since).toISOString()} (${Math.max(0, now - holder.since)} ms)`

@@ -1,9 +1,6 @@
-import { asError, VarveError } from '../base/errors.js'
+import { asError } from '../base/errors.js'
 import { SqliteError } from '../sqlite/binding.js'
 import { StorageError, StorageFullError, StorageUnreadableError } from './errors.js'
-
-/** What was being done, for the message: `append`, `open`, `load bucket "users"`. */
-export type Doing = string
 
 const UNKNOWN = 'it is not known whether the write is in the file; reopen the store to find out'
 
@@ -12,12 +9,13 @@ const UNKNOWN = 'it is not known whether the write is in the file; reopen the st
  * come from SQLite are returned as they are.
  *
  * @param path of the database file.
+ * @param doing for the message: `append`, `open`, `load bucket "users"`.
  * @param outcome what is known about the write.
  */
 export function storageError(
   thrown: unknown,
   path: string,
-  doing: Doing,
+  doing: string,
   outcome: 'nothing written' | 'unknown' = 'nothing written',
 ): Error {
   if (outcome === 'unknown') {
@@ -59,23 +57,4 @@ export function storageError(
     default:
       return new StorageError(`${where}${thrown.message}; nothing was written; see the cause`, cause)
   }
-}
-
-/**
- * Wraps errors of node:fs that mean the disk, not the caller.
- *
- * @returns `StorageFullError` for a full disk or quota, else `StorageError` with the reason.
- */
-export function fileError(thrown: unknown, path: string, doing: Doing): Error {
-  if (thrown instanceof VarveError) return thrown
-  const error = asError(thrown) as Error & { code?: string }
-  const where = `store ${path}: ${doing}: `
-  if (error.code === 'ENOSPC' || error.code === 'EDQUOT') {
-    return new StorageFullError(`${where}the disk is full; nothing was written; free space and write again`, {
-      cause: error,
-    })
-  }
-  const readOnly = error.code === 'EACCES' || error.code === 'EPERM' || error.code === 'EROFS'
-  const message = `${where}${error.message}; nothing was written; check the path and its permissions`
-  return new StorageError(message, { cause: error, ...(readOnly ? { code: 'STORAGE_READONLY' } : {}) })
 }

@@ -1,9 +1,8 @@
 import { unlinkSync } from 'node:fs'
 import { asError } from '../base/errors.js'
 import { asSqliteError, type SqliteDatabase, type SqliteDriver } from '../sqlite/binding.js'
-import { StorageLockedError } from './errors.js'
 import { fileIdentity } from './file-path.js'
-import { describeHolder, type Holder, holderOf, openFiles } from './open-files.js'
+import { type Holder, holderOf, lockedError, openFiles } from './open-files.js'
 import { pause } from './pause.js'
 import { storageError } from './sqlite-errors.js'
 import type { OpenContext } from './storage.js'
@@ -105,10 +104,4 @@ function readHolder(database: SqliteDatabase): Holder | undefined {
     void asError(error)
     return undefined
   }
-}
-
-function lockedError(path: string, holder: Holder | undefined, waitedMs: number, now: number): StorageLockedError {
-  const who = describeHolder(holder, now)
-  const message = `store ${path}: ${who}; waited ${waitedMs} ms; nothing was changed; stop the other store, or raise `
-  return new StorageLockedError(`${message}waitMs`)
 }

@@ -1,5 +1,4 @@
-/** Metadata that every record carries; shown in each view after the fields of the schema. */
-const METADATA_FIELDS = ['_version', '_createdAt', '_updatedAt', '_expiresAt']
+import { META_FIELDS } from '../schema/definition.js'
 
 /** SQLite takes 2,000 columns per view. */
 const VIEW_COLUMNS_MAX = 1_900
@@ -49,7 +48,7 @@ export function lowerCase(name: string): string {
  */
 export function viewSql(view: string, id: number, fields: readonly string[]): string {
   const fit = fields.filter((field) => field !== '' && !UNFIT_FIELD.test(field)).slice(0, VIEW_COLUMNS_MAX)
-  const shown = [...new Set([...fit, ...METADATA_FIELDS])]
+  const shown = [...new Set([...fit, ...META_FIELDS])]
   const columns = shown.map((field) => `record ->> '$."${field.replaceAll("'", "''")}"' AS ${quoteName(field)}`)
   if (!shown.some((field) => lowerCase(field) === 'record')) columns.push('record')
   return `CREATE VIEW ${quoteName(view)} AS SELECT ${columns.join(', ')} FROM varve_rows_${id} ORDER BY ordinal`

@@ -5,7 +5,7 @@ import { fileIdentity } from './file-path.js'
 import type { OpenContext } from './storage.js'
 
 /** "vrve": says that a SQLite file is a Varve store. In the file's header at byte 68, and `PRAGMA application_id`. */
-export const APPLICATION_ID = 0x76727665
+const APPLICATION_ID = 0x76727665
 
 /** Version of the tables. In the file's header at byte 60, and `PRAGMA user_version`. */
 export const FORMAT_VERSION = 1
@@ -38,21 +38,23 @@ const TABLES = `
 /**
  * Refuses a file that is neither a Varve store nor empty, without opening it with SQLite, which might write to it.
  *
- * @returns true where there is no file yet, or an empty one.
- * @throws {StorageUnreadableError} it is something else, or from a newer version; it was not touched.
+ * @throws {StorageUnreadableError} it is something else; it was not touched.
  */
-export function checkHeader(path: string): boolean {
-  if (fileIdentity(path) === undefined) return true
+export function checkHeader(path: string): void {
+  if (fileIdentity(path) === undefined) return
   const header = readHeader(path)
-  if (header.length === 0) return true
-  if (header.length < HEADER_BYTES || header.toString('latin1', 0, MAGIC.length) !== MAGIC) {
-    throw unreadable(path, 'it is not a SQLite file')
-  }
+  if (header.length === 0) return
+  if (!isSqliteHeader(header)) throw unreadable(path, 'it is not a SQLite file')
   // With a rollback journal beside it the header may be half written; SQLite will repair it, and `checkIdentity` looks again.
-  if (fileIdentity(`${path}-journal`) !== undefined) return false
+  if (fileIdentity(`${path}-journal`) !== undefined) return
   const application = header.readInt32BE(APPLICATION_ID_AT)
   if (application !== APPLICATION_ID && application !== 0) throw foreign(path, application)
-  return false
+}
+
+/** Whether the header of the file at `path` says that it is a store of Varve's; it may be damaged behind that. */
+export function isVarveFile(path: string): boolean {
+  const header = readHeader(path)
+  return isSqliteHeader(header) && header.readInt32BE(APPLICATION_ID_AT) === APPLICATION_ID
 }
 
 /**
@@ -93,6 +95,10 @@ export function createTables(database: SqliteDatabase, context: OpenContext, inM
 export function pragma(database: SqliteDatabase, name: string): number {
   const row = database.prepare(`PRAGMA ${name}`).get()
   return Number(row === undefined ? Number.NaN : row[name])
+}
+
+function isSqliteHeader(header: Buffer): boolean {
+  return header.length === HEADER_BYTES && header.toString('latin1', 0, MAGIC.length) === MAGIC
 }
 
 function readHeader(path: string): Buffer {

@@ -1,5 +1,6 @@
 import { describeValue } from '../base/errors.js'
 import { copyValue, deepFreeze } from './copy-value.js'
+import { META_FIELDS } from './definition.js'
 import type { BucketDefinition, FieldDefinition, FieldType, SchemaField } from './definition.js'
 import { DefinitionError } from './errors.js'
 import type { ValidationIssue } from './errors.js'
@@ -15,7 +16,6 @@ type FieldRule = readonly [types: readonly string[], ...Rule]
 const FIELD_TYPES: readonly string[] = ['string', 'number', 'boolean', 'object', 'array', 'date'] satisfies FieldType[]
 const SCALARS: readonly string[] = ['string', 'number', 'boolean', 'date']
 const LENGTHS: readonly string[] = ['string', 'array']
-const META_FIELDS = ['_version', '_createdAt', '_updatedAt', '_expiresAt']
 const NAME_CHARACTERS_MAX = 200
 // Control characters, stars and lone surrogates are not for names.
 // oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for

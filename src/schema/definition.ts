@@ -1,7 +1,10 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 
+/** What a field holds; see `FieldDefinition.type`. */
 export type FieldType = 'string' | 'number' | 'boolean' | 'object' | 'array' | 'date'
+/** Who makes a missing value: random ids, the bucket's counter, or the clock. */
 export type GeneratedType = 'uuid' | 'cuid' | 'autoincrement' | 'timestamp'
+/** What a string looks like: see `isValidEmail`, `isValidUrl`, `isValidIsoDate`. */
 export type FormatType = 'email' | 'url' | 'iso-date'
 
 /** One field of a schema. Options that do not fit the type, or each other, are refused when the bucket is defined. */
@@ -61,6 +64,14 @@ export interface BucketDefinition {
   /** Refuse fields that the schema does not name. Default false: they are kept. */
   readonly strict?: boolean
 }
+
+/** Names of the fields of `RecordMeta`, in their order in a record. */
+export const META_FIELDS: readonly string[] = [
+  '_version',
+  '_createdAt',
+  '_updatedAt',
+  '_expiresAt',
+] satisfies (keyof RecordMeta)[]
 
 /** The metadata that the store adds to every record. Times are milliseconds since 1970. */
 export interface RecordMeta {

@@ -1,16 +1,13 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { StorageUnreadableError } from '../../log/errors.js'
-import { APPLICATION_ID } from '../../log/sqlite-schema.js'
+import { isVarveFile } from '../../log/sqlite-schema.js'
 import { Store } from '../../store.js'
 import { CliError } from '../cli-error.js'
 import { BUCKETS } from './buckets.js'
 
 const FOLDER = '.varve'
 const FILE = 'cities.db'
-
-const MAGIC = 'SQLite format 3\0'
-const APPLICATION_ID_AT = 68
 
 /** Where the demo keeps its data. */
 export type Place =
@@ -84,20 +81,6 @@ async function checkStore(path: string, mayBeDamaged: boolean): Promise<void> {
 
 function isOurs(bucket: string, key: string): boolean {
   return Object.hasOwn(BUCKETS, bucket) && BUCKETS[bucket as keyof typeof BUCKETS].key === key
-}
-
-/** Whether the header says that it is a SQLite file of Varve's. */
-function isVarveFile(path: string): boolean {
-  const header = Buffer.alloc(APPLICATION_ID_AT + 4)
-  const file = openSync(path, 'r')
-  try {
-    readSync(file, header, 0, header.length, 0)
-  } finally {
-    closeSync(file)
-  }
-  return (
-    header.toString('latin1', 0, MAGIC.length) === MAGIC && header.readInt32BE(APPLICATION_ID_AT) === APPLICATION_ID
-  )
 }
 
 /** The main file last: without the others it is an older state of the store, and they without it are nothing. */
