@@ -84,11 +84,12 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     return store
   }
 
+  /** Its name: as it was given, or `store-1`, `store-2` … */
   get name(): string {
     return this.engine.options.name
   }
 
-  /** @throws {StoreStoppedError} @internal */
+  /** Throws where the store was stopped. @throws {StoreStoppedError} @internal */
   protected mustRun(): void {
     if (this.engine.isStopped) throw new StoreStoppedError(this.name)
   }
@@ -122,6 +123,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     return new BucketHandle<Named<B, N>>(this.engine.catalog.must(name), this.engine.sequencer)
   }
 
+  /** Whether there is a bucket of this name, loaded or not. */
   hasBucket(name: BucketName<B>): boolean {
     return this.engine.catalog.has(name)
   }
@@ -131,7 +133,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     return Array.from(this.engine.catalog.buckets, (bucket) => bucket.name)
   }
 
-  /** @throws {BucketNotDefinedError} */
+  /** What is known about a bucket. @throws {BucketNotDefinedError} */
   describeBucket(name: BucketName<B>): BucketDescription {
     return this.engine.catalog.describe(name)
   }
@@ -162,6 +164,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
    * Runs `fn` at once over one consistent state of all buckets, without a promise anywhere.
    *
    * @param fn must be synchronous.
+   * @throws {BucketUnavailableError} a bucket that it asks for is loading or restarting. @throws whatever `fn` throws.
    */
   read<T>(fn: (view: StoreView<B>) => T extends PromiseLike<unknown> ? never : T): T {
     this.mustRun()

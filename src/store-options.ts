@@ -49,6 +49,7 @@ export interface CheckedOptions {
   readonly name: string
   readonly buckets: BucketDefinitions
   readonly storage: StorageAdapter
+  /** Whether the caller has said where to keep the data. */
   readonly hasStorage: boolean
   readonly ttlCheckIntervalMs: number
   readonly durability: Durability | undefined
@@ -71,15 +72,21 @@ const RUNTIME_METHODS = Object.keys(systemRuntime)
 
 let count = 0
 
+/** Throws unless `options` is an object that has no other options than those named `known`. @throws {InvalidArgumentError} */
+export function checkOptionNames(options: unknown, known: readonly string[]): void {
+  const argument = 'Store.start(options)'
+  if (typeof options !== 'object' || options === null) throw new InvalidArgumentError(argument, 'an object', options)
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) throw new InvalidArgumentError(argument, `only ${known.join(', ')}`, name)
+  }
+}
+
 /** Checks the options of `Store.start` and fills in defaults. @throws {InvalidArgumentError} nothing was done. */
 export function checkOptions(options: CoreStoreOptions): CheckedOptions {
   const invalid = (name: string, expected: string, given: unknown): never => {
     throw new InvalidArgumentError(`Store.start(${name})`, expected, given)
   }
-  if (typeof options !== 'object' || options === null) invalid('options', 'an object', options)
-  for (const name of Object.keys(options)) {
-    if (!CORE_OPTIONS.includes(name)) invalid('options', `only ${CORE_OPTIONS.join(', ')}`, name)
-  }
+  checkOptionNames(options, CORE_OPTIONS)
   const {
     name,
     buckets = {},

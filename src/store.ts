@@ -10,7 +10,7 @@ import type { SnapshotAdapter } from './log/snapshot-storage.js'
 import { isStorageAdapter } from './log/storage.js'
 import type { HistoryBudget, StorageAdapter } from './log/storage.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
-import { CORE_OPTIONS } from './store-options.js'
+import { checkOptionNames, CORE_OPTIONS } from './store-options.js'
 import { Process } from './supervise/process.js'
 import type { SupervisionEvent } from './supervise/child.js'
 import { Supervisor } from './supervise/supervisor.js'
@@ -67,12 +67,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
   static override async start<const B extends BucketDefinitions = BucketDefinitions>(
     options: StoreOptions<B> & BucketsCheck<B> = {},
   ): Promise<Store<B>> {
-    if (typeof options !== 'object' || options === null)
-      throw new InvalidArgumentError('Store.start(options)', 'an object', options)
-    for (const name of Object.keys(options)) {
-      if (!OPTIONS.includes(name))
-        throw new InvalidArgumentError('Store.start(options)', `only ${OPTIONS.join(', ')}`, name)
-    }
+    checkOptionNames(options, OPTIONS)
     const { file, waitMs, persistence, history, ...rest } = options
     const budget = parseHistory(history ?? HISTORY_DEFAULT)
     const adapter = await storageOf(file, waitMs, persistence)
@@ -89,7 +84,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
   #keepHistory(budget: HistoryBudget): void {
     const { sequencer, options } = this.engine
     const { runtime, storage, onError } = options
-    const history = new History({ runtime, sequencer, storage }, budget, onError)
+    const history = new History({ runtime, sequencer, storage, onError }, budget)
     this.engine.onPublished = () => history.notice()
     void this.engine.supervise(
       new Process({ name: 'history', start: () => history.start(), stop: () => history.stop() }, runtime),
@@ -178,7 +173,7 @@ async function storageOf(
   }
   // Only who asks for a file pays for SQLite.
   const { SQLiteAdapter } = await import('./log/sqlite-adapter.js')
-  return new SQLiteAdapter({ filename: file, ...(waitMs === undefined ? {} : { waitMs: waitMs }) })
+  return new SQLiteAdapter({ filename: file, ...(waitMs === undefined ? {} : { waitMs }) })
 }
 
 function adapterOf(

@@ -44,7 +44,7 @@ export class UniqueConstraintError extends VarveError {
   declare readonly value: unknown
 
   constructor(bucket: string, field: string, value: unknown) {
-    const message = `Unique constraint violation in bucket "${bucket}": field "${field}" already has value "${String(value)}"`
+    const message = `Unique constraint violation in bucket "${bucket}": field "${field}" already has value "${shorten(value)}"`
     super('UNIQUE_CONSTRAINT', message, { bucket, field, value })
   }
 }
@@ -132,7 +132,8 @@ export class StoreDegradedError extends VarveError {
   }
 }
 
-function shorten(key: Key): string {
-  const text = String(key)
+/** A key or a value, for a message. */
+function shorten(value: unknown): string {
+  const text = String(value)
   return text.length <= 100 ? text : `${text.slice(0, 100)}…`
 }

@@ -10,6 +10,7 @@ import type { BucketMeta, Quarantined, StorageAdapter, StorageReport } from '../
 import { checkDefinition } from '../schema/check-definition.js'
 import type { BucketDefinition } from '../schema/definition.js'
 import { RecordSchema } from '../schema/record-schema.js'
+import type { ProcessState } from '../supervise/child.js'
 import { Process } from '../supervise/process.js'
 import type { Supervisor } from '../supervise/supervisor.js'
 
@@ -34,8 +35,8 @@ export interface BucketDescription {
   readonly records: number
   readonly indexes: readonly { readonly field: string; readonly unique: boolean }[]
   readonly persistent: boolean
-  /** State of its process: `starting`, `running`, `restarting`, `failed` or `stopped`. */
-  readonly state: string
+  /** State of its process. */
+  readonly state: ProcessState
 }
 
 /** The buckets of one store: defines, loads, and drops them. */
@@ -66,6 +67,7 @@ export class Catalog {
     return bucket
   }
 
+  /** Whether there is a bucket called `name`, loaded or not. */
   has(name: string): boolean {
     return this.#buckets.has(name)
   }
@@ -76,7 +78,7 @@ export class Catalog {
     if (starting.length > 0) await Promise.allSettled(starting.map(({ process }) => process.started))
   }
 
-  /** @throws {BucketNotDefinedError} */
+  /** What is known about the bucket called `name`. @throws {BucketNotDefinedError} */
   describe(name: string): BucketDescription {
     const { definition, table, persistent, process } = this.must(name)
     return { name, definition, records: table.size, indexes: table.options.indexes, persistent, state: process.state }
@@ -127,14 +129,16 @@ export class Catalog {
     // What was acknowledged, or is about to be, has to be in the storage before it is read back.
     await sequencer.settled()
     if (bucket.persistent) sequencer.mustAgreeWithStorage()
-    const counter = bucket.persistent ? await this.#store(bucket) : this.#keepInMemory(bucket)
+    const counter = bucket.persistent ? await this.#defineInStorage(bucket) : this.#defineInMemory(bucket)
     const pause = () => new Promise<void>((resolve) => runtime.defer(resolve))
     const damaged = await bucket.load(bucket.persistent ? storage : ephemeral, counter, pause)
-    this.quarantined.push(...damaged)
+    // Not spread into one call: there may be more of them than arguments are allowed.
+    for (const row of damaged) this.quarantined.push(row)
     this.#options.onLoaded(bucket)
   }
 
-  async #store(bucket: Bucket): Promise<number> {
+  /** Tells the storage of the bucket. @returns its counter, as far as the storage knew it. */
+  async #defineInStorage(bucket: Bucket): Promise<number> {
     const stored = this.#stored.get(bucket.name)
     // Snapshots do not always tell: one without records, or one whose keys are also the values of another field.
     if (stored !== undefined && stored.key !== '' && stored.key !== bucket.schema.key) {
@@ -150,7 +154,7 @@ export class Catalog {
     return meta.counter
   }
 
-  #keepInMemory(bucket: Bucket): number {
+  #defineInMemory(bucket: Bucket): number {
     this.#options.ephemeral.apply([{ op: 'define', meta: bucket.meta }])
     return bucket.table.counter
   }

@@ -23,7 +23,7 @@ export const HISTORY_DEFAULT: HistoryOption = Object.freeze({ age: '7d', bytes: 
 const BYTES = /^(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB)$/
 const UNIT_BYTES: { readonly [unit: string]: number } = { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9 }
 
-/** @returns undefined: keep everything. @throws {InvalidArgumentError} */
+/** The budget that `option` means; undefined: keep everything. @throws {InvalidArgumentError} @throws {TtlError} */
 export function parseHistory(option: HistoryOption): HistoryBudget | undefined {
   const argument = 'Store.start({ history })'
   if (option === 'forever') return undefined
@@ -53,31 +53,35 @@ function parseBytes(bytes: number | string, argument: string): number {
 const TRIM_COMMITS = 1_000
 const TRIM_MS = 60_000
 
+/** What history needs of its store. */
+export interface HistoryOptions {
+  readonly runtime: Runtime
+  readonly sequencer: Sequencer
+  readonly storage: StorageAdapter
+  readonly onError: (error: Error) => void
+}
+
 /** Keeps the log within its budget, a bounded amount of work at a time, between groups of commits. */
 export class History {
-  readonly #options: { readonly runtime: Runtime; readonly sequencer: Sequencer; readonly storage: StorageAdapter }
-  readonly #budget: HistoryBudget | undefined
-  readonly #onError: (error: Error) => void
+  readonly #options: HistoryOptions
+  readonly #budget: HistoryBudget
   #commits = 0
   #timer: Timer | undefined
   #isTrimming = false
   #isStopped = true
 
-  constructor(
-    options: { readonly runtime: Runtime; readonly sequencer: Sequencer; readonly storage: StorageAdapter },
-    budget: HistoryBudget | undefined,
-    onError: (error: Error) => void,
-  ) {
+  constructor(options: HistoryOptions, budget: HistoryBudget) {
     this.#options = options
     this.#budget = budget
-    this.#onError = onError
   }
 
+  /** Looks at the log from time to time from now on. */
   start(): void {
     this.#isStopped = false
-    if (this.#budget !== undefined) this.#sleep()
+    this.#sleep()
   }
 
+  /** Ends that; a step that is under way comes to its end. */
   stop(): void {
     this.#isStopped = true
     this.#timer?.cancel()
@@ -85,7 +89,7 @@ export class History {
 
   /** A commit was written. */
   notice(): void {
-    if (this.#budget === undefined || ++this.#commits < TRIM_COMMITS) return
+    if (++this.#commits < TRIM_COMMITS) return
     this.#commits = 0
     void this.#trim()
   }
@@ -95,28 +99,19 @@ export class History {
     this.#timer = this.#options.runtime.setTimer(TRIM_MS, () => void this.#trim())
   }
 
+  /** Lets go of everything beyond the budget. */
   async #trim(): Promise<void> {
-    if (this.#isTrimming || this.#isStopped || this.#budget === undefined) return
+    if (this.#isTrimming || this.#isStopped) return
     this.#isTrimming = true
+    const { sequencer, storage, onError } = this.#options
     try {
-      await this.trimNow()
+      let gone: number
+      do gone = await sequencer.exclusive(() => storage.trim(this.#budget))
+      while (gone > 0 && !this.#isStopped)
     } catch (error) {
-      this.#onError(asError(error))
+      onError(asError(error))
     }
     this.#isTrimming = false
     if (!this.#isStopped) this.#sleep()
-  }
-
-  /** Lets go of everything beyond the budget. @returns how many entries went. */
-  async trimNow(): Promise<number> {
-    const { sequencer, storage } = this.#options
-    let trimmed = 0
-    while (this.#budget !== undefined && !this.#isStopped) {
-      const budget = this.#budget
-      const gone = await sequencer.exclusive(() => storage.trim(budget))
-      trimmed += gone
-      if (gone === 0) break
-    }
-    return trimmed
   }
 }

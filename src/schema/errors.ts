@@ -24,7 +24,10 @@ export class ValidationError extends VarveError {
   }
 }
 
-/** A bucket definition is wrong. The bucket was not defined. */
+/**
+ * A bucket definition is wrong: the bucket was not defined. Or it has a validator that turns out, at a write, to be
+ * asynchronous: nothing was written.
+ */
 export class DefinitionError extends VarveError {
   declare readonly name: 'DefinitionError'
   declare readonly bucket: string

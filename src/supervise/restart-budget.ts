@@ -39,10 +39,12 @@ export class RestartBudget {
     return before === 0 ? 0 : Math.min(maxMs, firstMs * 2 ** (before - 1))
   }
 
+  /** The restarts of `child` do not count any more. */
   forget(child: Child): void {
     this.#spent = this.#spent.filter((one) => one.child !== child)
   }
 
+  /** No restart so far counts any more. */
   clear(): void {
     this.#spent = []
   }

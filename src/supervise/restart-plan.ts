@@ -7,6 +7,7 @@ export class RestartPlan {
   readonly pending: Set<Child>
   /** When it may begin, on the runtime's `elapsed` clock. */
   readonly dueAt: number
+  /** Set while it waits to begin. */
   timer: Timer | undefined
   isCancelled = false
 
@@ -15,6 +16,7 @@ export class RestartPlan {
     this.dueAt = dueAt
   }
 
+  /** Takes it back: whatever of it has not begun does not begin. */
   cancel(): void {
     this.isCancelled = true
     this.timer?.cancel()

@@ -365,6 +365,15 @@ describe('unique fields', () => {
     expect(error.message).toBe('Unique constraint violation in bucket "b": field "email" already has value "x"')
   })
 
+  test('a long value is in the error as it is, and in its message cut short', async () => {
+    const { bucket } = await openBucket(UNIQUE)
+    const email = 'x'.repeat(1_000_000)
+    await bucket.insert({ id: 'a', email })
+    const error = await rejection(bucket.insert({ id: 'b', email }))
+    expect(error).toMatchObject({ name: 'UniqueConstraintError', value: email })
+    expect(error.message.length).toBeLessThan(300)
+  })
+
   test('a refused insert or update leaves the value with its owner', async () => {
     const { bucket } = await openBucket(UNIQUE)
     await bucket.insertMany([
