@@ -69,7 +69,11 @@ export class Engine implements CommitListener {
     const onEscalate = (error: Error): void => this.sequencer.refuse(new StoreDegradedError(name, error))
     this.supervisor = new Supervisor({ name, strategy: 'one_for_one', onEvent, onEscalate }, runtime)
     const { sequencer, supervisor } = this
-    const onLoaded = (bucket: Bucket): void => this.expiry.loaded(bucket)
+    const onLoaded = (bucket: Bucket): void => {
+      this.expiry.loaded(bucket)
+      // Queries that have missed the bucket, or have read an earlier one of its name, look again.
+      this.queries.react({ changes: [], cleared: [bucket.name] })
+    }
     this.catalog = new Catalog({ runtime, sequencer, storage, report, ephemeral, supervisor, onLoaded })
     const { ttlCheckIntervalMs: intervalMs } = options
     this.expiry = new Expiry({

@@ -257,7 +257,7 @@ describe('subscribe', () => {
     expect(results).toEqual([0, 1])
   })
 
-  test('clear, drop and a new definition are seen', async () => {
+  test('clear and drop are seen', async () => {
     const store = await users()
     await store.bucket('users').insert({ id: 'a' })
     const results: unknown[] = []
@@ -269,6 +269,20 @@ describe('subscribe', () => {
     await store.dropBucket('users')
     await store.settle()
     expect(errors).toEqual(['Bucket "users" is not defined'])
+  })
+
+  test('a query whose bucket was dropped runs again when it is defined again', async () => {
+    const store = await open({ buckets: { users: KEYED }, onError: () => undefined })
+    store.defineQuery('count', (ctx) => ctx.bucket('users').count())
+    const counts: unknown[] = []
+    await store.subscribe('count', (count) => counts.push(count), { immediate: true })
+    await store.bucket('users').insert({ id: 'a' })
+    await store.settle()
+    await store.dropBucket('users')
+    await store.settle()
+    await store.defineBucket('users', KEYED)
+    await store.settle()
+    expect(counts).toEqual([0, 1, 0])
   })
 
   test('a change during the first run is delivered', async () => {
