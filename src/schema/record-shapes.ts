@@ -3,10 +3,10 @@ import { deepFreeze } from './copy-value.js'
 
 /** The metadata of a record that is being built. */
 export interface Meta {
-  readonly version: number
-  readonly createdAt: number
-  readonly updatedAt: number
-  readonly expiresAt: unknown
+  version: number
+  createdAt: number
+  updatedAt: number
+  expiresAt: unknown
 }
 
 /** Fills a new object. Called with `new`, so that the engine learns how much room such records need. */
@@ -31,7 +31,7 @@ export class RecordShapes {
   build(
     values: readonly (Value | undefined)[],
     extra: Readonly<Record<string, unknown>> | undefined,
-    meta: Meta,
+    meta: Readonly<Meta>,
   ): StoredRecord {
     const record = new this.#Record(values, meta)
     if (extra !== undefined) Object.assign(record, deepFreeze(extra))
