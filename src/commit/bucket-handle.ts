@@ -94,11 +94,12 @@ export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, Key
 
   #update(draft: CommitDraft, key: Key, changes: unknown, version?: number): StoredRecord {
     const { name, table, schema } = this.#bucket
-    const current = table.get(key)
-    if (current === undefined) throw new RecordNotFoundError(name, key)
+    const slot = table.slot(key)
+    if (slot === undefined) throw new RecordNotFoundError(name, key)
+    const { record: current } = slot
     checkExpected(name, key, current, version)
     const record = schema.prepareUpdate(current, changes, this.#sequencer.now())
-    draft.update(this.#bucket, record)
+    draft.update(this.#bucket, slot, record)
     return record
   }
 

@@ -8,6 +8,7 @@ import { Bucket } from './bucket.js'
 import { CommitDraft } from './draft.js'
 import { DuplicateKeyError, UniqueConstraintError } from './errors.js'
 import { checkTable } from '../state/check-table.js'
+import type { Slot } from '../state/slot.js'
 
 const DEFINITION: BucketDefinition = {
   key: 'id',
@@ -77,14 +78,14 @@ const step = fc.record<Step>({
 
 /** Does a step where it is possible; a key that is taken is refused, as the store would. */
 function take(draft: CommitDraft, bucket: Bucket, { op, id, code, group }: Step, isFirst: boolean): void {
-  const current = bucket.table.get(id)
+  const slot = bucket.table.slot(id)
   if (op === 'insert')
     draft.insert(bucket, bucket.schema.prepareInsert({ id, code, group }, runtime.now(), bucket.table.counter + 1))
   else if (op === 'clear') {
     if (isFirst) draft.clear(bucket, 1)
-  } else if (current === undefined) return
+  } else if (slot === undefined) return
   else if (op === 'delete') draft.delete(bucket, id)
-  else draft.update(bucket, bucket.schema.prepareUpdate(current, { code, group }, runtime.now()))
+  else draft.update(bucket, slot, bucket.schema.prepareUpdate(slot.record, { code, group }, runtime.now()))
 }
 
 const drafts = fc.array(fc.array(step, { minLength: 1, maxLength: 6 }), { maxLength: 12 })
@@ -151,8 +152,8 @@ test('two records may exchange their unique values in one draft, and get them ba
       [1, 'b'],
       [2, 'a'],
     ] as const) {
-      const current = bucket.table.get(id) as NonNullable<ReturnType<typeof bucket.table.get>>
-      draft.update(bucket, bucket.schema.prepareUpdate(current, { code }, runtime.now()))
+      const slot = bucket.table.slot(id) as Slot
+      draft.update(bucket, slot, bucket.schema.prepareUpdate(slot.record, { code }, runtime.now()))
     }
   })
   expect(bucket.reads.findOne({ code: 'a' })).toMatchObject({ id: 2 })

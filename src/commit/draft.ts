@@ -6,7 +6,7 @@ import type { Footprint } from '../query/read-set.js'
 import type { FieldIndex } from '../state/field-index.js'
 import { isIndexable } from '../state/field-index.js'
 import type { Slot } from '../state/slot.js'
-import type { Applied, Table } from '../state/table.js'
+import type { Table } from '../state/table.js'
 import type { Bucket } from './bucket.js'
 import { BucketNotDefinedError, DuplicateKeyError, UniqueConstraintError } from './errors.js'
 
@@ -35,10 +35,10 @@ export interface Cleared {
   readonly table: Table
 }
 
-/** One step on a table: what was done, and how many records the bucket had before. */
+/** Where the change of the same index was made, and how many records the bucket had before. */
 interface Step {
   readonly bucket: Bucket
-  readonly applied: Applied
+  readonly slot: Slot
   readonly size: number
 }
 
@@ -107,9 +107,8 @@ export class CommitDraft implements Footprint {
     if (table.slot(key) !== undefined) throw new DuplicateKeyError(bucket.name, key)
     this.#noteDisplaced(bucket, record, undefined)
     const { size } = table
-    const applied = table.insert(record)
-    this.#steps = added(this.#steps, { bucket, applied, size })
-    this.#put(bucket, { bucket: bucket.name, key, before: undefined, after: record }, applied.slot.ordinal)
+    const slot = table.insert(record)
+    this.#put({ bucket, slot, size }, { bucket: bucket.name, key, before: undefined, after: record })
     for (const field of schema.counterFields) this.raiseCounter(bucket, record[field])
     if (bucket.definition.maxSize !== undefined) (this.#grown ??= new Set()).add(bucket)
   }
@@ -127,27 +126,24 @@ export class CommitDraft implements Footprint {
     rise.to = number as number
   }
 
-  /** Replaces the record under `after`'s key, which is there. */
-  update(bucket: Bucket, after: StoredRecord): void {
+  /** Replaces the record in `slot`, which is in the table, by one with the same key. */
+  update(bucket: Bucket, slot: Slot, after: StoredRecord): void {
     this.#enter(bucket)
-    const key = bucket.schema.keyOf(after)
-    const slot = bucket.table.slot(key)
     this.#noteDisplaced(bucket, after, slot)
+    const { record: before } = slot
     const { size } = bucket.table
-    const applied = bucket.table.update(after)
-    this.#steps = added(this.#steps, { bucket, applied, size })
-    this.#put(bucket, { bucket: bucket.name, key, before: applied.before, after }, applied.slot.ordinal)
+    bucket.table.update(after, slot)
+    this.#put({ bucket, slot, size }, { bucket: bucket.name, key: bucket.schema.keyOf(after), before, after })
   }
 
   /** Deletes the record under `key`, which is there. */
   delete(bucket: Bucket, key: Key, cause?: DeleteCause): void {
     this.#enter(bucket)
     const { size } = bucket.table
-    const applied = bucket.table.delete(key)
-    this.#steps = added(this.#steps, { bucket, applied, size })
-    const change = { bucket: bucket.name, key, before: applied.before, after: undefined }
-    this.changes = added(this.changes, cause === undefined ? change : { ...change, cause })
-    this.#addOp(bucket, { op: 'delete', bucket: bucket.name, ordinal: applied.slot.ordinal })
+    const slot = bucket.table.delete(key)
+    const change = { bucket: bucket.name, key, before: slot.record, after: undefined }
+    this.#addStep({ bucket, slot, size }, cause === undefined ? change : { ...change, cause })
+    this.#addOp(bucket, { op: 'delete', bucket: bucket.name, ordinal: slot.ordinal })
   }
 
   /** Empties the bucket. Comes before all other steps on it. `seq` is set when the commit gets its place. */
@@ -167,9 +163,15 @@ export class CommitDraft implements Footprint {
     this.#addOp(bucket, { op: 'drop', bucket: bucket.name, seq })
   }
 
-  #put(bucket: Bucket, change: Change, ordinal: number): void {
+  #put(step: Step, change: Change): void {
+    this.#addStep(step, change)
+    const { bucket, slot } = step
+    this.#addOp(bucket, { op: 'put', bucket: bucket.name, ordinal: slot.ordinal, record: slot.record })
+  }
+
+  #addStep(step: Step, change: Change): void {
+    this.#steps = added(this.#steps, step)
     this.changes = added(this.changes, change)
-    this.#addOp(bucket, { op: 'put', bucket: bucket.name, ordinal, record: change.after as StoredRecord })
   }
 
   #addOp(bucket: Bucket, op: RowOp): void {
@@ -190,7 +192,8 @@ export class CommitDraft implements Footprint {
 
   /** @throws {UniqueConstraintError} two records would have the same value in a unique field (S4). */
   verify(): void {
-    for (const { bucket, table, index, slot, value } of this.#displaced ?? NONE) {
+    if (this.#displaced === undefined) return
+    for (const { bucket, table, index, slot, value } of this.#displaced) {
       const isThere = bucket.table === table && table.slot(bucket.schema.keyOf(slot.record)) === slot
       if (isThere && slot.record[index.field] === value && index.only(value as string) !== slot) {
         throw new UniqueConstraintError(bucket.name, index.field, value)
@@ -200,19 +203,22 @@ export class CommitDraft implements Footprint {
 
   /** Lets go of the first records of buckets that have grown over their `maxSize`, and notes the counters. */
   complete(): void {
-    for (const bucket of this.#grown ?? NONE) {
-      const { maxSize } = bucket.definition
-      while (bucket.table.size > (maxSize as number)) {
-        this.delete(bucket, bucket.schema.keyOf(bucket.table.evictable(0) as StoredRecord), 'evicted')
-      }
+    if (this.#grown !== undefined) for (const bucket of this.#grown) this.#evict(bucket)
+    if (this.#counters !== undefined) for (const bucket of this.#counters.keys()) this.#noteCounter(bucket)
+  }
+
+  #evict(bucket: Bucket): void {
+    const { maxSize } = bucket.definition
+    while (bucket.table.size > (maxSize as number)) {
+      this.delete(bucket, bucket.schema.keyOf(bucket.table.evictable(0) as StoredRecord), 'evicted')
     }
-    if (this.#counters === undefined) return
-    for (const bucket of this.#counters.keys()) {
-      const { counter } = bucket.table
-      if (counter === bucket.counterStored) continue
-      this.#addOp(bucket, { op: 'counter', bucket: bucket.name, counter })
-      bucket.counterStored = counter
-    }
+  }
+
+  #noteCounter(bucket: Bucket): void {
+    const { counter } = bucket.table
+    if (counter === bucket.counterStored) return
+    this.#addOp(bucket, { op: 'counter', bucket: bucket.name, counter })
+    bucket.counterStored = counter
   }
 
   /** What the log keeps: the changes of buckets that are stored. */
@@ -225,9 +231,10 @@ export class CommitDraft implements Footprint {
   /** Takes everything back. A bucket whose own state does not allow it any more crashes, and is rebuilt. */
   undo(): void {
     for (let i = this.#steps.length - 1; i >= 0; i--) {
-      const { bucket, applied, size } = this.#steps[i] as Step
+      const { bucket, slot, size } = this.#steps[i] as Step
+      const { before, after } = this.changes[i] as Change
       try {
-        bucket.table.undo(applied)
+        bucket.table.undo(slot, before, after)
         assert(bucket.table.size === size, 'C1', `bucket ${bucket.name} has ${bucket.table.size} records`)
       } catch (bug) {
         bucket.process.kill(bug)

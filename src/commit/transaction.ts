@@ -169,10 +169,10 @@ export class Transaction {
 function applyWrites(draft: CommitDraft, overlay: Overlay): void {
   const bucket = overlay.bucketState
   for (const [key, { after, fresh }] of overlay.writes) {
-    const isThere = bucket.table.slot(key) !== undefined
-    if (isThere && (after === undefined || fresh)) draft.delete(bucket, key)
+    const slot = bucket.table.slot(key)
+    if (slot !== undefined && (after === undefined || fresh)) draft.delete(bucket, key)
     if (after === undefined) continue
-    if (isThere && !fresh) draft.update(bucket, after)
+    if (slot !== undefined && !fresh) draft.update(bucket, slot, after)
     else draft.insert(bucket, after)
   }
 }

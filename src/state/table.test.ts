@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Key, StoredRecord, Value } from '../base/value.js'
 import { compareKeys } from './key-order.js'
+import type { Slot } from './slot.js'
 import { Table } from './table.js'
-import type { Applied, TableOptions } from './table.js'
+import type { TableOptions } from './table.js'
 import { checkTable } from './check-table.js'
 
 const KEYS: readonly Key[] = ['a', 'b', 'c', 'd', 'e', 'aa', '1', 1, 2, 10, -1, true, false]
@@ -72,6 +73,12 @@ class Model {
   }
 }
 
+interface Applied {
+  readonly slot: Slot
+  readonly before: StoredRecord | undefined
+  readonly after: StoredRecord | undefined
+}
+
 class Harness {
   readonly table: Table
   readonly model = new Model()
@@ -109,7 +116,7 @@ class Harness {
         model.save()
         model.placed.push({ ordinal: model.next++, record })
         model.used.push(key)
-        this.applied.push(table.insert(record))
+        this.applied.push({ slot: table.insert(record), before: undefined, after: record })
         return
       }
       case 'update': {
@@ -117,9 +124,11 @@ class Harness {
         // Creation is for ever: an update keeps it.
         const record = this.#record(key, { ...step, createdAt: found.record._createdAt as number })
         model.save()
+        const before = found.record
         found.record = record
         this.#use(key)
-        this.applied.push(table.update(record))
+        table.update(record)
+        this.applied.push({ slot: table.slot(key) as Slot, before, after: record })
         return
       }
       case 'delete': {
@@ -127,7 +136,7 @@ class Harness {
         model.save()
         model.placed.splice(model.placed.indexOf(found), 1)
         model.used.splice(model.used.indexOf(key), 1)
-        this.applied.push(table.delete(key))
+        this.applied.push({ slot: table.delete(key), before: found.record, after: undefined })
         return
       }
       case 'touch':
@@ -170,7 +179,7 @@ class Harness {
   undo(): void {
     const applied = this.applied.pop()
     if (applied === undefined) return
-    this.table.undo(applied)
+    this.table.undo(applied.slot, applied.before, applied.after)
     this.model.restore()
     // What use a step made of records is not taken back: it is a hint for eviction, and only its set is compared then.
     this.model.used = this.#lru() ?? []
@@ -237,15 +246,15 @@ for (const byKey of [false, true]) {
 test('ordinals are never given twice, also after deletion, undo and emptying (S6)', () => {
   const table = new Table({ bucket: 'things', key: 'id', indexes: [], byKey: false, eviction: undefined })
   const first = table.insert({ id: 1 })
-  table.undo(first)
+  table.undo(first, undefined, first.record)
   const second = table.insert({ id: 1 })
   table.delete(1)
   const next = table.emptied()
   const third = next.insert({ id: 1 })
-  expect([first, second, third].map(({ slot }) => slot.ordinal)).toEqual([1, 2, 3])
+  expect([first, second, third].map(({ ordinal }) => ordinal)).toEqual([1, 2, 3])
   expect(() => next.load(3, { id: 2 })).toThrow(/S6/)
   next.load(9, { id: 2 })
-  expect(next.insert({ id: 3 }).slot.ordinal).toBe(10)
+  expect(next.insert({ id: 3 }).ordinal).toBe(10)
 })
 
 test('an emptied table goes on with the counter and the cursors of the old one, which stays as it was', () => {

@@ -21,13 +21,6 @@ export interface TableOptions {
 /** How many deleted cursors a table remembers, so that paging goes on from where they were. */
 const CURSORS_MAX = 10_000
 
-/** One step on a table, and what it takes to undo it. */
-export interface Applied {
-  readonly slot: Slot
-  readonly before: StoredRecord | undefined
-  readonly after: StoredRecord | undefined
-}
-
 /** The inside of a table. */
 export interface TableParts {
   readonly slots: ReadonlyMap<Key, Slot>
@@ -110,11 +103,11 @@ export class Table {
     this.#insert({ ordinal: this.#nextOrdinal++, record })
   }
 
-  /** Inserts a record whose key is free, at the end. */
-  insert(record: StoredRecord): Applied {
+  /** Inserts a record whose key is free, at the end. @returns its place. */
+  insert(record: StoredRecord): Slot {
     const slot: Slot = { ordinal: this.#nextOrdinal++, record }
     this.#insert(slot)
-    return { slot, before: undefined, after: record }
+    return slot
   }
 
   #insert(slot: Slot): void {
@@ -130,14 +123,12 @@ export class Table {
     this.#order?.add(slot)
   }
 
-  /** Replaces the record under `after`'s key, which is there. */
-  update(after: StoredRecord): Applied {
-    const slot = this.#slots.get(after[this.options.key] as Key)
-    assert(slot !== undefined, 'S1', () => `bucket ${this.options.bucket} has no record under this key`)
-    const before = slot.record
+  /** Replaces the record under `after`'s key, which is there. @param slot its place, where the caller knows it. */
+  update(after: StoredRecord, slot: Slot | undefined = this.#slots.get(after[this.options.key] as Key)): void {
+    const isPlace = slot !== undefined && slot.record[this.options.key] === after[this.options.key]
+    assert(isPlace, 'S1', () => `bucket ${this.options.bucket} has no record under this key`)
     this.#replace(slot, after)
     if (this.#used?.delete(slot) === true) this.#used.add(slot)
-    return { slot, before, after }
   }
 
   #replace(slot: Slot, after: StoredRecord): void {
@@ -153,12 +144,12 @@ export class Table {
     if (after._expiresAt !== undefined) this.#due.add(slot)
   }
 
-  /** Deletes the record under `key`, which is there. */
-  delete(key: Key): Applied {
+  /** Deletes the record under `key`, which is there. @returns where it was. */
+  delete(key: Key): Slot {
     const slot = this.#slots.get(key)
     assert(slot !== undefined, 'S1', () => `bucket ${this.options.bucket} has no record under this key`)
     this.#remove(key, slot)
-    return { slot, before: slot.record, after: undefined }
+    return slot
   }
 
   #remove(key: Key, slot: Slot): void {
@@ -172,8 +163,11 @@ export class Table {
     this.#slots.delete(key)
   }
 
-  /** Takes back a step. Steps are taken back in the reverse of the order in which they were done. */
-  undo({ slot, before, after }: Applied): void {
+  /**
+   * Takes back the step that made `after` of `before`: an insertion where there was none, a deletion where there is none
+   * now. Steps are taken back in the reverse of the order in which they were done.
+   */
+  undo(slot: Slot, before: StoredRecord | undefined, after: StoredRecord | undefined): void {
     if (before === undefined) this.#remove((after as StoredRecord)[this.options.key] as Key, slot)
     else if (after === undefined) {
       this.#inOrder = false
