@@ -32,7 +32,7 @@ export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, Key
   }
 
   /** Name of the bucket. */
-  get name(): string {
+  override get name(): string {
     return this.#bucket.name
   }
 
@@ -147,11 +147,7 @@ export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, Key
 
   #matching(method: string, filter: unknown): Key[] {
     const { schema, source } = this.#bucket
-    const keys: Key[] = []
-    source.forEach(parseFilter(filter, this.#at(method)), (record) => {
-      keys.push(schema.keyOf(record))
-    })
-    return keys
+    return source.find(parseFilter(filter, this.#at(method))).map((record) => schema.keyOf(record))
   }
 
   #at(method: string): string {

@@ -7,12 +7,11 @@ import type { RowMirror } from '../log/rows.js'
 import { Reads } from '../query/reads.js'
 import { TableSource } from '../query/source.js'
 import type { BucketDefinition } from '../schema/definition.js'
-import { isStandardSchema } from '../schema/field.js'
 import type { RecordSchema } from '../schema/record-schema.js'
 import { Table } from '../state/table.js'
-import type { TableOptions } from '../state/table.js'
 import type { Process } from '../supervise/process.js'
 import { BucketUnavailableError, UniqueConstraintError } from './errors.js'
+import { tableOptions } from '../query/table-options.js'
 
 /** One bucket while its store runs: its definition, its records, and the process that owns them. */
 export class Bucket {
@@ -35,8 +34,9 @@ export class Bucket {
     this.definition = definition
     this.schema = schema
     this.persistent = persistent
-    this.table = new Table(tableOptions(name, definition))
-    this.source = new TableSource(() => this.table)
+    const options = tableOptions(name, definition)
+    this.table = new Table(options)
+    this.source = new TableSource(() => this.table, options.collators)
     this.reads = new Reads<never>(this.source)
   }
 
@@ -86,11 +86,10 @@ export class Bucket {
     const key = record[this.schema.key]
     if (!isKey(key)) return `the record has no key in field "${this.schema.key}"`
     if (table.slot(key) !== undefined) return 'another row has the same key'
-    for (const index of table.indexes) {
-      if (!index.unique) continue
-      const value = record[index.field]
-      if (value != null && index.only(value as string) !== undefined) {
-        throw new UniqueConstraintError(this.name, index.field, value)
+    for (const { hash } of table.indexes) {
+      const value = hash?.unique === true ? hash.valueIn(record) : undefined
+      if (value !== undefined && hash?.only(value) !== undefined) {
+        throw new UniqueConstraintError(this.name, hash.name, value)
       }
     }
     table.load(ordinal, deepFreeze(record))
@@ -106,22 +105,4 @@ function unordered(bucket: string, ordinal: number, last: number): StorageUnread
   const what = `bucket "${bucket}": row ${ordinal} comes after row ${last}: the storage is damaged`
   const remedy = 'restore a backup, after removing the -wal and -shm files that stand beside the damaged file'
   return new StorageUnreadableError(`${what}; it was left as it is; ${remedy}`)
-}
-
-function tableOptions(bucket: string, definition: BucketDefinition): TableOptions {
-  const { key, schema, indexes, etsType, maxSize, eviction } = definition
-  const unique = new Set<string>()
-  if (!isStandardSchema(schema)) {
-    for (const [field, options] of Object.entries(schema)) {
-      if (!isStandardSchema(options) && options.unique === true) unique.add(field)
-    }
-  }
-  const fields = new Set([...unique, ...(indexes ?? [])])
-  return {
-    bucket,
-    key,
-    indexes: Object.freeze(Array.from(fields, (field) => Object.freeze({ field, unique: unique.has(field) }))),
-    byKey: etsType === 'ordered_set',
-    eviction: maxSize === undefined ? undefined : (eviction ?? 'oldest'),
-  }
 }

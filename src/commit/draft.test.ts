@@ -50,7 +50,7 @@ function stateOf({ table, source, counterStored }: Bucket): unknown {
   const byIndex = table.indexes.map((index) =>
     [...'abcdef'].map((value) => {
       const ordinals: number[] = []
-      index.forEach(value, ({ ordinal }) => {
+      index.hash?.forEach(value, ({ ordinal }) => {
         ordinals.push(ordinal)
       })
       return ordinals

@@ -3,8 +3,7 @@ import type { Key, StoredRecord, Value } from '../base/value.js'
 import type { Change, DeleteCause } from '../log/entry.js'
 import type { RowOp } from '../log/storage.js'
 import type { Footprint } from '../query/read-set.js'
-import type { FieldIndex } from '../state/field-index.js'
-import { isIndexable } from '../state/field-index.js'
+import type { FieldIndex, IndexValue } from '../state/field-index.js'
 import type { Slot } from '../state/slot.js'
 import type { Table } from '../state/table.js'
 import type { Bucket } from './bucket.js'
@@ -16,7 +15,7 @@ interface Displaced {
   readonly table: Table
   readonly index: FieldIndex
   readonly slot: Slot
-  readonly value: Value
+  readonly value: IndexValue
 }
 
 /** What a commit did to the counter of a bucket. */
@@ -181,10 +180,10 @@ export class CommitDraft implements Footprint {
 
   #noteDisplaced(bucket: Bucket, record: StoredRecord, own: Slot | undefined): void {
     const { table } = bucket
-    for (const index of table.indexes) {
-      if (!index.unique) continue
-      const value = record[index.field]
-      if (!isIndexable(value)) continue
+    for (const { hash: index } of table.indexes) {
+      if (index?.unique !== true) continue
+      const value = index.valueIn(record)
+      if (value === undefined) continue
       const slot = index.only(value)
       if (slot !== undefined && slot !== own) (this.#displaced ??= []).push({ bucket, table, index, slot, value })
     }
@@ -195,8 +194,8 @@ export class CommitDraft implements Footprint {
     if (this.#displaced === undefined) return
     for (const { bucket, table, index, slot, value } of this.#displaced) {
       const isThere = bucket.table === table && table.slot(bucket.schema.keyOf(slot.record)) === slot
-      if (isThere && slot.record[index.field] === value && index.only(value as string) !== slot) {
-        throw new UniqueConstraintError(bucket.name, index.field, value)
+      if (isThere && index.valueIn(slot.record) === value && index.only(value) !== slot) {
+        throw new UniqueConstraintError(bucket.name, index.name, value)
       }
     }
   }
@@ -268,5 +267,5 @@ export class CommitDraft implements Footprint {
 /** A record that had lost its place in a unique index has it again, once all steps are taken back. */
 function giveBack({ bucket, table, index, slot, value }: Displaced): void {
   const isThere = table.slot(bucket.schema.keyOf(slot.record)) === slot
-  if (isThere && slot.record[index.field] === value) index.add(slot, slot.record)
+  if (isThere && index.valueIn(slot.record) === value) index.add(slot, slot.record)
 }

@@ -1,10 +1,12 @@
 import type { Key, StoredRecord } from '../base/value.js'
-import { matches } from '../query/filter.js'
+import { matches } from '../query/matches.js'
 import type { Filter } from '../query/filter.js'
-import { forEachSlot } from '../query/source.js'
+import type { Collators } from '../query/order.js'
+import { slotsIn } from '../query/source.js'
 import type { Source } from '../query/source.js'
 import { compareKeys } from '../state/key-order.js'
 import type { Slot } from '../state/slot.js'
+import type { Table } from '../state/table.js'
 import type { Bucket } from './bucket.js'
 
 /** What a transaction wants of one record. */
@@ -15,11 +17,6 @@ export interface PendingWrite {
   readonly fresh: boolean
   /** Where a fresh record stands among the others of its transaction, and after all that are in the table. */
   readonly ordinal: number
-}
-
-interface Placed {
-  readonly ordinal: number
-  readonly record: StoredRecord
 }
 
 /** Ordinals of fresh records begin here, far beyond those of any table. */
@@ -104,31 +101,40 @@ export class Overlay implements Source {
     this.#delta = 0
   }
 
+  get collators(): Collators {
+    return this.bucketState.source.collators
+  }
+
+  get table(): Table | undefined {
+    return this.isUntouched ? this.bucketState.table : undefined
+  }
+
   count(filter: Filter): number {
     if (this.isUntouched) return this.bucketState.source.count(filter)
     return this.#collect(filter).length
   }
 
-  find(filter: Filter | undefined): StoredRecord[] {
-    if (this.isUntouched) return this.bucketState.source.find(filter)
-    return this.#collect(filter).map(({ record }) => record)
+  find(filter: Filter | undefined, limit?: number): StoredRecord[] {
+    if (this.isUntouched) return this.bucketState.source.find(filter, limit)
+    return this.#collect(filter)
+      .slice(0, limit)
+      .map(({ record }) => record)
   }
 
-  forEach(filter: Filter | undefined, visit: (record: StoredRecord) => boolean | void): void {
-    if (this.isUntouched) return this.bucketState.source.forEach(filter, visit)
-    for (const { record } of this.#collect(filter)) if (visit(record) === false) return
+  slots(filter: Filter): Slot[] {
+    return this.#collect(filter)
   }
 
   /** What matches, in the order that it will have after the commit. */
-  #collect(filter: Filter | undefined): Placed[] {
+  #collect(filter: Filter | undefined): Slot[] {
     const { table } = this.bucketState
-    const found: Placed[] = []
+    const found: Slot[] = []
     const visit = (slot: Slot): void => {
       if (!this.#writes.has(slot.record[this.key] as Key)) found.push(slot)
     }
     if (!this.#isCleared) {
       if (filter === undefined) table.forEach(visit)
-      else forEachSlot(table, filter, visit)
+      else for (const slot of slotsIn(table, this.collators, filter)) visit(slot)
     }
     const untouched = found.length
     for (const [key, { after, fresh }] of this.#writes) {
@@ -143,7 +149,7 @@ export class Overlay implements Source {
     return found
   }
 
-  #ordered(): Placed[] {
+  #ordered(): Slot[] {
     const found = this.#collect(undefined)
     if (this.bucketState.table.options.byKey) {
       found.sort((a, b) => compareKeys(a.record[this.key] as Key, b.record[this.key] as Key))
@@ -155,11 +161,11 @@ export class Overlay implements Source {
     if (this.isUntouched) return this.bucketState.source.forEachInOrder(after, visit)
     const found = this.#ordered()
     for (let i = this.#startAfter(found, after); i < found.length; i++) {
-      if (visit((found[i] as Placed).record) === false) return
+      if (visit((found[i] as Slot).record) === false) return
     }
   }
 
-  #startAfter(found: readonly Placed[], after: Key | undefined): number {
+  #startAfter(found: readonly Slot[], after: Key | undefined): number {
     if (after === undefined) return 0
     const { table } = this.bucketState
     if (table.options.byKey) {

@@ -206,7 +206,7 @@ export class TransactionBucketHandle<D = AnyDefinition> extends AsyncReads<Recor
   }
 
   /** Name of the bucket. */
-  get name(): string {
+  override get name(): string {
     return this.#bucket.name
   }
 
@@ -316,10 +316,6 @@ export class TransactionBucketHandle<D = AnyDefinition> extends AsyncReads<Recor
   #matching(overlay: Overlay, method: string, filter: unknown): Key[] {
     const parsed = parseFilter(filter, this.#at(method))
     this.#transaction.readSet.readWhere(this.#bucket.name, parsed)
-    const keys: Key[] = []
-    overlay.forEach(parsed, (record) => {
-      keys.push(this.#bucket.schema.keyOf(record))
-    })
-    return keys
+    return overlay.find(parsed).map((record) => this.#bucket.schema.keyOf(record))
   }
 }

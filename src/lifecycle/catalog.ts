@@ -33,7 +33,14 @@ export interface BucketDescription {
   /** Frozen, as it was checked when the bucket was defined. */
   readonly definition: BucketDefinition
   readonly records: number
-  readonly indexes: readonly { readonly field: string; readonly unique: boolean }[]
+  readonly indexes: readonly {
+    /** The field; several joined by a comma and a space. */
+    readonly field: string
+    readonly fields: readonly string[]
+    readonly unique: boolean
+    /** It has only the records that match the filter of its definition. */
+    readonly partial: boolean
+  }[]
   readonly persistent: boolean
   /** State of its process. */
   readonly state: ProcessState
@@ -81,7 +88,10 @@ export class Catalog {
   /** What is known about the bucket called `name`. @throws {BucketNotDefinedError} */
   describe(name: string): BucketDescription {
     const { definition, table, persistent, process } = this.must(name)
-    return { name, definition, records: table.size, indexes: table.options.indexes, persistent, state: process.state }
+    const indexes = table.options.indexes.map(({ fields, unique, where }) =>
+      Object.freeze({ field: fields.join(', '), fields, unique, partial: where !== undefined }),
+    )
+    return { name, definition, records: table.size, indexes, persistent, state: process.state }
   }
 
   /**

@@ -1,16 +1,29 @@
 import type { Key } from '../base/value.js'
 import type { FilterOf, NumericField } from '../schema/infer.js'
+import { parseFilter } from './filter.js'
+import { makeQuery } from './query.js'
+import type { Query } from './query.js'
+import { specOf } from './query-spec.js'
+import type { QuerySpec } from './query-spec.js'
 import type { BucketReader, PaginatedResult, PaginateOptions, Reads } from './reads.js'
 
 /** `BucketReader` with promises: what handles of buckets, transactions and queries have in common. */
 export type AsyncBucketReader<R, K = unknown> = {
-  readonly [M in keyof BucketReader<R, K>]: BucketReader<R, K>[M] extends (...args: infer A) => infer T
+  readonly [M in Exclude<keyof BucketReader<R, K>, 'where' | 'query'>]: BucketReader<R, K>[M] extends (
+    ...args: infer A
+  ) => infer T
     ? (...args: A) => Promise<T>
     : never
+} & {
+  where(filter: FilterOf<R>): Query<R>
+  query(filter?: FilterOf<R>): Query<R>
 }
 
 /** The reads of a bucket behind promises. A subclass says when and over what they run. */
 export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R, K> {
+  /** Name of the bucket. */
+  abstract get name(): string
+
   /** Runs `read` as soon as the bucket can answer; rejects with whatever it throws. */
   protected abstract read<T>(read: (reads: Reads<R, K>) => T): Promise<T>
 
@@ -34,9 +47,34 @@ export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R,
     return this.read((reads) => reads.keys())
   }
 
-  /** The records whose fields equal those of `filter`, in insertion order; `{}` means all. */
-  where(filter: FilterOf<R>): Promise<R[]> {
-    return this.read((reads) => reads.where(filter))
+  /**
+   * A query of the records that match; `{}` means all. Awaited, it gives them in insertion order, unless `orderBy` says
+   * another. Nothing is read before.
+   */
+  where(filter: FilterOf<R>): Query<R> {
+    return this.#query('where(filter)', filter)
+  }
+
+  /** As `where`; all records, without a filter. */
+  query(filter?: FilterOf<R>): Query<R> {
+    return this.#query('query(filter)', filter ?? {})
+  }
+
+  #query(method: string, filter: unknown): Query<R> {
+    const argument = `bucket("${this.name}").${method}`
+    let spec: QuerySpec | undefined
+    let failure: unknown
+    // Read now, so that the filter can be changed afterwards; said when it is asked, because a promise does not throw.
+    try {
+      spec = specOf(this.name, parseFilter(filter, argument))
+    } catch (error) {
+      failure = error
+    }
+    const must = (): QuerySpec => {
+      if (spec === undefined) throw failure
+      return spec
+    }
+    return makeQuery<R>(must, (question) => this.read((reads) => reads.ask(question)))
   }
 
   /** The first record that matches. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { indexOn } from '../../tests/support/index-on.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { Change } from '../log/entry.js'
 import { Table } from '../state/table.js'
@@ -97,7 +98,7 @@ class World {
 
   constructor(byKey: boolean) {
     for (const bucket of BUCKETS) {
-      const indexes = [{ field: 'group', unique: false }]
+      const indexes = [indexOn('group')]
       this.tables.set(bucket, new Table({ bucket, key: 'id', indexes, byKey, eviction: undefined }))
       this.sources.set(bucket, new TableSource(() => this.tables.get(bucket) as Table))
     }

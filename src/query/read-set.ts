@@ -1,6 +1,6 @@
 import type { Key } from '../base/value.js'
 import type { Change } from '../log/entry.js'
-import { matches } from './filter.js'
+import { matches } from './matches.js'
 import type { Filter } from './filter.js'
 
 /** More filters than this on one bucket are remembered as "all of it": testing them would cost more than it saves. */

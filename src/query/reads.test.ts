@@ -1,12 +1,14 @@
+import { indexOn } from '../../tests/support/index-on.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { InvalidArgumentError } from '../base/errors.js'
 import type { Key, StoredRecord, Value } from '../base/value.js'
 import { compareKeys } from '../state/key-order.js'
 import { Table } from '../state/table.js'
-import { matches, parseFilter } from './filter.js'
+import { parseFilter } from './filter.js'
+import { matches } from './matches.js'
 import { Reads } from './reads.js'
-import { chooseAccess, TableSource } from './source.js'
+import { TableSource } from './source.js'
 
 const VALUES: readonly (Value | undefined)[] = [
   'x',
@@ -28,7 +30,7 @@ const record = fc.record({ plain: value, indexed: value, other: value })
 const anyFilter = fc.dictionary(fc.constantFrom('plain', 'indexed', 'other', 'id', 'missing'), scalar, { maxKeys: 3 })
 
 function tableOf(records: readonly StoredRecord[], byKey: boolean): { table: Table; reads: Reads<any> } {
-  const indexes = ['indexed', 'other'].map((field) => ({ field, unique: false }))
+  const indexes = ['indexed', 'other'].map((field) => indexOn(field))
   const table = new Table({ bucket: 'things', key: 'id', indexes, byKey, eviction: undefined })
   for (const one of records) table.insert(one)
   return { table, reads: new Reads<any>(new TableSource(() => table)) }
@@ -122,13 +124,16 @@ test('in an ordered set any key is a cursor', () => {
 
 test('the way with the fewest records to look at is taken: by key, then by the most selective index', () => {
   const records = Array.from({ length: 10 }, (_, id) => ({ id, indexed: 'x', other: id % 5 }))
-  const { table } = tableOf(records, false)
-  const access = (by: object) => chooseAccess(table, parseFilter(by, 'test'))
-  expect(access({ plain: 1 })).toMatchObject({ index: undefined, key: undefined, examined: 10 })
-  expect(access({ indexed: 'x', other: 2 })).toMatchObject({ value: 2, examined: 2 })
-  expect(access({ indexed: 'q', other: 2 })).toMatchObject({ value: 'q', examined: 0 })
-  expect(access({ indexed: 'x', id: 3 })).toMatchObject({ key: 3, examined: 1 })
-  expect(access({ indexed: null })).toMatchObject({ index: undefined, examined: 10 })
+  const { reads } = tableOf(records, false)
+  const access = (by: { [field: string]: string | number | null }) => {
+    const { access: kind, index, examined } = reads.query(by).explain()
+    return [kind, index, examined]
+  }
+  expect(access({ plain: 1 })).toEqual(['scan', undefined, 10])
+  expect(access({ indexed: 'x', other: 2 })).toEqual(['index', ['other'], 2])
+  expect(access({ indexed: 'q', other: 2 })).toEqual(['index', ['indexed'], 0])
+  expect(access({ indexed: 'x', id: 3 })).toEqual(['key', undefined, 1])
+  expect(access({ indexed: null })).toEqual(['range', ['indexed'], 0])
 })
 
 describe('filters', () => {

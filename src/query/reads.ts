@@ -2,8 +2,14 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import { isKey } from '../base/value.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { FilterOf, NumericField } from '../schema/infer.js'
-import { fieldOf, parseFilter } from './filter.js'
+import { Numbers } from './aggregate.js'
+import { answer } from './answer.js'
+import { parseFilter } from './filter.js'
 import type { Filter } from './filter.js'
+import { makeSyncQuery } from './query.js'
+import type { SyncQuery } from './query.js'
+import { specOf } from './query-spec.js'
+import type { Question, QuerySpec } from './query-spec.js'
 import type { ReadSet } from './read-set.js'
 import type { Source } from './source.js'
 
@@ -38,6 +44,8 @@ export interface BucketReader<R, K = unknown> {
   keys(): (K & Key)[]
   /** The records whose fields equal those of `filter`, in insertion order; `{}` means all. */
   where(filter: FilterOf<R>): R[]
+  /** A query of the records that match; all, without a filter. It is read when it is run. */
+  query(filter?: FilterOf<R>): SyncQuery<R>
   /** The first of them. */
   findOne(filter: FilterOf<R>): R | undefined
   /** How many records there are, or how many match. */
@@ -96,12 +104,7 @@ export class Reads<R, K = unknown> implements BucketReader<R, K> {
   findOne(filter: FilterOf<R>): R | undefined {
     const checked = this.#filter('findOne(filter)', filter)
     this.#readSet?.readWhere(this.#source.bucket, checked)
-    let found: StoredRecord | undefined
-    this.#source.forEach(checked, (record) => {
-      found = record
-      return false
-    })
-    return found as R | undefined
+    return this.#source.find(checked, 1)[0] as R | undefined
   }
 
   count(filter?: FilterOf<R>): number {
@@ -153,43 +156,44 @@ export class Reads<R, K = unknown> implements BucketReader<R, K> {
   }
 
   sum(field: NumericField<R>, filter?: FilterOf<R>): number {
-    return this.#aggregate('sum', field, filter, 0, (sum, value) => sum + value).result
+    return this.#numbers('sum', field, filter).answer('sum') as number
   }
 
   avg(field: NumericField<R>, filter?: FilterOf<R>): number {
-    const { result, count } = this.#aggregate('avg', field, filter, 0, (sum, value) => sum + value)
-    return count === 0 ? 0 : result / count
+    return this.#numbers('avg', field, filter).answer('avg') as number
   }
 
   min(field: NumericField<R>, filter?: FilterOf<R>): number | undefined {
-    const { result, count } = this.#aggregate('min', field, filter, Number.POSITIVE_INFINITY, Math.min)
-    return count === 0 ? undefined : result
+    return this.#numbers('min', field, filter).answer('min')
   }
 
   max(field: NumericField<R>, filter?: FilterOf<R>): number | undefined {
-    const { result, count } = this.#aggregate('max', field, filter, Number.NEGATIVE_INFINITY, Math.max)
-    return count === 0 ? undefined : result
+    return this.#numbers('max', field, filter).answer('max')
   }
 
-  #aggregate(
-    name: string,
-    field: string,
-    filter: FilterOf<R> | undefined,
-    start: number,
-    fold: (result: number, value: number) => number,
-  ): { result: number; count: number } {
+  #numbers(name: string, field: string, filter: FilterOf<R> | undefined): Numbers {
     if (typeof field !== 'string') throw this.#invalid(`${name}(field)`, 'the name of a field', field)
     const checked = filter === undefined ? undefined : this.#filter(`${name}(field, filter)`, filter)
     this.#readSet?.readWhere(this.#source.bucket, checked)
-    let result = start
-    let count = 0
-    this.#source.forEach(checked, (record) => {
-      const value = fieldOf(record, field)
-      if (typeof value !== 'number') return
-      result = fold(result, value)
-      count++
-    })
-    return { result, count }
+    const numbers = new Numbers(field)
+    for (const record of this.#source.find(checked)) numbers.add(record)
+    return numbers
+  }
+
+  /** A query of the records that match; all, without a filter. It is read when it is run. */
+  query(filter?: FilterOf<R>): SyncQuery<R> {
+    return makeSyncQuery<R>(this.specFor('query(filter)', filter), (question) => this.ask(question))
+  }
+
+  /** The query that `filter` means. */
+  specFor(method: string, filter: unknown = {}): QuerySpec {
+    return specOf(this.#source.bucket, this.#filter(method, filter))
+  }
+
+  /** The answer to a question about this bucket. */
+  ask(question: Question): unknown {
+    this.#readSet?.readWhere(this.#source.bucket, question.spec.filter)
+    return answer(this.#source, question)
   }
 
   #filter(method: string, filter: unknown): Filter {

@@ -3,8 +3,13 @@ import { isIndexable } from '../state/field-index.js'
 import type { FieldIndex, IndexValue } from '../state/field-index.js'
 import type { Slot } from '../state/slot.js'
 import type { Table } from '../state/table.js'
-import { matches } from './filter.js'
 import type { Filter } from './filter.js'
+import { findSlots } from './find.js'
+import type { Collators } from './order.js'
+import { choosePlan } from './plan.js'
+import { specOf } from './query-spec.js'
+
+const EVERYTHING: Filter = Object.freeze({ conditions: [] })
 
 /** What records can be read from: a table, or a table as a transaction sees it. */
 export interface Source {
@@ -12,15 +17,19 @@ export interface Source {
   /** Name of the key field. */
   readonly key: string
   readonly size: number
+  /** How the strings of some fields are put in order. */
+  readonly collators: Collators
+  /** The table, where what is to be read is exactly what it has. */
+  readonly table: Table | undefined
   /** All keys, in the bucket's order. */
   keys(): Key[]
   get(key: Key): StoredRecord | undefined
   /** How many records match. */
   count(filter: Filter): number
-  /** The records that match, in insertion order. */
-  find(filter: Filter | undefined): StoredRecord[]
-  /** Calls `visit` for each record that matches, in insertion order, until it returns false. */
-  forEach(filter: Filter | undefined, visit: (record: StoredRecord) => boolean | void): void
+  /** The records that match, in insertion order; the first `limit` of them. */
+  find(filter: Filter | undefined, limit?: number): StoredRecord[]
+  /** The slots of the records that match, in insertion order. */
+  slots(filter: Filter): Slot[]
   /** Calls `visit` for each record in the bucket's order, from the first one after `after`, until it returns false. */
   forEachInOrder(after: Key | undefined, visit: (record: StoredRecord) => boolean | void): void
   /** The last `n` records in the bucket's order. */
@@ -29,37 +38,15 @@ export interface Source {
   rememberCursor(key: Key): void
 }
 
-/** How a filter will be answered from a table. */
-export interface Access {
-  /** The index to use; undefined: the record under `key`, or a scan where there is no `key` either. */
-  readonly index: FieldIndex | undefined
-  readonly value: IndexValue | undefined
-  readonly key: Key | undefined
-  /** Records that will be looked at. */
-  readonly examined: number
-}
-
-/** Chooses the way to `filter`'s records that looks at the fewest: by key, by the most selective index, or by a scan. */
-export function chooseAccess(table: Table, filter: Filter): Access {
-  let best: Access = { index: undefined, value: undefined, key: undefined, examined: table.size }
-  for (const { field, value } of filter.conditions) {
-    if (value === null || !isIndexable(value)) continue
-    if (field === table.options.key) return { index: undefined, value: undefined, key: value, examined: 1 }
-    const index = table.index(field)
-    if (index === undefined) continue
-    const examined = index.count(value)
-    if (best.index === undefined || examined < best.examined) best = { index, value, key: undefined, examined }
-  }
-  return best
-}
-
 /** A table, as something to read from. `table` is asked for each time, because clearing a bucket replaces it. */
 export class TableSource implements Source {
   readonly bucket: string
   readonly key: string
+  readonly collators: Collators
   readonly #table: () => Table
 
-  constructor(table: () => Table) {
+  constructor(table: () => Table, collators: Collators = new Map()) {
+    this.collators = collators
     this.bucket = table().options.bucket
     this.key = table().options.key
     this.#table = table
@@ -81,35 +68,41 @@ export class TableSource implements Source {
     return this.#table().get(key)
   }
 
+  get table(): Table {
+    return this.#table()
+  }
+
   count(filter: Filter): number {
     const table = this.#table()
+    const index = this.#indexFor(filter)
+    if (index !== undefined) return index.count((filter.conditions[0] as { value: IndexValue }).value)
     if (filter.conditions.length === 0) return table.size
-    const access = chooseAccess(table, filter)
-    if (filter.conditions.length === 1 && access.index !== undefined) return access.examined
-    let count = 0
-    this.forEach(filter, () => {
-      count++
-    })
-    return count
+    const { rest, size } = choosePlan(table, specOf(this.bucket, filter), this.collators, false)
+    return rest.conditions.length === 0 ? size : this.slots(filter).length
   }
 
-  find(filter: Filter | undefined): StoredRecord[] {
-    const found: StoredRecord[] = []
-    const table = this.#table()
-    if (filter !== undefined && filter.conditions.length === 1) {
-      const { index, value } = chooseAccess(table, filter)
-      if (index !== undefined) return index.records(value as IndexValue, table.version)
+  /** The index that has the answer to `filter` as it is: one value of one field. */
+  #indexFor({ conditions }: Filter): FieldIndex | undefined {
+    const [only] = conditions
+    if (conditions.length !== 1 || only?.op !== 'eq' || !isIndexable(only.value)) return undefined
+    for (const { hash, options } of this.#table().indexes) {
+      if (options.fields.length === 1 && options.fields[0] === only.path && options.where === undefined) return hash
     }
-    this.forEach(filter, (record) => {
-      found.push(record)
-    })
-    return found
+    return undefined
   }
 
-  forEach(filter: Filter | undefined, visit: (record: StoredRecord) => boolean | void): void {
+  find(filter: Filter | undefined, limit?: number): StoredRecord[] {
     const table = this.#table()
-    if (filter === undefined || filter.conditions.length === 0) table.forEach((slot) => visit(slot.record))
-    else forEachSlot(table, filter, (slot) => visit(slot.record))
+    if (filter !== undefined && limit === undefined) {
+      const index = this.#indexFor(filter)
+      if (index !== undefined)
+        return index.records((filter.conditions[0] as { value: IndexValue }).value, table.version)
+    }
+    return slotsIn(table, this.collators, filter ?? EVERYTHING, limit).map((slot) => slot.record)
+  }
+
+  slots(filter: Filter): Slot[] {
+    return slotsIn(this.#table(), this.collators, filter)
   }
 
   forEachInOrder(after: Key | undefined, visit: (record: StoredRecord) => boolean | void): void {
@@ -140,16 +133,8 @@ function cursorSlot(table: Table, key: Key): Slot | undefined {
   return table.cursor(key)
 }
 
-/** Calls `visit` for each slot whose record matches, in insertion order, until it returns false. */
-export function forEachSlot(table: Table, filter: Filter, visit: (slot: Slot) => boolean | void): void {
-  const { index, value, key } = chooseAccess(table, filter)
-  if (key !== undefined) {
-    const slot = table.slot(key)
-    if (slot !== undefined && matches(filter, slot.record)) visit(slot)
-    return
-  }
-  const isSettled = filter.conditions.length === 1 && index !== undefined
-  const visitMatch = isSettled ? visit : (slot: Slot) => (matches(filter, slot.record) ? visit(slot) : undefined)
-  if (index === undefined) table.forEach(visitMatch)
-  else index.forEach(value as IndexValue, visitMatch)
+/** The slots of a table whose records match, in insertion order. */
+export function slotsIn(table: Table, collators: Collators, filter: Filter, limit?: number): Slot[] {
+  const spec = specOf(table.options.bucket, filter)
+  return findSlots(table, collators, limit === undefined ? spec : { ...spec, limit }).slots
 }

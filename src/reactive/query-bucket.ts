@@ -16,7 +16,7 @@ export class QueryBucket<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyO
   }
 
   /** Name of the bucket. */
-  get name(): string {
+  override get name(): string {
     return this.#bucket.name
   }
 

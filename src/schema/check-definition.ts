@@ -1,7 +1,14 @@
 import { describeValue } from '../base/errors.js'
 import { copyValue, deepFreeze } from './copy-value.js'
 import { META_FIELDS } from './definition.js'
-import type { BucketDefinition, FieldDefinition, FieldType, SchemaField } from './definition.js'
+import type {
+  BucketDefinition,
+  CollateOptions,
+  FieldDefinition,
+  FieldType,
+  IndexDefinition,
+  SchemaField,
+} from './definition.js'
 import { DefinitionError } from './errors.js'
 import type { ValidationIssue } from './errors.js'
 import { compileField, isStandardSchema } from './field.js'
@@ -16,6 +23,7 @@ type FieldRule = readonly [types: readonly string[], ...Rule]
 const FIELD_TYPES: readonly string[] = ['string', 'number', 'boolean', 'object', 'array', 'date'] satisfies FieldType[]
 const SCALARS: readonly string[] = ['string', 'number', 'boolean', 'date']
 const LENGTHS: readonly string[] = ['string', 'array']
+const COLLATE_OPTIONS = ['sensitivity', 'numeric', 'caseFirst', 'ignorePunctuation']
 const NAME_CHARACTERS_MAX = 200
 // Control characters, stars and lone surrogates are not for names.
 // oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
@@ -34,7 +42,7 @@ const NUMBER: Rule = ['a number', (value) => typeof value === 'number' && !Numbe
 const BUCKET_OPTIONS: { readonly [option: string]: Rule } = {
   key: ['the name of a field', isString],
   schema: ['', isAny],
-  indexes: ['a list of field names', Array.isArray],
+  indexes: ['a list of field names, lists of them, or { fields, unique, where }', Array.isArray],
   etsType: [
     '"set" or "ordered_set" (a key names one record, so bags are not possible)',
     (value) => value === 'set' || value === 'ordered_set',
@@ -57,6 +65,7 @@ const FIELD_OPTIONS: { readonly [option: string]: FieldRule } = {
   required: [FIELD_TYPES, ...FLAG],
   default: [FIELD_TYPES, '', isAny],
   ref: [FIELD_TYPES, 'the name of a bucket', isString],
+  collate: [['string'], 'a locale, or { locale, sensitivity, numeric, caseFirst, ignorePunctuation }', isAny],
   type: [FIELD_TYPES, '', isAny],
   generated: [
     ['string', 'number', 'date'],
@@ -112,8 +121,9 @@ export function checkDefinition(name: string, definition: BucketDefinition): Buc
   attempt(() => own.ttl === undefined || parseTtl(own.ttl as string), 'ttl: ', fail)
   own.schema = checkSchema(name, own.schema, fail)
   const checked = own as unknown as BucketDefinition
-  checkReferences(name, checked, fail)
-  if (checked.indexes !== undefined) own.indexes = Object.freeze([...checked.indexes])
+  checkReferences(checked, name)
+  if (checked.indexes !== undefined)
+    own.indexes = Object.freeze(checked.indexes.map((index) => checkIndex(checked, index, name)))
   return Object.freeze(checked)
 }
 
@@ -157,7 +167,7 @@ function checkField(bucket: string, field: string, given: unknown, nested: boole
     const [types, expected, fits] = known(FIELD_OPTIONS, option, fail)
     if (value === undefined) continue
     if (value !== false && !types.includes(type as string)) fail(goesWith(`option "${option}"`, types, type))
-    if (value !== false && nested && (option === 'unique' || option === 'generated')) {
+    if (value !== false && nested && (option === 'unique' || option === 'generated' || option === 'collate')) {
       fail(`option "${option}" is only for fields of the record itself`)
     }
     if (!fits(value)) fail(`option "${option}": expected ${expected}, got ${describeValue(value)}`)
@@ -173,6 +183,7 @@ function checkField(bucket: string, field: string, given: unknown, nested: boole
     // False where one of them is not there.
     if ((from as number) > (to as number)) fail(`${low} ${from} is greater than ${high} ${to}: no value would fit`)
   }
+  if (options.collate !== undefined) options.collate = checkCollate(options.collate, fail)
   if (pattern !== undefined) attempt(() => new RegExp(pattern), 'pattern is not a regular expression: ', fail)
   if (properties !== undefined) {
     const checked = Object.entries(properties).map(([name, inner]) => [
@@ -185,6 +196,19 @@ function checkField(bucket: string, field: string, given: unknown, nested: boole
   if (options.enum !== undefined) options.enum = Object.freeze([...(options.enum as unknown[])])
   if (options.default != null && typeof options.default !== 'function') checkDefault(options, field, fail)
   return Object.freeze(options) as unknown as FieldDefinition
+}
+
+/** A frozen copy of how strings are compared. */
+function checkCollate(given: unknown, fail: Fail): string | CollateOptions {
+  const options = typeof given === 'string' ? { locale: given } : { ...(given as CollateOptions) }
+  const { locale, ...rest } = options
+  for (const option of Object.keys(rest)) {
+    if (!COLLATE_OPTIONS.includes(option))
+      fail(`collate: unknown option "${option}"; known are locale, ${COLLATE_OPTIONS.join(', ')}`)
+  }
+  if (typeof locale !== 'string') fail(`collate: expected a locale, got ${describeValue(locale)}`)
+  attempt(() => new Intl.Collator(locale, rest), 'collate: ', fail)
+  return typeof given === 'string' ? given : Object.freeze(options)
 }
 
 function goesWith(what: string, types: readonly string[], type: unknown): string {
@@ -205,25 +229,63 @@ function checkDefault(options: Record<string, unknown>, field: string, fail: Fai
   must('does not fit the field itself')
 }
 
-function checkReferences(name: string, { key, schema, indexes = [] }: BucketDefinition, fail: Fail): void {
-  const typeOf = (field: string, role: string): string | undefined => {
-    if (isStandardSchema(schema)) return undefined
-    if (!Object.hasOwn(schema, field)) {
-      throw new DefinitionError(name, `${role} field "${field}" does not exist in schema for bucket "${name}"`, field)
+function checkReferences({ key, schema }: BucketDefinition, name: string): void {
+  const type = typeAt(name, schema, key, 'Key')
+  if (!isCompound(type)) return
+  const allowed = 'a key is a string, number, boolean or date'
+  throw new DefinitionError(name, `bucket "${name}": key field "${key}" has type ${type}; ${allowed}`, key)
+}
+
+/** The type of the field at `path`; undefined where a validator of somebody else says what it is. */
+function typeAt(name: string, schema: BucketDefinition['schema'], path: string, role: string): string | undefined {
+  if (isStandardSchema(schema)) return undefined
+  const missing = (): never => {
+    throw new DefinitionError(name, `${role} field "${path}" does not exist in schema for bucket "${name}"`, path)
+  }
+  let fields: { readonly [field: string]: SchemaField } = schema
+  const steps = Object.hasOwn(schema, path) ? [path] : path.split('.')
+  for (const [at, step] of steps.entries()) {
+    if (!Object.hasOwn(fields, step)) return missing()
+    const given = fields[step] as SchemaField
+    if (isStandardSchema(given)) return undefined
+    if (at === steps.length - 1) return given.type
+    // Fields that an object does not name may be there all the same.
+    if (given.type !== 'object') return missing()
+    if (given.properties === undefined) return undefined
+    fields = given.properties
+  }
+  return undefined
+}
+
+/** A frozen copy of one of `indexes`. */
+function checkIndex({ schema }: BucketDefinition, given: unknown, name: string): IndexDefinition {
+  const fail = failAt(name)
+  const checkField = (field: unknown): string => {
+    if (typeof field !== 'string') return fail(`indexes: expected the name of a field, got ${describeValue(field)}`)
+    const type = META_FIELDS.includes(field) ? undefined : typeAt(name, schema, field, 'Index')
+    if (isCompound(type)) failAt(name, field)(`a field of type ${type} cannot have an index`)
+    return field
+  }
+  const checkFields = (fields: unknown): readonly string[] => {
+    if (!Array.isArray(fields) || fields.length === 0 || new Set(fields).size < fields.length) {
+      return fail(`indexes: expected a list of different fields, got ${describeValue(fields)}`)
     }
-    const given = schema[field] as SchemaField
-    return isStandardSchema(given) ? undefined : given.type
+    return Object.freeze(fields.map(checkField))
   }
-  const keyType = typeOf(key, 'Key')
-  if (isCompound(keyType)) {
-    const allowed = 'a key is a string, number, boolean or date'
-    throw new DefinitionError(name, `bucket "${name}": key field "${key}" has type ${keyType}; ${allowed}`, key)
+  if (typeof given === 'string') return checkField(given)
+  if (Array.isArray(given)) return checkFields(given)
+  if (!isObject(given)) return fail(`indexes: expected field names, got ${describeValue(given)}`)
+  const { fields, unique, where, ...others } = given as { fields?: unknown; unique?: unknown; where?: unknown }
+  for (const option of Object.keys(others)) fail(`indexes: unknown option "${option}"; known are fields, unique, where`)
+  if (unique !== undefined && typeof unique !== 'boolean') {
+    fail(`indexes: unique: expected true or false, got ${describeValue(unique)}`)
   }
-  for (const index of indexes as readonly unknown[]) {
-    if (typeof index !== 'string') return fail(`indexes: expected field names, got ${describeValue(index)}`)
-    const type = META_FIELDS.includes(index) ? undefined : typeOf(index, 'Index')
-    if (isCompound(type)) failAt(name, index)(`a field of type ${type} cannot have an index`)
-  }
+  const checked = { fields: checkFields(fields), ...(typeof unique === 'boolean' && { unique }) }
+  if (where === undefined) return Object.freeze(checked)
+  const issues: ValidationIssue[] = []
+  const copy = copyValue(where, 'where', { issues, characters: 0 })
+  if (issues[0] !== undefined || !isObject(copy)) fail(`indexes: where: expected a filter, got ${describeValue(where)}`)
+  return Object.freeze({ ...checked, where: deepFreeze(copy as object) })
 }
 
 function isCompound(type: string | undefined): boolean {

@@ -32,6 +32,11 @@ export interface FieldDefinition {
   readonly pattern?: string
   /** Names the bucket this field points into. Kept as information; not enforced. */
   readonly ref?: string
+  /**
+   * How `orderBy` compares strings of this field: a locale (`'de'`), or options of `Intl.Collator` with one. Without it, by
+   * UTF-16 code unit, the same everywhere. Not in `properties` and `items`.
+   */
+  readonly collate?: string | CollateOptions
   /** Fields of an `object`. Fields that are not named here are kept. */
   readonly properties?: { readonly [field: string]: FieldDefinition }
   /** What each item of an `array` is. */
@@ -44,13 +49,37 @@ export type SchemaField = FieldDefinition | StandardSchemaV1
 /** The fields of a bucket, or one Standard Schema validator for the whole record. */
 export type SchemaDefinition = { readonly [field: string]: SchemaField }
 
+/** How strings are compared: a locale, and options of `Intl.Collator`. */
+export interface CollateOptions {
+  readonly locale: string
+  readonly sensitivity?: 'base' | 'accent' | 'case' | 'variant'
+  readonly numeric?: boolean
+  readonly caseFirst?: 'upper' | 'lower' | 'false'
+  readonly ignorePunctuation?: boolean
+}
+
+/**
+ * An index: a field, a list of fields, or either with options. Fields may be paths into nested ones (`'address.city'`). One
+ * field is found by value, and put in order when a query first needs that; several are kept in order from the start.
+ */
+export type IndexDefinition =
+  | string
+  | readonly string[]
+  | {
+      readonly fields: readonly string[]
+      /** No two records have the same values; a record that lacks one of them does not count. */
+      readonly unique?: boolean
+      /** A filter: the index has the records that match it, and serves the queries that ask for all of its conditions. */
+      readonly where?: object
+    }
+
 /** What `defineBucket` takes. Checked, copied and frozen when it is given: changing it later has no effect. */
 export interface BucketDefinition {
   /** Name of the field whose value identifies a record. */
   readonly key: string
   readonly schema: SchemaDefinition | StandardSchemaV1
-  /** Fields with an index, besides the unique ones, which always have one. */
-  readonly indexes?: readonly string[]
+  /** Indexes, besides those of the unique fields, which always have one. */
+  readonly indexes?: readonly IndexDefinition[]
   /** `ordered_set`: `first`, `last`, `paginate` and `keys` go by key instead of by insertion. */
   readonly etsType?: 'set' | 'ordered_set'
   /** `false`: this bucket is not stored even when the store has a file. Default true. */

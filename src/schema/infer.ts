@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Key } from '../base/value.js'
+import type { FieldPath, PathValue } from './field-path.js'
 import type { BucketDefinition, FieldDefinition, RecordMeta } from './definition.js'
 
 /** A record whose schema is not known to the compiler. */
@@ -65,14 +66,28 @@ export type KeyOf<D> = BucketDefinition extends D
     : unknown
 
 /**
- * Equality on fields; all have to hold. `null` matches null and missing, and `undefined` is refused. A `Date` stands for
- * its ISO string in fields of type date. A field of objects or arrays can only be compared with null.
+ * Conditions on fields, or on paths into nested ones; all have to hold. A value means equality, `null` matches null and
+ * missing, and `undefined` is refused. A `Date` stands for its ISO string in fields of type date. `and`, `or` and `not` take
+ * filters.
  */
 export type FilterOf<R> = string extends keyof R
-  ? { readonly [field: string]: FilterValue<unknown> }
+  ? LooseFilter
   : R extends unknown
-    ? { readonly [N in keyof R]?: FilterValue<R[N]> }
+    ? { readonly [P in FieldPath<R>]?: FilterValue<PathValue<R, P>> } & Combined<R>
     : never
+
+type Loose = string | number | boolean | Date | null
+
+/** A filter on records whose fields are not known to the compiler. */
+interface LooseFilter {
+  readonly [field: string]: Loose | readonly (Loose | LooseFilter)[] | LooseFilter
+}
+
+type Combined<R> = {
+  readonly and?: readonly FilterOf<R>[]
+  readonly or?: readonly FilterOf<R>[]
+  readonly not?: FilterOf<R>
+}
 
 /** Names of the fields that hold numbers, or may hold them, as a date does. */
 export type NumericField<R> = string extends keyof R
@@ -108,13 +123,19 @@ export type DefinitionCheck<D> = BucketDefinition extends D
       readonly [O in keyof D]: O extends 'key'
         ? Checked<D[O], FieldName<D>>
         : O extends 'indexes'
-          ? readonly (FieldName<D> | keyof RecordMeta)[]
+          ? readonly IndexCheck<FieldName<D> | keyof RecordMeta>[]
           : O extends 'schema'
             ? SchemaCheck<D[O]>
             : O extends keyof BucketDefinition
               ? unknown
               : Refused<'unknown option'>
     }
+
+type IndexCheck<N extends string> =
+  | IndexPath<N>
+  | readonly IndexPath<N>[]
+  | { readonly fields: readonly IndexPath<N>[]; readonly unique?: boolean; readonly where?: object }
+type IndexPath<N extends string> = N | `${N}.${string}`
 
 /** In a message of the compiler: why a literal does not fit. Nothing has this type. */
 export interface Refused<Reason> {
@@ -225,9 +246,35 @@ type WholeChanges<T, K> = unknown extends T
     : never
 type KeyField<T, K> = unknown extends T ? unknown : T extends unknown ? (K extends keyof T ? T[K] & Key : Key) : never
 
-type FilterValue<V> = unknown extends V
-  ? string | number | boolean | Date | null
-  : Extract<V, string | number | boolean> | DateOf<V> | null
+type FilterValue<V> = unknown extends V ? unknown : Operand<V> | null | Operators<V>
+
+type Operand<V> = Extract<V, string | number | boolean> | DateOf<V>
+
+/** What can be asked of a field that holds `V`. */
+interface Operators<V> {
+  readonly eq?: Operand<V> | null
+  readonly ne?: Operand<V> | null
+  readonly gt?: Operand<V>
+  readonly gte?: Operand<V>
+  readonly lt?: Operand<V>
+  readonly lte?: Operand<V>
+  readonly in?: readonly (Operand<V> | null)[]
+  readonly notIn?: readonly (Operand<V> | null)[]
+  readonly between?: readonly [Operand<V>, Operand<V>]
+  readonly startsWith?: Extract<V, string> extends never ? never : string
+  readonly endsWith?: Extract<V, string> extends never ? never : string
+  readonly contains?: Extract<V, string> extends never ? never : string
+  readonly like?: Extract<V, string> extends never ? never : string
+  readonly has?: ItemOf<V>
+  readonly exists?: boolean
+}
+
+type ItemOf<V> =
+  Extract<V, readonly unknown[]> extends readonly (infer I)[]
+    ? unknown extends I
+      ? unknown
+      : Operand<I> | null
+    : never
 
 // Only fields of type date hold both strings and numbers of all values.
 type DateOf<V> = string | number extends V ? Date : never

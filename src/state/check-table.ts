@@ -1,8 +1,7 @@
 import { assert } from '../base/assert.js'
 import { checkOrderedList } from './check-ordered-list.js'
-import { isIndexable } from './field-index.js'
-import type { FieldIndex } from './field-index.js'
 import type { Slot } from './slot.js'
+import type { TableIndex } from './table-index.js'
 import type { Table } from './table.js'
 
 /** Throws unless S1 to S7 hold. Visits every record. */
@@ -21,20 +20,39 @@ export function checkTable(table: Table): void {
   }
   assert(due.size === expiring, 'S5', `bucket ${bucket}: ${due.size} records are due, ${expiring} expire`)
   for (const index of table.indexes) {
-    let indexable = 0
-    for (const slot of slots.values()) if (isIndexable(slot.record[index.field])) indexable++
-    assert(index.size === indexable, 'S2', `bucket ${bucket}: index ${index.field} has ${index.size} of ${indexable}`)
+    checkSizes(bucket, index, slots.values())
   }
 }
 
-function checkIndexed(bucket: string, index: FieldIndex, slot: Slot): void {
-  const value = slot.record[index.field]
-  if (!isIndexable(value)) return
+function checkSizes(bucket: string, { hash, orderedIfKept, options }: TableIndex, slots: Iterable<Slot>): void {
+  const { fields, where } = options
+  let indexable = 0
+  let included = 0
+  for (const { record } of slots) {
+    if (hash?.valueIn(record) !== undefined) indexable++
+    if (where === undefined || where.test(record)) included++
+  }
+  const name = `bucket ${bucket}: index ${fields.join(', ')}`
+  assert(hash === undefined || hash.size === indexable, 'S2', () => `${name} has ${hash?.size} of ${indexable}`)
+  if (orderedIfKept === undefined) return
+  checkOrderedList(orderedIfKept)
+  assert(orderedIfKept.size === included, 'S8', `${name} has ${orderedIfKept.size} of ${included} in order`)
+}
+
+function checkIndexed(bucket: string, { hash, options, orderedIfKept }: TableIndex, slot: Slot): void {
+  const name = `bucket ${bucket}: index ${options.fields.join(', ')}`
+  const isOrdered = orderedIfKept !== undefined && (options.where === undefined || options.where.test(slot.record))
+  if (isOrdered) {
+    const place = orderedIfKept.partition((other) => options.order(other, slot) < 0)
+    assert(orderedIfKept.at(place) === slot, 'S8', `${name} misses a record in its order`)
+  }
+  const value = hash?.valueIn(slot.record)
+  if (hash === undefined || value === undefined) return
   let found = false
-  index.forEach(value, (other) => {
+  hash.forEach(value, (other) => {
     found = other === slot
     return !found
   })
-  assert(found || index.unique, 'S2', `bucket ${bucket}: index ${index.field} misses a record`)
-  assert(found, 'S4', `bucket ${bucket}: two records have the same ${index.field}`)
+  assert(found || hash.unique, 'S2', `${name} misses a record`)
+  assert(found, 'S4', `${name}: two records have the same value`)
 }

@@ -1,3 +1,4 @@
+import { indexOn } from '../../tests/support/index-on.js'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { StoredRecord, Value } from '../base/value.js'
@@ -49,7 +50,7 @@ function compare(index: FieldIndex, slots: ReadonlyMap<number, Slot>): void {
 test('an index finds what a scan finds, in insertion order, after any changes in any order (S2)', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), fc.array(fc.nat(1_000), { maxLength: 60 }), (script, ordinals) => {
-      const index = new FieldIndex('field', false)
+      const index = new FieldIndex(indexOn('field', false))
       const slots = new Map<number, Slot>()
       for (const [at, { op, pick, value: field }] of script.entries()) {
         const present = [...slots.values()]
@@ -75,7 +76,7 @@ test('an index finds what a scan finds, in insertion order, after any changes in
 })
 
 test('a visitor that returns false ends the visit', () => {
-  const index = new FieldIndex('field', false)
+  const index = new FieldIndex(indexOn('field', false))
   for (let ordinal = 1; ordinal <= 5; ordinal++) index.add({ ordinal, record: { field: 'a' } }, { field: 'a' })
   const seen: number[] = []
   index.forEach('a', ({ ordinal }) => seen.push(ordinal) < 2)
@@ -83,7 +84,7 @@ test('a visitor that returns false ends the visit', () => {
 })
 
 test('removing a record that an index does not have is a bug (S2)', () => {
-  const index = new FieldIndex('field', false)
+  const index = new FieldIndex(indexOn('field', false))
   const [a, b, c]: Slot[] = [1, 2, 3].map((ordinal) => ({ ordinal, record: { field: 'a' } }))
   if (a === undefined || b === undefined || c === undefined) throw new Error('there are three')
   index.add(a, a.record)
@@ -93,7 +94,7 @@ test('removing a record that an index does not have is a bug (S2)', () => {
 })
 
 test('in a unique index two records may exchange their values, and change them back (S4)', () => {
-  const index = new FieldIndex('field', true)
+  const index = new FieldIndex(indexOn('field', true))
   const a: Slot = { ordinal: 1, record: { field: 'x' } }
   const b: Slot = { ordinal: 2, record: { field: 'y' } }
   index.add(a, a.record)
@@ -112,7 +113,7 @@ test('in a unique index two records may exchange their values, and change them b
 })
 
 test('a record that has lost its place in a unique index gets it back by being added again (S4)', () => {
-  const index = new FieldIndex('field', true)
+  const index = new FieldIndex(indexOn('field', true))
   const a: Slot = { ordinal: 1, record: { field: 'x' } }
   const b: Slot = { ordinal: 2, record: { field: 'x' } }
   index.add(a, a.record)

@@ -12,18 +12,40 @@ export function isIndexable(value: Value | undefined): value is IndexValue {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }
 
+/** What an index is of. */
+export interface IndexOptions {
+  /** Names of fields, or paths into nested ones; at least one. */
+  readonly fields: readonly string[]
+  readonly unique: boolean
+  /** Records that it has; undefined: all. */
+  readonly where?: IndexPredicate | undefined
+  /** What a record is found under, where that is not simply the value of a field of its own. */
+  readonly valueIn?: ((record: StoredRecord) => IndexValue | undefined) | undefined
+  /** The order of its fields, then of insertion. */
+  readonly order: (a: Slot, b: Slot) => number
+}
+
+/** The condition of a partial index. */
+export interface IndexPredicate {
+  /** Its parts, all of which have to hold, in their canonical text. */
+  readonly texts: readonly string[]
+  test(record: StoredRecord): boolean
+}
+
 /** Stands for what was asked for once: most values are not asked for twice between two changes. */
 const ASKED: readonly StoredRecord[] = []
 
 /**
- * Finds the records with a value in one field, in insertion order.
+ * Finds the records with a value in one field, or with values in several, in insertion order.
  *
  * Holds S2: a record is under the value of its field, and nowhere else. S4: in a unique index no record has lost its
  * place to another.
  */
 export class FieldIndex {
-  readonly field: string
+  readonly name: string
   readonly unique: boolean
+  readonly #field: string
+  readonly #valueIn: IndexOptions['valueIn']
   // A lone slot stands for itself: most values of most indexes occur once, and a list costs ten times as much.
   readonly #slots = new Map<IndexValue, Slot | OrderedList<Slot>>()
 
@@ -31,9 +53,18 @@ export class FieldIndex {
   readonly #found = new Map<IndexValue, readonly StoredRecord[]>()
   #foundAt = -1
 
-  constructor(field: string, unique: boolean) {
-    this.field = field
+  constructor({ fields, unique, valueIn }: IndexOptions) {
+    this.name = fields.join(', ')
     this.unique = unique
+    this.#field = fields[0] as string
+    this.#valueIn = valueIn
+  }
+
+  /** What `record` is found under; undefined where it is not in the index. */
+  valueIn(record: StoredRecord): IndexValue | undefined {
+    if (this.#valueIn !== undefined) return this.#valueIn(record)
+    const value = record[this.#field]
+    return isIndexable(value) ? value : undefined
   }
 
   /**
@@ -41,8 +72,8 @@ export class FieldIndex {
    * two records may exchange their values, and the commit makes sure that nobody has lost his at its end (S4).
    */
   add(slot: Slot, record: StoredRecord): void {
-    const value = record[this.field]
-    if (!isIndexable(value)) return
+    const value = this.valueIn(record)
+    if (value === undefined) return
     const found = this.unique ? undefined : this.#slots.get(value)
     if (found === undefined) {
       this.#slots.set(value, slot)
@@ -55,8 +86,8 @@ export class FieldIndex {
 
   /** Removes a slot from under the value of `record`. */
   remove(slot: Slot, record: StoredRecord): void {
-    const value = record[this.field]
-    if (!isIndexable(value)) return
+    const value = this.valueIn(record)
+    if (value === undefined) return
     const found = this.#slots.get(value)
     if (this.unique) {
       if (found === slot) this.#slots.delete(value)
@@ -64,14 +95,14 @@ export class FieldIndex {
       assert(
         found.delete(slot),
         'S2',
-        () => `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`,
+        () => `index ${this.name} has no record with ordinal ${slot.ordinal} under this value`,
       )
       if (found.size === 0) this.#slots.delete(value)
     } else {
       assert(
         found === slot,
         'S2',
-        () => `index ${this.field} has no record with ordinal ${slot.ordinal} under this value`,
+        () => `index ${this.name} has no record with ordinal ${slot.ordinal} under this value`,
       )
       this.#slots.delete(value)
     }
@@ -79,7 +110,7 @@ export class FieldIndex {
 
   /** Moves a slot when its record changes; does nothing when this field stays as it is. */
   move(slot: Slot, before: StoredRecord, after: StoredRecord): void {
-    if (before[this.field] === after[this.field]) return
+    if (this.valueIn(before) === this.valueIn(after)) return
     this.remove(slot, before)
     this.add(slot, after)
   }

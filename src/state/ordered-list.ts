@@ -11,6 +11,8 @@ export class OrderedList<T> {
   readonly #compare: (a: T, b: T) => number
   #chunks: T[][]
   #size: number
+  /** Undefined after a change. */
+  #startsKnown: number[] | undefined
 
   /** @param sorted items to start with, already in order; not kept. */
   constructor(compare: (a: T, b: T) => number, sorted: readonly T[] = []) {
@@ -32,6 +34,7 @@ export class OrderedList<T> {
   /** Adds an item that is not in the list. */
   add(item: T): void {
     this.#size++
+    this.#startsKnown = undefined
     const last = this.#chunks.at(-1)
     if (last === undefined) {
       this.#chunks.push([item])
@@ -57,6 +60,7 @@ export class OrderedList<T> {
     const index = this.#lowerBound(chunk, item)
     if (index >= chunk.length || this.#compare(chunk[index] as T, item) !== 0) return false
     this.#size--
+    this.#startsKnown = undefined
     if (chunk.length === 1) this.#chunks.splice(at, 1)
     else chunk.splice(index, 1)
     return true
@@ -94,6 +98,98 @@ export class OrderedList<T> {
       for (let i = after === undefined ? 0 : this.#lowerBound(chunk, after); i < chunk.length; i++) {
         const item = chunk[i] as T
         if (after === undefined || this.#compare(item, after) > 0) yield item
+      }
+    }
+  }
+
+  /** Where each chunk begins. */
+  get #starts(): readonly number[] {
+    if (this.#startsKnown === undefined) {
+      let start = 0
+      this.#startsKnown = this.#chunks.map((chunk) => (start += chunk.length) - chunk.length)
+    }
+    return this.#startsKnown
+  }
+
+  /** Index of the chunk that has the item at `place`. */
+  #chunkAt(place: number): number {
+    const starts = this.#starts
+    let low = 0
+    let high = starts.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if ((starts[middle] as number) <= place) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+
+  /** The item at `place`, counted from 0. */
+  at(place: number): T | undefined {
+    if (place < 0 || place >= this.#size) return undefined
+    const chunk = this.#chunkAt(place)
+    return (this.#chunks[chunk] as T[])[place - (this.#starts[chunk] as number)]
+  }
+
+  /**
+   * The first place from `from` to before `to` whose item is not `isBefore`; `to` where all are. `isBefore` must not be
+   * true again after it was false. O(log n) calls.
+   */
+  partition(isBefore: (item: T) => boolean, from = 0, to: number = this.#size): number {
+    if (from >= to) return to
+    const starts = this.#starts
+    let low = this.#chunkAt(from)
+    let high = this.#chunkAt(to - 1)
+    const last = high
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const chunk = this.#chunks[middle] as T[]
+      if (isBefore(chunk[chunk.length - 1] as T)) low = middle + 1
+      else high = middle
+    }
+    const chunk = this.#chunks[low] as T[]
+    const start = starts[low] as number
+    let first = Math.max(0, from - start)
+    let end = low === last ? to - start : chunk.length
+    while (first < end) {
+      const middle = (first + end) >>> 1
+      if (isBefore(chunk[middle] as T)) first = middle + 1
+      else end = middle
+    }
+    return start + first
+  }
+
+  /** The items at the places from `from` to before `to`. */
+  slice(from: number, to: number): T[] {
+    const items: T[] = []
+    this.forEachIn(from, to, (item) => {
+      items.push(item)
+    })
+    return items
+  }
+
+  /** Calls `visit` for the items at the places from `from` to before `to`, until it returns false. */
+  forEachIn(from: number, to: number, visit: (item: T) => boolean | void): void {
+    if (from >= to) return
+    let place = from
+    for (let at = this.#chunkAt(from); place < to; at++) {
+      const chunk = this.#chunks[at] as T[]
+      const start = this.#starts[at] as number
+      for (const end = Math.min(to, start + chunk.length); place < end; place++) {
+        if (visit(chunk[place - start] as T) === false) return
+      }
+    }
+  }
+
+  /** As `forEachIn`, from the last of these places to the first. */
+  forEachBack(from: number, to: number, visit: (item: T) => boolean | void): void {
+    if (from >= to) return
+    let place = to - 1
+    for (let at = this.#chunkAt(place); place >= from; at--) {
+      const chunk = this.#chunks[at] as T[]
+      const start = this.#starts[at] as number
+      for (const end = Math.max(from, start); place >= end; place--) {
+        if (visit(chunk[place - start] as T) === false) return
       }
     }
   }

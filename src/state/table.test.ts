@@ -1,3 +1,4 @@
+import { indexOn } from '../../tests/support/index-on.js'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Key, StoredRecord, Value } from '../base/value.js'
@@ -87,10 +88,7 @@ class Harness {
   version = 0
 
   constructor(byKey: boolean, eviction: TableOptions['eviction']) {
-    const indexes = [
-      { field: 'group', unique: false },
-      { field: 'version', unique: true },
-    ]
+    const indexes = [indexOn('group'), indexOn('version', true)]
     this.options = { bucket: 'things', key: 'id', indexes, byKey, eviction }
     this.table = new Table(this.options)
   }
@@ -296,13 +294,23 @@ test.each<[what: string, damage: (table: Table) => void, invariant: RegExp]>([
   ],
   [
     'a record that an index misses',
-    (table) => table.index('group')?.remove(table.slot(1) as never, { group: 'x' }),
+    (table) => table.indexes[0]?.hash?.remove(table.slot(1) as never, { group: 'x' }),
     /S2/,
   ],
   [
     'a record in an index that is gone',
-    (table) => table.index('group')?.add({ ordinal: 99, record: {} }, { group: 'q' }),
+    (table) => table.indexes[0]?.hash?.add({ ordinal: 99, record: {} }, { group: 'q' }),
     /S2/,
+  ],
+  [
+    'a record that the order of an index misses',
+    (table) => table.indexes[0]?.ordered.delete(table.slot(1) as never),
+    /S8/,
+  ],
+  [
+    'a record in the order of an index that is gone',
+    (table) => table.indexes[0]?.ordered.add({ ordinal: 99, record: {} }),
+    /S8/,
   ],
   [
     'a due time that is not listed',
@@ -310,7 +318,7 @@ test.each<[what: string, damage: (table: Table) => void, invariant: RegExp]>([
     /S5/,
   ],
 ])('check finds a planted fault: %s', (_what, damage, invariant) => {
-  const indexes = [{ field: 'group', unique: false }]
+  const indexes = [indexOn('group')]
   const table = new Table({ bucket: 'things', key: 'id', indexes, byKey: false, eviction: undefined })
   table.insert(Object.freeze({ id: 1, group: 'x' }))
   checkTable(table)

@@ -1,17 +1,18 @@
 import { assert } from '../base/assert.js'
 import type { Key, StoredRecord } from '../base/value.js'
-import { FieldIndex } from './field-index.js'
+import type { IndexOptions } from './field-index.js'
 import { compareKeys } from './key-order.js'
 import { OrderedList } from './ordered-list.js'
 import { byOrdinal } from './slot.js'
 import type { Slot } from './slot.js'
+import { TableIndex } from './table-index.js'
 
 /** What a table needs to know of its bucket's definition. */
 export interface TableOptions {
   readonly bucket: string
   /** Name of the key field. */
   readonly key: string
-  readonly indexes: readonly { readonly field: string; readonly unique: boolean }[]
+  readonly indexes: readonly IndexOptions[]
   /** `first`, `last`, `paginate` and `keys` go by key instead of by insertion. */
   readonly byKey: boolean
   /** Keep the order in which a full bucket lets records go. */
@@ -33,7 +34,7 @@ export interface TableParts {
  * The records of one bucket with their indexes: what `Map` is to a program, plus what queries, expiry and eviction need.
  * It trusts its caller: keys and unique values were checked before, and every change can be undone.
  *
- * Holds S1: every record is under its own key. S2, S4: indexes agree with records. S5: the due list has exactly the
+ * Holds S1: every record is under its own key. S2, S4: indexes agree with records, S8: in order too. S5: the due list has exactly the
  * records that expire. S6: no ordinal is given twice. S7: records are frozen.
  */
 export class Table {
@@ -45,7 +46,7 @@ export class Table {
   #inOrder = true
   #nextOrdinal = 1
   #version = 0
-  readonly #indexes: readonly FieldIndex[]
+  readonly #indexes: readonly TableIndex[]
   readonly #due = new OrderedList<Slot>(byDueTime)
   readonly #oldest: OrderedList<Slot> | undefined
   /** By last use, the one used longest ago first. */
@@ -56,7 +57,7 @@ export class Table {
 
   constructor(options: TableOptions) {
     this.options = options
-    this.#indexes = options.indexes.map(({ field, unique }) => new FieldIndex(field, unique))
+    this.#indexes = options.indexes.map((index) => new TableIndex(index, () => this.#slots.values()))
     this.#oldest = options.eviction === 'oldest' ? new OrderedList<Slot>(byCreation) : undefined
     this.#used = options.eviction === 'lru' ? new Set() : undefined
   }
@@ -70,13 +71,8 @@ export class Table {
     return this.#version
   }
 
-  get indexes(): readonly FieldIndex[] {
+  get indexes(): readonly TableIndex[] {
     return this.#indexes
-  }
-
-  /** The index on `field`. */
-  index(field: string): FieldIndex | undefined {
-    return this.#indexes.find((index) => index.field === field)
   }
 
   /** The record under `key`. */
@@ -116,7 +112,7 @@ export class Table {
     const key = record[this.options.key] as Key
     assert(!this.#slots.has(key), 'S1', () => `bucket ${this.options.bucket} already has a record under this key`)
     this.#slots.set(key, slot)
-    for (const index of this.#indexes) index.add(slot, record)
+    for (const index of this.#indexes) index.add(slot)
     if (record._expiresAt !== undefined) this.#due.add(slot)
     this.#oldest?.add(slot)
     this.#used?.add(slot)
@@ -134,14 +130,13 @@ export class Table {
   #replace(slot: Slot, after: StoredRecord): void {
     this.#version++
     const before = slot.record
-    for (const index of this.#indexes) index.move(slot, before, after)
-    if (before._expiresAt === after._expiresAt) {
-      slot.record = after
-      return
-    }
-    if (before._expiresAt !== undefined) this.#due.delete(slot)
+    let arriving: TableIndex[] | undefined
+    for (const index of this.#indexes) if (index.move(slot, after)) (arriving ??= []).push(index)
+    const isDueAnew = before._expiresAt !== after._expiresAt
+    if (isDueAnew && before._expiresAt !== undefined) this.#due.delete(slot)
     slot.record = after
-    if (after._expiresAt !== undefined) this.#due.add(slot)
+    if (isDueAnew && after._expiresAt !== undefined) this.#due.add(slot)
+    if (arriving !== undefined) for (const index of arriving) index.arrive(slot)
   }
 
   /** Deletes the record under `key`, which is there. @returns where it was. */
@@ -155,7 +150,7 @@ export class Table {
   #remove(key: Key, slot: Slot): void {
     this.#version++
     const { record } = slot
-    for (const index of this.#indexes) index.remove(slot, record)
+    for (const index of this.#indexes) index.remove(slot)
     if (record._expiresAt !== undefined) this.#due.delete(slot)
     this.#oldest?.delete(slot)
     this.#used?.delete(slot)

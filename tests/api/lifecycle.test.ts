@@ -140,7 +140,7 @@ describe('buckets', () => {
     definition.schema.n.max = 100
     definition.indexes.pop()
     await expect(bucket.insert({ id: 'a', n: 50 })).rejects.toThrow('Maximum value is 5')
-    expect(store.describeBucket('b').indexes).toEqual([{ field: 'n', unique: false }])
+    expect(store.describeBucket('b').indexes).toEqual([{ field: 'n', fields: ['n'], unique: false, partial: false }])
   })
 
   test('hasBucket, listBuckets and describeBucket say what is there', async () => {

@@ -148,7 +148,7 @@ describe.each(kinds)('on $name', ({ name, keepsLog, make }) => {
 describe('the model finds planted bugs', () => {
   const memory = must(kinds.find(({ name }) => name === 'memory'))
   const finds = (make: () => Place): Promise<void> =>
-    expect(fc.assert(property(make, true), { numRuns: 200, endOnFailure: true })).rejects.toThrow(/Property failed/)
+    expect(fc.assert(property(make, true), { numRuns: 5_000, endOnFailure: true })).rejects.toThrow(/Property failed/)
 
   test('an index that does not follow updates', async () => {
     const move = vi.spyOn(FieldIndex.prototype, 'move').mockReturnValue(undefined)

@@ -174,7 +174,8 @@ test('a definition whose literals are not known gives untyped records', () => {
   expectTypeOf<string>().not.toExtend<InputOf<BucketDefinition>>()
   expectTypeOf<{ name: string; at: Date; gone: null }>().toExtend<FilterOf<StoreRecord>>()
   expectTypeOf<{ name: undefined }>().not.toExtend<FilterOf<StoreRecord>>()
-  expectTypeOf<{ name: { nested: 1 } }>().not.toExtend<FilterOf<StoreRecord>>()
+  expectTypeOf<{ name: { gt: 1 }; not: { a: { in: [1, null] } } }>().toExtend<FilterOf<StoreRecord>>()
+  expectTypeOf<{ name: () => 1 }>().not.toExtend<FilterOf<StoreRecord>>()
   expectTypeOf<NumericField<StoreRecord>>().toEqualTypeOf<string>()
 })
 

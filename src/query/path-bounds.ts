@@ -1,0 +1,126 @@
+import type { Value } from '../base/value.js'
+import { compareValues } from '../base/value-order.js'
+import type { IndexValue } from '../state/field-index.js'
+import { isIndexable } from '../state/field-index.js'
+import type { Comparison, Condition } from './filter.js'
+
+/** A run of values in the total order of values (`compareValues`). */
+export interface Interval {
+  /** Whether `value` comes before the run. */
+  isBelow(value: Value | undefined): boolean
+  /** Whether `value` comes after it. */
+  isAbove(value: Value | undefined): boolean
+}
+
+/** What the conditions of a filter, all of which have to hold, say about one field, in a form that indexes can use. */
+export interface PathBounds {
+  /** The field is one of these: what `by` says, and nothing else. */
+  values?: { readonly list: readonly IndexValue[]; readonly by: Condition }
+  /** The field is in this run: what all of `by` say together, and nothing else. */
+  interval?: (Interval & { readonly by: readonly Condition[] }) | undefined
+}
+
+/** One end of a run: of the values of one type, those above or below `value`. */
+interface End {
+  readonly value: Value
+  readonly isOpen: boolean
+  readonly by: Condition
+}
+
+/** The bounds of each field that the conditions speak of. What indexes cannot use is not in it. */
+export function pathBounds(conditions: readonly Condition[]): ReadonlyMap<string, PathBounds> {
+  const found = new Map<string, PathBounds>()
+  const ends = new Map<string, { low?: End; high?: End }>()
+  for (const condition of conditions) {
+    if (condition.op === 'or' || condition.op === 'not') continue
+    const bounds = found.get(condition.path) ?? {}
+    found.set(condition.path, bounds)
+    const list = valuesOf(condition)
+    if (list !== undefined) bounds.values ??= { list, by: condition }
+    else bounds.interval ??= wholeInterval(condition)
+    const pair = ends.get(condition.path) ?? {}
+    ends.set(condition.path, pair)
+    addEnds(pair, condition)
+  }
+  for (const [path, { low, high }] of ends) {
+    const bounds = found.get(path) as PathBounds
+    const either = low ?? high
+    if (bounds.interval === undefined && either !== undefined)
+      bounds.interval = between(rankOf(either.value), low, high)
+  }
+  return found
+}
+
+function valuesOf(condition: Comparison): readonly IndexValue[] | undefined {
+  if (condition.op === 'eq')
+    return isIndexable(condition.value ?? undefined) ? [condition.value as IndexValue] : undefined
+  if (condition.op !== 'in') return undefined
+  const list = condition.value as readonly Value[]
+  return list.every(isIndexable) ? [...new Set(list)] : undefined
+}
+
+/** Conditions that are a run by themselves: what is null or missing comes before everything else. */
+function wholeInterval(condition: Comparison): PathBounds['interval'] {
+  const { op, value } = condition
+  const by = [condition]
+  const isNull = (op === 'eq' && value === null) || (op === 'exists' && value === false)
+  if (isNull) return { by, isBelow: () => false, isAbove: (one) => one != null }
+  const isThere = (op === 'ne' && value === null) || (op === 'exists' && value === true)
+  if (isThere) return { by, isBelow: (one) => one == null, isAbove: () => false }
+  if (op !== 'startsWith') return undefined
+  const prefix = value
+  const isAfter = (one: Value | undefined): boolean => compareValues(one, prefix) > 0
+  return {
+    by,
+    isBelow: (one) => compareValues(one, prefix) < 0,
+    isAbove: (one) => isAfter(one) && !(typeof one === 'string' && one.startsWith(prefix)),
+  }
+}
+
+function addEnds(pair: { low?: End; high?: End }, condition: Comparison): void {
+  const { op, value } = condition
+  // Nothing matches NaN, and it has no place in any order.
+  if (Number.isNaN(value)) return
+  if (op === 'between') {
+    const [from, to] = value as readonly [Value, Value]
+    if (
+      typeof from !== typeof to ||
+      Number.isNaN(from) ||
+      Number.isNaN(to) ||
+      pair.low !== undefined ||
+      pair.high !== undefined
+    )
+      return
+    pair.low = { value: from, isOpen: false, by: condition }
+    pair.high = { value: to, isOpen: false, by: condition }
+  } else if (op === 'gt' || op === 'gte') {
+    if (pair.high === undefined || typeof pair.high.value === typeof value) {
+      pair.low ??= { value: value, isOpen: op === 'gt', by: condition }
+    }
+  } else if (op === 'lt' || op === 'lte') {
+    if (pair.low === undefined || typeof pair.low.value === typeof value) {
+      pair.high ??= { value: value, isOpen: op === 'lt', by: condition }
+    }
+  }
+}
+
+const RANK: { readonly [type: string]: number } = { undefined: 0, boolean: 1, number: 2, string: 3, object: 4 }
+const rankOf = (value: Value | undefined): number => (value === null ? 0 : (RANK[typeof value] as number))
+
+/** A missing end is where the values of the other end's type begin or end. */
+function between(rank: number, low: End | undefined, high: End | undefined): PathBounds['interval'] {
+  const by = [...new Set([low?.by, high?.by].filter((one) => one !== undefined))]
+  return {
+    by,
+    isBelow: (one) => {
+      if (low === undefined) return rankOf(one) < rank
+      const order = compareValues(one, low.value)
+      return order < 0 || (order === 0 && low.isOpen)
+    },
+    isAbove: (one) => {
+      if (high === undefined) return rankOf(one) > rank
+      const order = compareValues(one, high.value)
+      return order > 0 || (order === 0 && high.isOpen)
+    },
+  }
+}

@@ -1,0 +1,71 @@
+import { InvalidArgumentError } from '../base/errors.js'
+import type { Filter } from './filter.js'
+import { filterText } from './filter.js'
+import type { Aggregates } from './aggregate.js'
+import type { OrderTerm } from './order.js'
+
+/** What a query is, as plain frozen data: which records of a bucket, in which order, how many, and what of them. */
+export interface QuerySpec {
+  readonly bucket: string
+  readonly filter: Filter
+  /** Empty: insertion order. */
+  readonly order: readonly OrderTerm[]
+  /** Infinity: all. */
+  readonly limit: number
+  readonly offset: number
+  /** Fields to give; undefined: whole records. */
+  readonly fields: readonly string[] | undefined
+}
+
+/** What is asked of a query. */
+export type Want =
+  | { readonly kind: 'rows' | 'first' | 'count' | 'exists' | 'explain' }
+  | { readonly kind: 'sum' | 'avg' | 'min' | 'max' | 'distinct'; readonly path: string }
+  | { readonly kind: 'groups'; readonly by: readonly string[]; readonly aggregates: Aggregates }
+  | {
+      readonly kind: 'page'
+      readonly size: number
+      readonly after: string | undefined
+      readonly before: string | undefined
+    }
+
+/** A question: a query, and what of it is wanted. Equal questions have equal answers. */
+export interface Question {
+  readonly spec: QuerySpec
+  readonly want: Want
+}
+
+/** The query for all records of `bucket` that match. */
+export function specOf(bucket: string, filter: Filter): QuerySpec {
+  return { bucket, filter, order: [], limit: Number.POSITIVE_INFINITY, offset: 0, fields: undefined }
+}
+
+/** The same text for equal queries, to share what is kept for them. */
+export function specText({ bucket, filter, order, limit, offset, fields }: QuerySpec): string {
+  const terms = order.map(({ path, isDescending }) => [path, isDescending])
+  return JSON.stringify([
+    bucket,
+    filterText(filter),
+    terms,
+    limit === Number.POSITIVE_INFINITY ? null : limit,
+    offset,
+    fields,
+  ])
+}
+
+/** The same text for equal questions. */
+export function questionText({ spec, want }: Question): string {
+  return specText(spec) + JSON.stringify(want)
+}
+
+/** @throws {InvalidArgumentError} `n` is neither a whole number from `min` nor Infinity. */
+export function parseCount(n: unknown, min: number, argument: string): number {
+  if (n === Number.POSITIVE_INFINITY || (Number.isSafeInteger(n) && (n as number) >= min)) return n as number
+  throw new InvalidArgumentError(argument, `a whole number from ${min}`, n)
+}
+
+/** @throws {InvalidArgumentError} `path` is no name of a field. */
+export function parsePath(path: unknown, argument: string): string {
+  if (typeof path === 'string' && path !== '') return path
+  throw new InvalidArgumentError(argument, 'the name of a field', path)
+}

@@ -1,0 +1,311 @@
+import { InvalidArgumentError } from '../base/errors.js'
+import type { StoredRecord } from '../base/value.js'
+import type { FieldPath, NumericPath, PathValue } from '../schema/field-path.js'
+import { parseAggregates } from './aggregate.js'
+import type { Aggregate } from './aggregate.js'
+import type { QueryPage } from './answer.js'
+import type { Explanation } from './explain.js'
+import { parseOrderTerm } from './order.js'
+import { parseCount, parsePath } from './query-spec.js'
+import type { Question, QuerySpec, Want } from './query-spec.js'
+
+/** What `page` takes: at most one of `after` and `before`. */
+export interface PageOptions {
+  /** Records per page; a whole number from 1. */
+  readonly size: number
+  /** The `nextCursor` of the page before. */
+  readonly after?: string | undefined
+  /** The `prevCursor` of the page after. */
+  readonly before?: string | undefined
+}
+
+/** The fields of `R` that `select` names. */
+export type Selected<R, P extends string> = { readonly [N in P]: N extends keyof R ? R[N] : PathValue<R, N> }
+
+/** A row of a group: its fields, then its aggregates. */
+export type GroupRow<R, P extends string, A> = { readonly [N in P]: PathValue<R, N> | null } & {
+  readonly [N in keyof A]: A[N] extends { readonly kind: 'min' | 'max' } ? number | undefined : number
+}
+
+/** What `aggregate` takes: what `count`, `sum`, `avg`, `min` and `max` make, by name. */
+export interface AggregatesOf<R> {
+  readonly [name: string]: Aggregate & { readonly path?: NumericPath<R> }
+}
+
+/** The groups of a query, before it is said what is wanted of each. */
+export interface Groups<R, P extends string, IsAsync> {
+  /**
+   * One row for each group, in the order of the group's fields: these, with null for missing, and the aggregates.
+   *
+   * @throws {InvalidArgumentError}
+   */
+  aggregate<const A extends AggregatesOf<R>>(aggregates: A): Answer<GroupRow<R, P, A>[], IsAsync>
+}
+
+type Answer<T, IsAsync> = IsAsync extends true ? Promise<T> : T
+
+/** What can be asked of a query. All of it is about the records that the query gives: within its limit and offset. */
+interface Asking<R, T, IsAsync> {
+  /** The first row. */
+  first(): Answer<T | undefined, IsAsync>
+  count(): Answer<number, IsAsync>
+  exists(): Answer<boolean, IsAsync>
+  /** Sum of the numbers in `field`; other values do not count. 0 for none. Exact, then rounded once. */
+  sum(field: NumericPath<R>): Answer<number, IsAsync>
+  /** Their mean; 0 for none. */
+  avg(field: NumericPath<R>): Answer<number, IsAsync>
+  min(field: NumericPath<R>): Answer<number | undefined, IsAsync>
+  max(field: NumericPath<R>): Answer<number | undefined, IsAsync>
+  /** The different values of `field`, in the order of values; null once for all records that lack it. */
+  distinct<P extends FieldPath<R>>(field: P): Answer<(NonNullable<PathValue<R, P>> | null)[], IsAsync>
+  /** Records that agree on `fields`, together. */
+  groupBy<P extends FieldPath<R>>(...fields: P[]): Groups<R, P, IsAsync>
+  /**
+   * One page. Cursors stay exact when records change or are deleted between two pages. The query has no limit or offset
+   * of its own.
+   */
+  page(options: PageOptions): Answer<QueryPage<T>, IsAsync>
+  /** Runs the query, and says how: which index, how many records were looked at. */
+  explain(): Answer<Explanation, IsAsync>
+}
+
+/**
+ * A query: an immutable value that says what is wanted. Nothing is read before it is awaited, or asked something; then it
+ * is read anew each time. Awaited, it gives an array of the caller's own.
+ *
+ * Without `orderBy` records come in insertion order; with it, in one total order over all values: missing and null first,
+ * then booleans, numbers, strings by UTF-16 code unit (or as the field's `collate` says), arrays, objects. What is the same
+ * stays in insertion order.
+ */
+export interface Query<R, T = R> extends Promise<T[]>, AsyncIterable<T>, Asking<R, T, true> {
+  /** Adds a term to the order, after those that are there. @param direction `asc` by default. */
+  orderBy(field: FieldPath<R>, direction?: 'asc' | 'desc'): Query<R, T>
+  /** At most `n` records. */
+  limit(n: number): Query<R, T>
+  /** Without the first `n` records. */
+  offset(n: number): Query<R, T>
+  /** Objects of these fields instead of whole records. A field that a record lacks is missing. */
+  select<P extends FieldPath<R>>(...fields: P[]): Query<R, Selected<R, P>>
+}
+
+/** As `Query`, inside `store.read`: it answers at once, and throws what the other rejects with. */
+export interface SyncQuery<R, T = R> extends Asking<R, T, false> {
+  /** The rows, in an array of the caller's own. */
+  run(): T[]
+  orderBy(field: FieldPath<R>, direction?: 'asc' | 'desc'): SyncQuery<R, T>
+  limit(n: number): SyncQuery<R, T>
+  offset(n: number): SyncQuery<R, T>
+  select<P extends FieldPath<R>>(...fields: P[]): SyncQuery<R, Selected<R, P>>
+}
+
+/** Answers a question, or promises to. */
+export type Ask = (question: Question) => unknown
+
+/** Rows that `for await` asks for at once. */
+const STREAM_ROWS = 256
+
+/** A query while it is put together: what both kinds have in common. */
+abstract class QueryParts {
+  protected readonly spec: () => QuerySpec
+  protected readonly askHost: Ask
+
+  /** @param spec throws what is wrong with what the caller gave, whenever the query is asked something. */
+  constructor(spec: () => QuerySpec, ask: Ask) {
+    this.spec = spec
+    this.askHost = ask
+  }
+
+  /** A query with one part more. */
+  protected abstract with(spec: () => QuerySpec): unknown
+
+  protected abstract ask(want: () => Want): unknown
+
+  #at(method: string, bucket: string): string {
+    return `bucket("${bucket}").where(…).${method}`
+  }
+
+  #with(part: (spec: QuerySpec, at: (method: string) => string) => Partial<QuerySpec>): unknown {
+    // Checked at once, said when it is asked: an async method does not throw.
+    let made: QuerySpec
+    try {
+      const spec = this.spec()
+      made = Object.freeze({ ...spec, ...part(spec, (method) => this.#at(method, spec.bucket)) })
+    } catch (error) {
+      return this.with(() => {
+        throw error
+      })
+    }
+    return this.with(() => made)
+  }
+
+  #want(want: (at: (method: string) => string, spec: QuerySpec) => Want): unknown {
+    return this.ask(() => {
+      const spec = this.spec()
+      return want((method) => this.#at(method, spec.bucket), spec)
+    })
+  }
+
+  orderBy(field: unknown, direction: unknown = 'asc'): unknown {
+    return this.#with(({ order }, at) => ({
+      order: Object.freeze([...order, parseOrderTerm(field, direction, at('orderBy(field)'))]),
+    }))
+  }
+
+  limit(n: unknown): unknown {
+    return this.#with((_spec, at) => ({ limit: parseCount(n, 0, at('limit(n)')) }))
+  }
+
+  offset(n: unknown): unknown {
+    return this.#with((_spec, at) => ({ offset: parseCount(n, 0, at('offset(n)')) }))
+  }
+
+  select(...fields: unknown[]): unknown {
+    return this.#with((_spec, at) => ({
+      fields: Object.freeze(fields.map((field) => parsePath(field, at('select(…fields)')))),
+    }))
+  }
+
+  first(): unknown {
+    return this.#want(() => ({ kind: 'first' }))
+  }
+
+  count(): unknown {
+    return this.#want(() => ({ kind: 'count' }))
+  }
+
+  exists(): unknown {
+    return this.#want(() => ({ kind: 'exists' }))
+  }
+
+  #ofField(kind: 'sum' | 'avg' | 'min' | 'max' | 'distinct', field: unknown): unknown {
+    return this.#want((at) => ({ kind, path: parsePath(field, at(`${kind}(field)`)) }))
+  }
+
+  sum(field: unknown): unknown {
+    return this.#ofField('sum', field)
+  }
+
+  avg(field: unknown): unknown {
+    return this.#ofField('avg', field)
+  }
+
+  min(field: unknown): unknown {
+    return this.#ofField('min', field)
+  }
+
+  max(field: unknown): unknown {
+    return this.#ofField('max', field)
+  }
+
+  distinct(field: unknown): unknown {
+    return this.#ofField('distinct', field)
+  }
+
+  groupBy(...fields: unknown[]): { aggregate(aggregates: unknown): unknown } {
+    return {
+      aggregate: (aggregates) =>
+        this.#want((at) => {
+          const by = fields.map((field) => parsePath(field, at('groupBy(…fields)')))
+          if (by.length === 0) throw new InvalidArgumentError(at('groupBy(…fields)'), 'at least one field', fields)
+          return { kind: 'groups', by, aggregates: parseAggregates(aggregates, by, at('groupBy(…).aggregate(…)')) }
+        }),
+    }
+  }
+
+  page(options: unknown): unknown {
+    return this.#want((at, { limit, offset }) => {
+      const argument = at('page({ size, after, before })')
+      if (typeof options !== 'object' || options === null)
+        throw new InvalidArgumentError(argument, 'an object with a size', options)
+      if (limit !== Number.POSITIVE_INFINITY || offset !== 0) {
+        throw new InvalidArgumentError(argument, 'a query without limit and offset: the size is the limit', {
+          limit,
+          offset,
+        })
+      }
+      const { size, after, before } = options as PageOptions
+      parseCount(size, 1, at('page({ size })'))
+      if (after !== undefined && before !== undefined) {
+        throw new InvalidArgumentError(argument, 'after or before, not both', options)
+      }
+      return { kind: 'page', size, after, before }
+    })
+  }
+
+  explain(): unknown {
+    return this.#want(() => ({ kind: 'explain' }))
+  }
+}
+
+class SyncQueryValue extends QueryParts {
+  protected override with(spec: () => QuerySpec): SyncQueryValue {
+    spec()
+    return new SyncQueryValue(spec, this.askHost)
+  }
+
+  protected override ask(want: () => Want): unknown {
+    return this.askHost({ spec: this.spec(), want: want() })
+  }
+
+  run(): unknown {
+    return this.ask(() => ({ kind: 'rows' }))
+  }
+}
+
+class QueryValue extends QueryParts {
+  readonly [Symbol.toStringTag]: string = 'Query'
+
+  protected override with(spec: () => QuerySpec): QueryValue {
+    return new QueryValue(spec, this.askHost)
+  }
+
+  protected override async ask(want: () => Want): Promise<unknown> {
+    return this.askHost({ spec: this.spec(), want: want() })
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable -- a query can be awaited; that is the point of it
+  then(onFulfilled?: (rows: unknown) => unknown, onRejected?: (reason: unknown) => unknown): Promise<unknown> {
+    return this.ask(() => ({ kind: 'rows' })).then(onFulfilled, onRejected)
+  }
+
+  catch(onRejected?: (reason: unknown) => unknown): Promise<unknown> {
+    return this.then(undefined, onRejected)
+  }
+
+  finally(onFinally?: () => void): Promise<unknown> {
+    return this.ask(() => ({ kind: 'rows' })).finally(onFinally)
+  }
+
+  /** Rows in batches, each from the state of its moment: what comes or goes behind the cursor is not noticed. */
+  async *[Symbol.asyncIterator](): AsyncIterator<unknown> {
+    const { limit, offset, ...spec } = this.spec()
+    const whole = { ...spec, limit: Number.POSITIVE_INFINITY, offset: 0 }
+    let after: string | undefined
+    let toSkip = offset
+    let left = limit
+    while (left > 0) {
+      const size = Math.min(STREAM_ROWS, left + toSkip)
+      const want = { kind: 'page', size, after, before: undefined } as const
+      const page = (await this.askHost({ spec: whole, want })) as QueryPage<unknown>
+      for (const row of page.records) {
+        if (toSkip > 0) toSkip--
+        else if (left-- > 0) yield row
+      }
+      if (!page.hasMore) return
+      after = page.nextCursor
+    }
+  }
+}
+
+/** A query that can be awaited. @param spec throws what is wrong with its filter, when it is asked something. */
+export function makeQuery<R>(spec: () => QuerySpec, ask: Ask): Query<R> {
+  return new QueryValue(spec, ask) as unknown as Query<R>
+}
+
+/** A query that answers at once. */
+export function makeSyncQuery<R>(spec: QuerySpec, ask: Ask): SyncQuery<R> {
+  return new SyncQueryValue(() => spec, ask) as unknown as SyncQuery<R>
+}
+
+/** What rows are before anything is selected. */
+export type AnyRow = StoredRecord
