@@ -52,17 +52,24 @@ export type {
   StorageAdapter,
   StorageReport,
 } from './log/storage.js'
+export type { Aggregate } from './query/aggregate.js'
+export { avg, count, max, min, sum } from './query/aggregate.js'
+export type { QueryPage } from './query/answer.js'
 export type { AsyncBucketReader } from './query/async-reads.js'
+export type { Explanation } from './query/explain.js'
+export type { PageOptions, Query, SyncQuery } from './query/query.js'
 export type { BucketReader, PaginatedResult, PaginateOptions } from './query/reads.js'
 export { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './reactive/errors.js'
 export type { SubscribeOptions } from './reactive/live-queries.js'
 export type { QueryBucket } from './reactive/query-bucket.js'
 export type {
   BucketDefinition,
+  CollateOptions,
   FieldDefinition,
   FieldType,
   FormatType,
   GeneratedType,
+  IndexDefinition,
   RecordMeta,
   SchemaDefinition,
   SchemaField,

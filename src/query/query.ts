@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import type { StoredRecord } from '../base/value.js'
 import type { FieldPath, NumericPath, PathValue } from '../schema/field-path.js'
 import { parseAggregates } from './aggregate.js'
 import type { Aggregate } from './aggregate.js'
@@ -306,6 +305,3 @@ export function makeQuery<R>(spec: () => QuerySpec, ask: Ask): Query<R> {
 export function makeSyncQuery<R>(spec: QuerySpec, ask: Ask): SyncQuery<R> {
   return new SyncQueryValue(() => spec, ask) as unknown as SyncQuery<R>
 }
-
-/** What rows are before anything is selected. */
-export type AnyRow = StoredRecord
