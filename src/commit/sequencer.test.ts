@@ -11,7 +11,7 @@ import { Bucket } from './bucket.js'
 import { CommitDraft } from './draft.js'
 import { StoreDegradedError } from './errors.js'
 import { Sequencer } from './sequencer.js'
-import type { Commit } from './sequencer.js'
+import type { Commit } from './commit-group.js'
 import { checkTable } from '../state/check-table.js'
 
 interface Call {

@@ -5,6 +5,7 @@ import type { Entry } from '../log/entry.js'
 import { StorageError } from '../log/errors.js'
 import type { RowMirror } from '../log/rows.js'
 import type { Appended, Durability, Missed, RowOp, StorageAdapter, StorageReport } from '../log/storage.js'
+import { type Commit, CommitGroup, isAsDurable } from './commit-group.js'
 import type { CommitDraft } from './draft.js'
 import { StoreDegradedError } from './errors.js'
 
@@ -14,20 +15,6 @@ export interface Position {
   readonly visible: number
   /** The last commit that is written at the store's durability level. Never beyond `visible`. */
   readonly durable: number
-}
-
-/** A commit that has its place, on its way to the storage. */
-export interface Commit {
-  readonly draft: CommitDraft
-  /** Undefined where only buckets that are not stored are concerned. */
-  readonly entry: Entry | undefined
-  readonly durability: Durability
-}
-
-interface Waiting extends Commit {
-  /** Why it was undone. */
-  failure: Error | undefined
-  settle: ((error: Error | undefined) => void) | undefined
 }
 
 /** Who is told about commits. None of these may throw. */
@@ -55,7 +42,6 @@ export interface SequencerOptions {
 
 /** More commits than this are not written in one storage transaction, so that the event loop gets its turn. */
 const GROUP_COMMITS_MAX = 1_000
-const LEVELS: readonly Durability[] = ['memory', 'process', 'disk']
 
 /**
  * Puts commits into their one order, writes them in groups, and tells the world when they are written.
@@ -71,7 +57,8 @@ export class Sequencer {
   /** Seq of the last entry that the storage has. */
   #head: number
   #lastAt: number
-  #waiting: Waiting[] = []
+  /** Groups that have not been given to the storage; commits join the last one until it is full. */
+  readonly #waiting: CommitGroup[] = []
   /** True while a group is being written, or something else needs the storage for itself. */
   #busy = false
   #scheduled = false
@@ -82,7 +69,8 @@ export class Sequencer {
   #submitted = 0
   #done = 0
   readonly #settling: { readonly ticket: number; readonly resolve: () => void }[] = []
-  readonly #publishing: Commit[] = []
+  /** What listeners wrote while they were being told about something else. */
+  readonly #unpublished: Commit[] = []
   #isPublishing = false
   /** Seq of the last commit that was published. */
   #published: number
@@ -152,31 +140,41 @@ export class Sequencer {
    *   the commit was undone.
    */
   submit(draft: CommitDraft, durability: Durability = this.#options.durability): Promise<void> | undefined {
-    const commit: Waiting = { draft, entry: this.#entryOf(draft), durability, settle: undefined, failure: undefined }
+    const commit: Commit = { draft, entry: this.#entryOf(draft), durability }
     this.#options.listener.applied(commit)
-    this.#waiting.push(commit)
     this.#submitted++
-    if (this.#options.storage.immediate === true && !this.#busy && this.#waiting.length === 1) {
-      this.#writeGroup()
-      if (commit.failure !== undefined) throw commit.failure
-      return undefined
-    }
-    if (commit.entry === undefined && this.#waiting.length === 1 && !this.#busy) {
-      this.#waiting.length = 0
-      this.#publish([commit])
-      this.#finish(1)
-      return undefined
-    }
-    this.#schedule()
-    if (durability === 'memory') {
-      commit.settle = (error) => {
-        if (error !== undefined) this.#options.onError(error)
+    if (!this.#busy && this.#waiting.length === 0) {
+      if (this.#options.storage.immediate === true) return this.#writeAtOnce(commit)
+      if (commit.entry === undefined) {
+        this.#publish([commit])
+        this.#finish(1)
+        return undefined
       }
-      return undefined
     }
-    return new Promise((resolve, reject) => {
-      commit.settle = (error) => (error === undefined ? resolve() : reject(error))
-    })
+    const group = this.#join(commit)
+    this.#schedule()
+    if (durability !== 'memory') return group.written()
+    group.answered++
+    return undefined
+  }
+
+  /** @throws {StorageError} it could not be written, and was undone. */
+  #writeAtOnce(commit: Commit): undefined {
+    const group = new CommitGroup(commit)
+    this.#write(group)
+    if (group.failure !== undefined) throw group.failure
+  }
+
+  /** @returns the group that the commit is in now: the last one. */
+  #join(commit: Commit): CommitGroup {
+    const last = this.#waiting.at(-1)
+    if (last !== undefined && last.commits.length < GROUP_COMMITS_MAX) {
+      last.add(commit)
+      return last
+    }
+    const group = new CommitGroup(commit)
+    this.#waiting.push(group)
+    return group
   }
 
   #entryOf(draft: CommitDraft): Entry | undefined {
@@ -204,21 +202,18 @@ export class Sequencer {
     // A task of its own, not a promise job: whatever is about to write in this turn joins the group.
     this.#options.runtime.defer(() => {
       this.#scheduled = false
-      if (!this.#busy) this.#writeGroup()
+      if (!this.#busy) this.#writeNext()
     })
   }
 
-  #writeGroup(): void {
-    if (this.#waiting.length === 0) return this.#rest()
-    const group = this.#waiting.length <= GROUP_COMMITS_MAX ? this.#waiting : this.#waiting.slice(0, GROUP_COMMITS_MAX)
-    this.#waiting = group === this.#waiting ? [] : this.#waiting.slice(GROUP_COMMITS_MAX)
-    const entries: Entry[] = []
-    for (const { entry } of group) if (entry !== undefined) entries.push(entry)
-    const [first] = group as [Waiting]
-    const ops = group.length === 1 ? first.draft.ops : group.flatMap((commit) => commit.draft.ops)
-    let { durability } = first
-    for (const commit of group)
-      if (LEVELS.indexOf(commit.durability) > LEVELS.indexOf(durability)) durability = commit.durability
+  #writeNext(): void {
+    const group = this.#waiting.shift()
+    if (group === undefined) this.#rest()
+    else this.#write(group)
+  }
+
+  #write(group: CommitGroup): void {
+    const { entries, ops, durability } = group
     this.#busy = true
     let outcome: Appended | Missed | Promise<Appended | Missed> = { appended: true, head: this.#head }
     try {
@@ -227,22 +222,17 @@ export class Sequencer {
       this.#failed(group, error)
       return
     }
-    if (!(outcome instanceof Promise)) this.#written(group, entries, durability, outcome)
+    if (!(outcome instanceof Promise)) this.#written(group, outcome)
     else {
       outcome.then(
-        (result) => this.#written(group, entries, durability, result),
+        (result) => this.#written(group, result),
         (error: unknown) => this.#failed(group, error),
       )
     }
   }
 
-  #written(
-    group: readonly Waiting[],
-    entries: readonly Entry[],
-    durability: Durability,
-    outcome: Appended | Missed,
-  ): void {
-    const expected = this.#head + entries.length
+  #written(group: CommitGroup, outcome: Appended | Missed): void {
+    const expected = this.#head + group.entries.length
     if (!outcome.appended || outcome.head !== expected) {
       const cause = new StorageError(`another writer has appended to the log of store "${this.#options.store}"`)
       this.#part(cause)
@@ -250,33 +240,33 @@ export class Sequencer {
       return
     }
     this.#head = expected
-    if (LEVELS.indexOf(durability) >= LEVELS.indexOf(this.#options.durability)) this.#durable = expected
+    if (isAsDurable(group.durability, this.#options.durability)) this.#durable = expected
     assert(this.#durable <= this.#visible, 'L3', () => `durable ${this.#durable} is beyond visible ${this.#visible}`)
     this.#busy = false
-    this.#publish(group)
-    for (const commit of group) commit.settle?.(undefined)
-    this.#finish(group.length)
+    this.#publish(group.commits)
+    group.settle()
+    this.#finish(group.commits.length)
     this.#rest()
   }
 
-  #failed(group: readonly Waiting[], thrown: unknown): void {
+  #failed(group: CommitGroup, thrown: unknown): void {
     const error = thrown instanceof VarveError ? thrown : this.#wrap(thrown)
     if (error instanceof StorageError && error.outcome === 'unknown') {
       this.#part(error)
     }
     // Everything after the group stands on it, so it goes too, the last one first.
-    const lost = [...group, ...this.#waiting]
-    this.#waiting = []
-    for (let i = lost.length - 1; i >= 0; i--) (lost[i] as Waiting).draft.undo()
+    const lost = [group, ...this.#waiting.splice(0)]
+    for (const { commits } of lost.toReversed()) for (const { draft } of commits.toReversed()) draft.undo()
     this.#visible = this.#head
     this.#busy = false
-    for (const commit of lost) {
+    for (const one of lost) {
       // What waited behind the group was never given to the storage: of that alone it is known that it is not written.
-      commit.failure = group.includes(commit) ? error : (this.#parted ?? error)
-      this.#options.listener.undone(commit)
-      commit.settle?.(commit.failure)
+      const failure = one === group ? error : (this.#parted ?? error)
+      for (const commit of one.commits) this.#options.listener.undone(commit)
+      for (let count = 0; count < one.answered; count++) this.#options.onError(failure)
+      one.settle(failure)
     }
-    this.#finish(lost.length)
+    for (const { commits } of lost) this.#finish(commits.length)
     this.#rest()
   }
 
@@ -286,31 +276,31 @@ export class Sequencer {
   }
 
   #publish(commits: readonly Commit[]): void {
-    for (const commit of commits) {
-      if (commit.draft.ephemeralOps.length > 0) this.#options.ephemeral.apply(commit.draft.ephemeralOps)
-      this.#publishing.push(commit)
-    }
+    for (const { draft } of commits)
+      if (draft.ephemeralOps.length > 0) this.#options.ephemeral.apply(draft.ephemeralOps)
     // A listener may write; what it writes is published after what it was told about.
-    if (this.#isPublishing) return
-    this.#isPublishing = true
-    for (let next = this.#publishing.shift(); next !== undefined; next = this.#publishing.shift()) {
-      try {
-        this.#publishOne(next)
-      } catch (bug) {
-        // The commit stands; but who has heard of it is not known any more, so nothing is added to the confusion.
-        this.refuse(new StoreDegradedError(this.#options.store, asError(bug)))
-        this.#options.onError(asError(bug))
-      }
+    if (this.#isPublishing) {
+      this.#unpublished.push(...commits)
+      return
     }
+    this.#isPublishing = true
+    for (const commit of commits) this.#publishOne(commit)
+    while (this.#unpublished.length > 0) this.#publishOne(this.#unpublished.shift() as Commit)
     this.#isPublishing = false
   }
 
   #publishOne(commit: Commit): void {
-    const seq = commit.entry?.seq ?? this.#published
-    const isNext = commit.entry === undefined || (seq === this.#published + 1 && seq <= this.#head)
-    assert(isNext, 'C2', () => `commit ${seq} is published after ${this.#published}, written is ${this.#head}`)
-    this.#published = seq
-    this.#options.listener.published(commit)
+    try {
+      const seq = commit.entry?.seq ?? this.#published
+      const isNext = commit.entry === undefined || (seq === this.#published + 1 && seq <= this.#head)
+      assert(isNext, 'C2', () => `commit ${seq} is published after ${this.#published}, written is ${this.#head}`)
+      this.#published = seq
+      this.#options.listener.published(commit)
+    } catch (bug) {
+      // The commit stands; but who has heard of it is not known any more, so nothing is added to the confusion.
+      this.refuse(new StoreDegradedError(this.#options.store, asError(bug)))
+      this.#options.onError(asError(bug))
+    }
   }
 
   /** Goes on with whatever is due next; work that needs the storage for itself comes before the next group. */

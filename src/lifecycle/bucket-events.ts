@@ -1,5 +1,5 @@
 import type { Key } from '../base/value.js'
-import type { Commit } from '../commit/sequencer.js'
+import type { Commit } from '../commit/commit-group.js'
 import type { Bus } from '../events/bus.js'
 import type { Change, DeleteCause } from '../log/entry.js'
 import type { StoreRecord } from '../schema/infer.js'
