@@ -1,6 +1,7 @@
 import type { Key } from '../base/value.js'
 import type { FilterOf, NumericField } from '../schema/infer.js'
 import { parseFilter } from './filter.js'
+import type { SubscribeLive } from './live.js'
 import { makeQuery } from './query.js'
 import type { Query } from './query.js'
 import { specOf } from './query-spec.js'
@@ -21,6 +22,13 @@ export type AsyncBucketReader<R, K = unknown> = {
 
 /** The reads of a bucket behind promises. A subclass says when and over what they run. */
 export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R, K> {
+  readonly #live: SubscribeLive | undefined
+
+  /** @param live subscribes to queries; undefined where there is nothing to subscribe to. */
+  constructor(live?: SubscribeLive) {
+    this.#live = live
+  }
+
   /** Name of the bucket. */
   abstract get name(): string
 
@@ -74,7 +82,7 @@ export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R,
       if (spec === undefined) throw failure
       return spec
     }
-    return makeQuery<R>(must, (question) => this.read((reads) => reads.ask(question)))
+    return makeQuery<R>(must, (question) => this.read((reads) => reads.ask(question)), this.#live)
   }
 
   /** The first record that matches. */

@@ -4,6 +4,8 @@ import { parseAggregates } from './aggregate.js'
 import type { Aggregate } from './aggregate.js'
 import type { QueryPage } from './answer.js'
 import type { Explanation } from './explain.js'
+import { liveRows } from './live.js'
+import type { LiveCallback, LiveOptions, LiveRows, LiveSubscription, SubscribeLive } from './live.js'
 import { parseOrderTerm } from './order.js'
 import { parseCount, parsePath } from './query-spec.js'
 import type { Question, QuerySpec, Want } from './query-spec.js'
@@ -85,6 +87,16 @@ export interface Query<R, T = R> extends Promise<T[]>, AsyncIterable<T>, Asking<
   offset(n: number): Query<R, T>
   /** Objects of these fields instead of whole records. A field that a record lacks is missing. */
   select<P extends FieldPath<R>>(...fields: P[]): Query<R, Selected<R, P>>
+  /**
+   * Calls `callback` with the rows, and from then on whenever they have changed and the change is durable, with what has
+   * changed. Results come in order, one for all commits of a batch, and are kept up to date change by change. While a
+   * promise that the callback has returned is open, it is not called again; then it gets the latest result.
+   *
+   * @returns ends the subscription. @throws {InvalidArgumentError} nothing was done.
+   */
+  live(callback: LiveCallback<T>, options?: LiveOptions): LiveSubscription
+  /** The same as an async iterable, an observable and a Svelte store. */
+  live(): LiveRows<T>
 }
 
 /** As `Query`, inside `store.read`: it answers at once, and throws what the other rejects with. */
@@ -254,8 +266,31 @@ class SyncQueryValue extends QueryParts {
 class QueryValue extends QueryParts {
   readonly [Symbol.toStringTag]: string = 'Query'
 
+  readonly #live: SubscribeLive | undefined
+
+  constructor(spec: () => QuerySpec, ask: Ask, live: SubscribeLive | undefined) {
+    super(spec, ask)
+    this.#live = live
+  }
+
   protected override with(spec: () => QuerySpec): QueryValue {
-    return new QueryValue(spec, this.askHost)
+    return new QueryValue(spec, this.askHost, this.#live)
+  }
+
+  live(...given: [callback?: LiveCallback<never>, options?: LiveOptions]): unknown {
+    const subscribe = (callback: LiveCallback<never>, options?: LiveOptions): LiveSubscription => {
+      const spec = this.spec()
+      if (this.#live === undefined) {
+        const argument = `bucket("${spec.bucket}").where(…).live()`
+        throw new InvalidArgumentError(
+          argument,
+          'a query of a bucket of the store, not of a transaction or another query',
+          this,
+        )
+      }
+      return this.#live({ spec, want: { kind: 'rows' } }, callback, options)
+    }
+    return given.length === 0 ? liveRows(subscribe) : subscribe(...(given as [LiveCallback<never>, LiveOptions?]))
   }
 
   protected override async ask(want: () => Want): Promise<unknown> {
@@ -297,8 +332,8 @@ class QueryValue extends QueryParts {
 }
 
 /** A query that can be awaited. @param spec throws what is wrong with its filter, when it is asked something. */
-export function makeQuery<R>(spec: () => QuerySpec, ask: Ask): Query<R> {
-  return new QueryValue(spec, ask) as unknown as Query<R>
+export function makeQuery<R>(spec: () => QuerySpec, ask: Ask, live: SubscribeLive | undefined): Query<R> {
+  return new QueryValue(spec, ask, live) as unknown as Query<R>
 }
 
 /** A query that answers at once. */
