@@ -2,7 +2,7 @@ import type { Key } from '../base/value.js'
 import type { FilterOf, NumericField } from '../schema/infer.js'
 import { parseFilter } from './filter.js'
 import type { SubscribeLive } from './live.js'
-import { makeQuery } from './query.js'
+import { makeQuery, Refusal } from './query.js'
 import type { Query } from './query.js'
 import { specOf } from './query-spec.js'
 import type { QuerySpec } from './query-spec.js'
@@ -70,19 +70,14 @@ export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R,
 
   #query(method: string, filter: unknown): Query<R> {
     const argument = `bucket("${this.name}").${method}`
-    let spec: QuerySpec | undefined
-    let failure: unknown
+    let made: QuerySpec | Refusal
     // Read now, so that the filter can be changed afterwards; said when it is asked, because a promise does not throw.
     try {
-      spec = specOf(this.name, parseFilter(filter, argument))
+      made = specOf(this.name, parseFilter(filter, argument))
     } catch (error) {
-      failure = error
+      made = new Refusal(error)
     }
-    const must = (): QuerySpec => {
-      if (spec === undefined) throw failure
-      return spec
-    }
-    return makeQuery<R>(must, (question) => this.read((reads) => reads.ask(question)), this.#live)
+    return makeQuery<R>(made, (question) => this.read((reads) => reads.ask(question)), this.#live)
   }
 
   /** The first record that matches. */
