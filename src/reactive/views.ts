@@ -6,6 +6,8 @@ import type { Bucket } from '../commit/bucket.js'
 import type { CommitDraft } from '../commit/draft.js'
 import { answer } from '../query/answer.js'
 import type { Change } from '../log/entry.js'
+import type { Entry } from '../query/bucket-predicates.js'
+import { PredicateIndex } from '../query/predicate-index.js'
 import type { Question } from '../query/query-spec.js'
 import { questionText } from '../query/query-spec.js'
 import { AskedView } from './asked-view.js'
@@ -13,7 +15,6 @@ import { GroupsView } from './groups-view.js'
 import { NumberView } from './number-view.js'
 import { RowsView } from './rows-view.js'
 import type { View } from './view.js'
-import { ViewIndex } from './view-index.js'
 
 /** What the views need of their store. */
 export interface ViewsOptions {
@@ -35,7 +36,8 @@ export interface ViewsOptions {
  */
 export class Views {
   readonly #views = new Map<string, View>()
-  readonly #indexes = new Map<string, ViewIndex>()
+  readonly #index = new PredicateIndex<View>()
+  readonly #entries = new Map<View, Entry<View>>()
   /** Views that have changed since the last commit that was published. */
   #changed = new Set<View>()
 
@@ -63,12 +65,10 @@ export class Views {
     const text = questionText(question)
     let view = this.#views.get(text)
     if (view === undefined) {
-      const { bucket } = question.spec
+      const { bucket, filter } = question.spec
       view = makeView(question, this.#bucketOf(bucket))
       this.#views.set(text, view)
-      let index = this.#indexes.get(bucket)
-      if (index === undefined) this.#indexes.set(bucket, (index = new ViewIndex()))
-      index.add(view)
+      this.#entries.set(view, this.#index.add(bucket, filter.conditions.length === 0 ? 'all' : { filter }, view))
     }
     view.uses++
     return view
@@ -79,12 +79,10 @@ export class Views {
     assert(view.uses > 0 && this.#views.get(view.text) === view, 'V2', () => `nobody uses ${view.text}`)
     view.uses--
     if (view.uses > 0) return
-    const { bucket } = view.question.spec
     this.#views.delete(view.text)
     this.#changed.delete(view)
-    const index = this.#indexes.get(bucket)
-    index?.delete(view)
-    if (index?.size === 0) this.#indexes.delete(bucket)
+    this.#index.remove(this.#entries.get(view) as Entry<View>, view)
+    this.#entries.delete(view)
   }
 
   /** Whether `read` would answer. */
@@ -105,22 +103,19 @@ export class Views {
 
   /** A commit has been applied in memory: brings the views that it touches up to date. */
   applied(draft: CommitDraft): void {
-    if (this.#indexes.size === 0) return
+    if (this.#index.isEmpty) return
     for (const name of draft.cleared) this.#stale(name)
     const { changes } = draft
     let changed: Set<View> | undefined
     let toBuild: Set<View> | undefined
     for (let at = 0; at < changes.length; at++) {
       const change = changes[at] as Change
-      const index = this.#indexes.get(change.bucket)
-      if (index === undefined) continue
-      const placed = { ...change, ordinal: draft.ordinalOf(at) }
-      for (const view of index.candidates(change)) {
-        if (view.isStale || toBuild?.has(view) === true) continue
-        const effect = view.apply(placed)
+      this.#index.forTouched({ changes: [change], cleared: [] }, (view) => {
+        if (view.isStale || toBuild?.has(view) === true) return
+        const effect = view.apply({ ...change, ordinal: draft.ordinalOf(at) })
         if (effect === 'changed') (changed ??= new Set()).add(view)
         else if (effect === 'rebuild') (toBuild ??= new Set()).add(view)
-      }
+      })
     }
     // The bucket has the whole commit already: a view must not be built from it before it has seen all of that.
     for (const view of toBuild ?? []) {
@@ -154,10 +149,10 @@ export class Views {
 
   /** Nothing is known any more of the views of a bucket: it was emptied, defined, loaded anew, or something was taken back. */
   #stale(bucket: string): void {
-    for (const view of this.#indexes.get(bucket)?.all ?? []) {
+    this.#index.forTouched({ changes: [], cleared: [bucket] }, (view) => {
       view.isStale = true
       this.#change(view)
-    }
+    })
   }
 
   /** A commit was taken back: what it touched has to be built anew. */
