@@ -29,6 +29,9 @@ export interface Filter {
   readonly conditions: readonly Condition[]
 }
 
+/** The filter that everything matches. */
+export const EVERYTHING: Filter = Object.freeze({ conditions: [] })
+
 const DEPTH_MAX = 32
 const CONDITIONS_MAX = 10_000
 

@@ -7,7 +7,7 @@ import type { Explanation } from './explain.js'
 import { liveRows } from './live.js'
 import type { LiveCallback, LiveOptions, LiveRows, LiveSubscription, SubscribeLive } from './live.js'
 import { parseOrderTerm } from './order.js'
-import { parseCount, parsePath } from './query-spec.js'
+import { parseCount, parsePath, ROWS } from './query-spec.js'
 import type { Question, QuerySpec, Want } from './query-spec.js'
 
 /** What `page` takes: at most one of `after` and `before`. */
@@ -112,7 +112,6 @@ export interface SyncQuery<R, T = R> extends Asking<R, T, false> {
 /** Answers a question, or promises to. */
 export type Ask = (question: Question) => unknown
 
-const ROWS: Want = Object.freeze({ kind: 'rows' })
 const rows = (): Want => ROWS
 
 /** Rows that `for await` asks for at once. */
