@@ -113,10 +113,19 @@ export function distinctOf(from: Iterable<StoredRecord>, path: string): Value[] 
   const found = new Map<string, Value>()
   for (const record of from) {
     const value = fieldOf(record, path) ?? null
-    const text = stringify(value)
+    const text = stringify(byName(value))
     if (!found.has(text)) found.set(text, value)
   }
   return [...found.values()].sort(compareValues)
+}
+
+/** `value` with the fields of its objects in one order: they say the same in any. */
+function byName(value: Value): Value {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(byName)
+  const fields = value as { readonly [field: string]: Value }
+  const names = Object.keys(fields).sort()
+  return Object.fromEntries(names.map((name) => [name, byName(fields[name] as Value)]))
 }
 
 /** The groups in the order of what they have in common. */
@@ -124,7 +133,7 @@ export function groupsOf(from: Iterable<StoredRecord>, by: readonly string[], ag
   const groups = new Map<string, Group>()
   for (const record of from) {
     const key = groupKey(record, by)
-    const text = stringify(key)
+    const text = stringify(byName(key))
     let group = groups.get(text)
     if (group === undefined) groups.set(text, (group = new Group(by, key, aggregates)))
     group.add(record)
