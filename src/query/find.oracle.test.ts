@@ -100,6 +100,8 @@ const terms: fc.Arbitrary<OrderTerm[]> = fc.array(fc.record({ path, isDescending
 const index: fc.Arbitrary<IndexDefinition> = fc.oneof(
   path,
   fc.uniqueArray(path, { minLength: 1, maxLength: 3 }),
+  // With the key in it, it is unique whatever the records are.
+  path.map((name) => ({ fields: [...new Set([name, 'id'])], unique: true })),
   fc
     .tuple(fc.uniqueArray(path, { minLength: 1, maxLength: 2 }), path, ops)
     .map(([names, where, said]) => ({ fields: names, where: { [where]: said } })),

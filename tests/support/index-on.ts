@@ -1,6 +1,6 @@
 import { compareValues } from '../../src/base/value-order.js'
 import { compoundValue, isIndexable } from '../../src/state/field-index.js'
-import type { IndexOptions, IndexPredicate, IndexValue } from '../../src/state/field-index.js'
+import type { IndexOptions, IndexPredicate } from '../../src/state/field-index.js'
 
 /** An index on one field, as the definition of a bucket makes it. */
 export function indexOn(field: string, unique = false): IndexOptions {
@@ -21,7 +21,7 @@ export function compoundOn(first: string, second: string, unique = false, where?
     valueIn: (record) => {
       const values = fields.map((field) => record[field])
       const isIn = where?.test(record) !== false && values.every(isIndexable)
-      return isIn ? compoundValue(values as IndexValue[]) : undefined
+      return isIn ? compoundValue(values) : undefined
     },
     order: (a, b) =>
       compareValues(a.record[first], b.record[first]) ||

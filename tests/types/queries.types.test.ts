@@ -41,17 +41,24 @@ const cities = () => store.bucket('cities')
 test('filters take fields, paths, operators and values of the schema', () =>
   compiled(() => {
     const bucket = cities()
-    bucket.where({ name: 'x', people: { gt: 1, lte: 5 }, role: { in: ['town', null] }, isOld: { ne: true } })
-    bucket.where({ name: { startsWith: 'a', endsWith: 'b', contains: 'c', like: '%d_' }, people: { between: [1, 2] } })
-    bucket.where({ founded: { gte: new Date(0), lt: '2000-01-01' }, _createdAt: { gt: 1 } })
-    bucket.where({ tags: { has: 'x' }, years: { has: 1900, exists: true }, location: { exists: false } })
-    bucket.where({ 'location.lat': { gt: 1 }, 'location.grid.zone': 3, 'location.label': null })
-    bucket.where({ or: [{ name: 'x' }, { not: { people: { gt: 1 } } }], and: [{ role: 'town' }], not: { isOld: true } })
-    bucket.query({ people: null }).exists()
-    bucket.deleteMany({ people: { lt: 1 } })
-    bucket.updateMany({ 'location.lat': { exists: false } }, { people: 0 })
-    bucket.findOne({ people: { gt: 1 } })
-    bucket.sum('people', { role: { notIn: ['town'] } })
+    void bucket.where({ name: 'x', people: { gt: 1, lte: 5 }, role: { in: ['town', null] }, isOld: { ne: true } })
+    void bucket.where({
+      name: { startsWith: 'a', endsWith: 'b', contains: 'c', like: '%d_' },
+      people: { between: [1, 2] },
+    })
+    void bucket.where({ founded: { gte: new Date(0), lt: '2000-01-01' }, _createdAt: { gt: 1 } })
+    void bucket.where({ tags: { has: 'x' }, years: { has: 1900, exists: true }, location: { exists: false } })
+    void bucket.where({ 'location.lat': { gt: 1 }, 'location.grid.zone': 3, 'location.label': null })
+    void bucket.where({
+      or: [{ name: 'x' }, { not: { people: { gt: 1 } } }],
+      and: [{ role: 'town' }],
+      not: { isOld: true },
+    })
+    void bucket.query({ people: null }).exists()
+    void bucket.deleteMany({ people: { lt: 1 } })
+    void bucket.updateMany({ 'location.lat': { exists: false } }, { people: 0 })
+    void bucket.findOne({ people: { gt: 1 } })
+    void bucket.sum('people', { role: { notIn: ['town'] } })
     expectTypeOf<{ people: { gt: number } }>().toExtend<FilterOf<City>>()
   }))
 
@@ -59,61 +66,61 @@ test('and nothing else', () =>
   compiled(() => {
     const bucket = cities()
     // @ts-expect-error no such field
-    bucket.where({ nmae: 'x' })
+    void bucket.where({ nmae: 'x' })
     // @ts-expect-error no such field inside or
-    bucket.where({ or: [{ nmae: 'x' }] })
+    void bucket.where({ or: [{ nmae: 'x' }] })
     // @ts-expect-error no such field inside not
-    bucket.query({ not: { nmae: 'x' } })
+    void bucket.query({ not: { nmae: 'x' } })
     // @ts-expect-error no such path
-    bucket.where({ 'location.lon': 1 })
+    void bucket.where({ 'location.lon': 1 })
     // @ts-expect-error no such path further down
-    bucket.where({ 'location.grid.zones': 1 })
+    void bucket.where({ 'location.grid.zones': 1 })
     // @ts-expect-error a latitude is a number
-    bucket.where({ 'location.lat': '1' })
+    void bucket.where({ 'location.lat': '1' })
     // @ts-expect-error no such operator
-    bucket.where({ people: { above: 1 } })
+    void bucket.where({ people: { above: 1 } })
     // @ts-expect-error a number has no beginning
-    bucket.where({ people: { startsWith: '1' } })
+    void bucket.where({ people: { startsWith: '1' } })
     // @ts-expect-error nor is it like anything
-    bucket.where({ people: { like: '1%' } })
+    void bucket.where({ people: { like: '1%' } })
     // @ts-expect-error a name has no items
-    bucket.where({ name: { has: 'x' } })
+    void bucket.where({ name: { has: 'x' } })
     // @ts-expect-error the number of people is a number
-    bucket.where({ people: { gt: '1' } })
+    void bucket.where({ people: { gt: '1' } })
     // @ts-expect-error so is each in a list
-    bucket.where({ people: { in: [1, '2'] } })
+    void bucket.where({ people: { in: [1, '2'] } })
     // @ts-expect-error no such role
-    bucket.where({ role: { in: ['village'] } })
+    void bucket.where({ role: { in: ['village'] } })
     // @ts-expect-error no such role
-    bucket.where({ role: { ne: 'village' } })
+    void bucket.where({ role: { ne: 'village' } })
     // @ts-expect-error two ends
-    bucket.where({ people: { between: [1] } })
+    void bucket.where({ people: { between: [1] } })
     // @ts-expect-error both of them numbers
-    bucket.where({ people: { between: [1, 'x'] } })
+    void bucket.where({ people: { between: [1, 'x'] } })
     // @ts-expect-error nothing comes before or after null
-    bucket.where({ people: { gt: null } })
+    void bucket.where({ people: { gt: null } })
     // @ts-expect-error undefined is not missing
-    bucket.where({ people: undefined })
+    void bucket.where({ people: undefined })
     // @ts-expect-error nor is it in an operator
-    bucket.where({ people: { gt: undefined } })
+    void bucket.where({ people: { gt: undefined } })
     // @ts-expect-error nor in a list
-    bucket.where({ people: { in: [undefined] } })
+    void bucket.where({ people: { in: [undefined] } })
     // @ts-expect-error a field is there or it is not
-    bucket.where({ people: { exists: 1 } })
+    void bucket.where({ people: { exists: 1 } })
     // @ts-expect-error tags are strings
-    bucket.where({ tags: { has: 1 } })
+    void bucket.where({ tags: { has: 1 } })
     // @ts-expect-error an array equals nothing
-    bucket.where({ tags: ['x'] })
+    void bucket.where({ tags: ['x'] })
     // @ts-expect-error only dates are dates
-    bucket.where({ name: new Date() })
+    void bucket.where({ name: new Date() })
     // @ts-expect-error and takes a list
-    bucket.where({ and: { name: 'x' } })
+    void bucket.where({ and: { name: 'x' } })
     // @ts-expect-error not takes one filter
-    bucket.where({ not: [{ name: 'x' }] })
+    void bucket.where({ not: [{ name: 'x' }] })
     // @ts-expect-error no such field
-    bucket.deleteMany({ nmae: { eq: 'x' } })
+    void bucket.deleteMany({ nmae: { eq: 'x' } })
     // @ts-expect-error no such operator
-    bucket.count({ people: { greater: 1 } })
+    void bucket.count({ people: { greater: 1 } })
   }))
 
 test('queries are typed by what is asked of them', () =>
@@ -134,27 +141,27 @@ test('queries are typed by what is asked of them', () =>
     expectTypeOf(await query.explain()).toEqualTypeOf<Explanation>()
     for await (const city of query) expectTypeOf(city).toEqualTypeOf<City>()
     // @ts-expect-error no such field
-    query.orderBy('nmae')
+    void query.orderBy('nmae')
     // @ts-expect-error no such path
-    query.orderBy('location.lon')
+    void query.orderBy('location.lon')
     // @ts-expect-error no such direction
-    query.orderBy('name', 'up')
+    void query.orderBy('name', 'up')
     // @ts-expect-error a name is no number
-    query.sum('name')
+    void query.sum('name')
     // @ts-expect-error nor is a label
-    query.max('location.label')
+    void query.max('location.label')
     // @ts-expect-error no such field
-    query.avg('poeple')
+    void query.avg('poeple')
     // @ts-expect-error a page has a size
-    query.page({ after: 'x' })
+    void query.page({ after: 'x' })
     // @ts-expect-error a cursor is text
-    query.page({ size: 1, after: 1 })
+    void query.page({ size: 1, after: 1 })
     // @ts-expect-error no such field
-    query.distinct('nmae')
+    void query.distinct('nmae')
     // @ts-expect-error no such field
-    query.select('nmae')
+    void query.select('nmae')
     // @ts-expect-error no such field
-    query.groupBy('nmae')
+    void query.groupBy('nmae')
   }))
 
 test('select gives the fields that it names, by the names that they have there', () =>
@@ -182,15 +189,13 @@ test('distinct values and groups are typed, with null for missing', () =>
     expectTypeOf(await query.distinct('role')).toEqualTypeOf<('capital' | 'town' | null)[]>()
     expectTypeOf(await query.distinct('people')).toEqualTypeOf<(number | null)[]>()
     expectTypeOf(await query.distinct('location.label')).toEqualTypeOf<(string | null)[]>()
-    const rows = await query
-      .groupBy('role', 'location.lat')
-      .aggregate({
-        n: count(),
-        people: sum('people'),
-        mean: avg('location.lat'),
-        low: min('people'),
-        high: max('founded'),
-      })
+    const rows = await query.groupBy('role', 'location.lat').aggregate({
+      n: count(),
+      people: sum('people'),
+      mean: avg('location.lat'),
+      low: min('people'),
+      high: max('founded'),
+    })
     const [row] = rows
     if (row === undefined) return
     expectTypeOf(row.role).toEqualTypeOf<'capital' | 'town' | null>()
@@ -203,13 +208,13 @@ test('distinct values and groups are typed, with null for missing', () =>
     // @ts-expect-error no such aggregate
     void row.most
     // @ts-expect-error a name is no number
-    query.groupBy('role').aggregate({ total: sum('name') })
+    void query.groupBy('role').aggregate({ total: sum('name') })
     // @ts-expect-error no such field
-    query.groupBy('role').aggregate({ total: sum('poeple') })
+    void query.groupBy('role').aggregate({ total: sum('poeple') })
     // @ts-expect-error that is no aggregate
-    query.groupBy('role').aggregate({ total: 'people' })
+    void query.groupBy('role').aggregate({ total: 'people' })
     // @ts-expect-error fields have names
-    query.groupBy(1)
+    void query.groupBy(1)
   }))
 
 test('in store.read queries answer at once; in transactions and query functions they are as outside', () =>
@@ -252,7 +257,7 @@ test('in store.read queries answer at once; in transactions and query functions 
 test('without a definition, fields are any, and their values unknown', () =>
   compiled(async () => {
     const bucket = (store as unknown as Store).bucket('cities')
-    bucket.where({ anything: { gt: 1 }, 'any.path': { in: ['x'] }, or: [{ x: 1 }], not: { y: null } })
+    void bucket.where({ anything: { gt: 1 }, 'any.path': { in: ['x'] }, or: [{ x: 1 }], not: { y: null } })
     expectTypeOf(bucket.query()).toEqualTypeOf<Query<StoreRecord>>()
     expectTypeOf((await bucket.query().orderBy('x').first())?.['x']).toEqualTypeOf<unknown>()
     expectTypeOf((await bucket.query().select('x'))[0]?.x).toEqualTypeOf<unknown>()
@@ -263,9 +268,9 @@ test('without a definition, fields are any, and their values unknown', () =>
       .aggregate({ n: count(), low: min('y') })
     expectTypeOf(rows[0]?.n).toEqualTypeOf<number | undefined>()
     // @ts-expect-error undefined is refused
-    bucket.where({ x: undefined })
+    void bucket.where({ x: undefined })
     // @ts-expect-error a function is no value
-    bucket.where({ x: () => 1 })
+    void bucket.where({ x: () => 1 })
   }))
 
 test('indexes and collations of a definition are checked', () =>
