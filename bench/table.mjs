@@ -29,7 +29,7 @@ function lineOf(result) {
   const figures = [result.median, result.min, result.max].map((value) => figure(value, unit))
   const mark = isMet === undefined ? '' : isMet ? '✓' : '✗'
   const tail = note === undefined ? mark : `${mark === '' ? ' ' : mark} ${note}`
-  return [' ', contestant, durability, ...figures, ratioText(ratio, target), targetText(target), tail]
+  return [' ', contestant, durability, ...figures, ratioText(ratio, target), targetText(target, unit), tail]
 }
 
 function figure(value, unit) {
@@ -47,8 +47,8 @@ function ratioText(ratio, target) {
   return target?.minRate === undefined ? `${digits(ratio)}x` : `${(1 / ratio).toFixed(2)} rate`
 }
 
-function targetText(target) {
+function targetText(target, unit) {
   if (target === undefined) return ''
   if (target.max !== undefined) return `≤ ${target.max}x`
-  return target.minRate === undefined ? `≤ ${figure(target.atMost, 'bytes')}` : `≥ ${target.minRate}`
+  return target.minRate === undefined ? `≤ ${figure(target.atMost, unit)}` : `≥ ${target.minRate}`
 }

@@ -1,5 +1,6 @@
 /* oxlint-disable typescript/no-unnecessary-type-parameters -- who names a query or an event says its types */
 import { asError, InvalidArgumentError } from './base/errors.js'
+import type { Bucket } from './commit/bucket.js'
 import { BucketHandle } from './commit/bucket-handle.js'
 import { BucketNotDefinedError, StoreStoppedError } from './commit/errors.js'
 import type { Position } from './commit/sequencer.js'
@@ -108,7 +109,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     try {
       this.mustRun()
       const { bucket, loaded } = this.engine.catalog.define(name, definition)
-      const defined = loaded.then(() => new BucketHandle<D>(bucket, this.engine.sequencer))
+      const defined = loaded.then(() => this.#handle<D>(bucket))
       // Whoever does not await it is told by the first operation on the bucket why it cannot be loaded.
       defined.catch(() => undefined)
       return defined
@@ -117,10 +118,14 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     }
   }
 
+  #handle<D>(bucket: Bucket): BucketHandle<D> {
+    return new BucketHandle<D>(bucket, this.engine.sequencer, this.engine.subscribeLive)
+  }
+
   /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
   bucket<N extends BucketName<B>>(name: N): BucketHandle<Named<B, N>> {
     if (this.engine.isStopped) throw new BucketNotDefinedError(name, { cause: new StoreStoppedError(this.name) })
-    return new BucketHandle<Named<B, N>>(this.engine.catalog.must(name), this.engine.sequencer)
+    return this.#handle<Named<B, N>>(this.engine.catalog.must(name))
   }
 
   /** Whether there is a bucket of this name, loaded or not. */
@@ -264,7 +269,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
   /** Aggregated facts, all of one moment. */
   async getStats(): Promise<StoreStats> {
     this.mustRun()
-    const { catalog, queries, options, expiry } = this.engine
+    const { catalog, queries, live, options, expiry } = this.engine
     await catalog.loaded()
     const buckets = [...catalog.buckets]
     const records = Object.fromEntries(buckets.map(({ name, table }) => [name, table.size]))
@@ -275,7 +280,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
       buckets: { count: buckets.length, names: buckets.map(({ name }) => name) },
       records: { total: total(records), perBucket: records },
       indexes: { total: total(indexes), perBucket: indexes },
-      queries: { defined: queries.queryCount, activeSubscriptions: queries.subscriptionCount },
+      queries: { defined: queries.queryCount, activeSubscriptions: queries.subscriptionCount + live.count },
       persistence: { enabled: options.hasStorage },
       ttl: { enabled: expiry.isEnabled, checkIntervalMs: options.ttlCheckIntervalMs },
     }
@@ -292,6 +297,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     this.mustRun()
     await this.engine.sequencer.settled()
     await this.engine.queries.settle()
+    await this.engine.live.settle()
   }
 
   /** Makes all writes so far survive a power cut, as far as the storage can. @throws {StorageError} it could not. */

@@ -31,6 +31,7 @@ export type {
   BucketInsertedEvent,
   BucketUpdatedEvent,
   ProcessEvent,
+  ViewDivergedEvent,
 } from './lifecycle/bucket-events.js'
 export type { BucketDescription } from './lifecycle/catalog.js'
 export type { LogEntries, LogReader, LogReadOptions } from './lifecycle/log-reader.js'
@@ -57,6 +58,14 @@ export { avg, count, max, min, sum } from './query/aggregate.js'
 export type { QueryPage } from './query/answer.js'
 export type { AsyncBucketReader } from './query/async-reads.js'
 export type { Explanation } from './query/explain.js'
+export type {
+  LiveChanges,
+  LiveExplanation,
+  LiveObserver,
+  LiveOptions,
+  LiveRows,
+  LiveSubscription,
+} from './query/live.js'
 export type { PageOptions, Query, SyncQuery } from './query/query.js'
 export type { BucketReader, PaginatedResult, PaginateOptions } from './query/reads.js'
 export { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './reactive/errors.js'

@@ -12,7 +12,11 @@ import { Catalog } from './lifecycle/catalog.js'
 import { Expiry } from './lifecycle/expiry.js'
 import { RowMirror } from './log/rows.js'
 import type { StorageReport } from './log/storage.js'
+import type { SubscribeLive } from './query/live.js'
 import { LiveQueries } from './reactive/live-queries.js'
+import { LiveResults } from './reactive/live-results.js'
+import type { View } from './reactive/view.js'
+import { Views } from './reactive/views.js'
 import type { CheckedOptions } from './store-options.js'
 import type { Child, SupervisionEvent } from './supervise/child.js'
 import { Process } from './supervise/process.js'
@@ -26,6 +30,8 @@ export class Engine implements CommitListener {
   readonly sequencer: Sequencer
   readonly transactions: Transactions
   readonly catalog: Catalog
+  readonly views: Views
+  readonly live: LiveResults
   readonly queries: LiveQueries
   readonly expiry: Expiry
   readonly supervisor: Supervisor
@@ -65,6 +71,15 @@ export class Engine implements CommitListener {
       onError,
     })
     this.transactions = new Transactions(this.sequencer, runtime, bucketOf)
+    const { selfCheck } = options
+    const onDiverged = (error: Error, { text, question }: View): void => {
+      const { bucket } = question.spec
+      this.bus.publish(['view', bucket, 'diverged'], { type: 'diverged', bucket, query: text, error })
+      onError(error)
+    }
+    const isReady = (bucket: string): boolean => this.catalog.has(bucket) && bucketOf(bucket).process.isReady
+    this.views = new Views({ bucketOf, isReady, runtime, selfCheck, onDiverged })
+    this.live = new LiveResults({ sequencer: this.sequencer, views: this.views, bucketOf, onError })
     this.queries = new LiveQueries({ sequencer: this.sequencer, runtime, bucketOf, onError })
     const onEvent = (event: SupervisionEvent): void => this.bus.publish(['process', event.process, event.type], event)
     const onEscalate = (error: Error): void => this.sequencer.refuse(new StoreDegradedError(name, error))
@@ -74,6 +89,7 @@ export class Engine implements CommitListener {
       this.expiry.loaded(bucket)
       // Queries that have missed the bucket, or have read an earlier one of its name, look again.
       this.queries.react({ changes: [], cleared: [bucket.name] })
+      this.views.reloaded(bucket.name)
     }
     this.catalog = new Catalog({ runtime, sequencer, storage, report, ephemeral, supervisor, onLoaded })
     const { ttlCheckIntervalMs: intervalMs } = options
@@ -89,6 +105,10 @@ export class Engine implements CommitListener {
     )
   }
 
+  /** Subscribes to the rows of a question, for handles. */
+  readonly subscribeLive: SubscribeLive = (question, callback, options) =>
+    this.live.subscribe(question, callback, options)
+
   /** Puts a process, or a supervisor of them, under the store's own. */
   supervise(child: Child): Promise<void> {
     return this.supervisor.startChild(child)
@@ -96,11 +116,13 @@ export class Engine implements CommitListener {
 
   applied({ draft }: Commit): void {
     this.transactions.observe(draft, false)
+    this.views.applied(draft)
     this.queries.overtake(draft, false)
   }
 
   published(commit: Commit): void {
     this.queries.react(commit.draft)
+    this.views.announce()
     this.expiry.notice(commit.draft.changes)
     this.onPublished?.()
     publishCommit(this.bus, commit)
@@ -110,6 +132,7 @@ export class Engine implements CommitListener {
     this.transactions.observe(draft, true)
     this.queries.overtake(draft, true)
     this.queries.react(draft)
+    this.views.undone(draft)
   }
 
   /** Writes what was submitted, then ends everything. What is asked for from now on is refused. */
@@ -118,6 +141,7 @@ export class Engine implements CommitListener {
     await this.supervisor.stop(new StoreStoppedError(this.options.name))
     await this.sequencer.settled()
     this.queries.stop()
+    this.live.stop()
     await this.options.storage.close()
   }
 }

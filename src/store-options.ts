@@ -40,6 +40,11 @@ export interface CoreStoreOptions<B extends BucketDefinitions = BucketDefinition
   readonly durability?: Durability
   /** Takes errors that no call can be rejected with: of event handlers, subscriptions, background work. */
   readonly onError?: (error: Error) => void
+  /**
+   * Share of the changes of live results, from 0 to 1, after which the result is compared with a fresh one. A difference is a
+   * bug in Varve: `onError` and an event `view.<bucket>.diverged` tell of it, and the result is made anew. Default 0.
+   */
+  readonly selfCheck?: number
   /** Clock, timers and randomness. Default: the host's. */
   readonly runtime?: Runtime
 }
@@ -54,6 +59,7 @@ export interface CheckedOptions {
   readonly ttlCheckIntervalMs: number
   readonly durability: Durability | undefined
   readonly onError: (error: Error) => void
+  readonly selfCheck: number
   readonly runtime: Runtime
 }
 
@@ -65,6 +71,7 @@ export const CORE_OPTIONS: readonly string[] = [
   'ttlCheckIntervalMs',
   'durability',
   'onError',
+  'selfCheck',
   'runtime',
 ]
 
@@ -94,6 +101,7 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
     ttlCheckIntervalMs = 1_000,
     durability,
     onError,
+    selfCheck = 0,
     runtime = systemRuntime,
   } = options
   if (name !== undefined && (typeof name !== 'string' || name === '')) invalid('{ name }', 'a name', name)
@@ -104,6 +112,9 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
     invalid('{ ttlCheckIntervalMs }', 'a number of milliseconds', ttlCheckIntervalMs)
   }
   if (!isDurabilityOption(durability)) invalid('{ durability }', '"memory", "process" or "disk"', durability)
+  if (!(typeof selfCheck === 'number' && selfCheck >= 0 && selfCheck <= 1)) {
+    invalid('{ selfCheck }', 'a number from 0 to 1', selfCheck)
+  }
   if (!hasMethods(runtime, RUNTIME_METHODS))
     invalid('{ runtime }', `an object with ${RUNTIME_METHODS.join(', ')}`, runtime)
   for (const [at, fn] of [
@@ -121,6 +132,7 @@ export function checkOptions(options: CoreStoreOptions): CheckedOptions {
     hasStorage: persistence !== undefined,
     ttlCheckIntervalMs,
     durability,
+    selfCheck,
     onError: (error) => {
       try {
         report(error)

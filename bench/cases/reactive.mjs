@@ -1,12 +1,14 @@
 /**
  * What a write costs when queries are live: from the call of the write until the one callback that it concerns has been
- * called. No targets; the limit is a Map of listeners by city, or by key, kept by hand.
+ * called. The limit is a Map of listeners by city, or by key, kept by hand; for queries that a write does not concern it is
+ * the same write where there are none.
  */
 import { openMap } from '../contestants/map.mjs'
 import { openVarve } from '../contestants/varve.mjs'
 import { expect, makeRecords, randomNumbers } from '../data.mjs'
 
 const SUBSCRIPTIONS = 1_000
+const IDLE = 10_000
 
 export function reactiveCases({ records: count, peers, scale }) {
   const records = makeRecords(count)
@@ -61,6 +63,7 @@ export function reactiveCases({ records: count, peers, scale }) {
     contestant: 'Varve',
     durability: 'memory',
     limit: 'Map',
+    target: { atMost: byKey ? 12_000 : 45_000 },
     ops: writes,
     setup: async () => {
       const opened = await openVarve()
@@ -138,6 +141,51 @@ export function reactiveCases({ records: count, peers, scale }) {
       },
     ],
   }
+
+  /** Writes under `idle` live queries, none of which they concern. */
+  const idleVarve = (idle) => ({
+    contestant: idle === 0 ? 'Varve, no live query' : `Varve, ${idle} live queries`,
+    durability: 'memory',
+    ...(idle === 0 ? {} : { limit: 'Varve, no live query', target: { max: 2 } }),
+    ops: writes,
+    setup: async () => {
+      const opened = await openVarve()
+      await opened.insertMany(records)
+      const { store } = opened
+      const state = { store, called: 0, turn: 0 }
+      store.defineQuery('inCity', (context, city) => context.bucket('people').where({ city }))
+      for (let i = 0; i < idle; i++) await store.subscribe('inCity', `nowhere-${i}`, () => state.called++)
+      return state
+    },
+    run: async (state) => {
+      const people = state.store.bucket('people')
+      for (const key of targets) await people.update(key, { age: state.turn++ % 150 })
+      return state.called
+    },
+    check: (called) => expect(called, 0, 'callbacks'),
+    teardown: ({ store }) => store.stop(),
+  })
+
+  const subscribe = {
+    contestant: 'Varve',
+    durability: 'memory',
+    target: { atMost: 100_000 },
+    isFresh: true,
+    ops: subscribed.length,
+    setup: async () => {
+      const opened = await openVarve()
+      await opened.insertMany(records)
+      opened.store.defineQuery('inCity', (context, city) => context.bucket('people').where({ city }))
+      return opened
+    },
+    run: async ({ store }) => {
+      for (const city of subscribed) await store.subscribe('inCity', city, () => undefined)
+      return store
+    },
+    check: async (store) =>
+      expect((await store.getStats()).queries.activeSubscriptions, subscribed.length, 'subscriptions'),
+    teardown: ({ store }) => store.stop(),
+  }
   const live = peers.filter(({ isLive }) => isLive)
   const cases = [
     {
@@ -150,7 +198,14 @@ export function reactiveCases({ records: count, peers, scale }) {
       title: `write that concerns 1 of ${keys.length} subscriptions to a record`,
       rows: [liveMap(true), liveVarve(true)],
     },
+    {
+      name: 'idle',
+      title: `write that concerns none of ${IDLE} live queries`,
+      rows: [idleVarve(0), idleVarve(Math.max(100, Math.round(IDLE * scale)))],
+    },
+    { name: 'subscribe-all', title: `subscribe to ${subscribed.length} queries of a city each`, rows: [subscribe] },
     churn,
   ]
-  return { cases: cases.map((one) => ({ ...one, warmups: one.name === 'subscribe' ? 1 : 0 })) }
+  const hasWarmup = ['subscribe', 'subscribe-all', 'idle']
+  return { cases: cases.map((one) => ({ ...one, warmups: hasWarmup.includes(one.name) ? 1 : 0 })) }
 }

@@ -20,10 +20,16 @@ export function deepEqual(a: unknown, b: unknown): boolean {
 /**
  * `value` as it is now, to be compared with later: plain objects, arrays, dates, maps and sets are copied as far down as
  * they can change, which is to say, down to records.
+ *
+ * @param before what was remembered last: items of lists that are still the same need not be looked at.
  */
-export function remember(value: unknown): unknown {
+export function remember(value: unknown, before?: unknown): unknown {
   if (typeof value !== 'object' || value === null || isRecord(value)) return value
-  if (Array.isArray(value)) return value.map(remember)
+  if (Array.isArray(value)) {
+    const known: readonly unknown[] = Array.isArray(before) ? before : []
+    // What can change is remembered as a copy, which nobody else has: what is there again cannot change.
+    return value.map((item, at) => (item === known[at] ? item : remember(item)))
+  }
   if (value instanceof Date) return new Date(value)
   if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, remember(item)]))
   if (value instanceof Set) return new Set(value)
@@ -51,7 +57,7 @@ function equalProperties(a: object, b: object): boolean {
 }
 
 function equalItems(a: readonly unknown[], b: readonly unknown[]): boolean {
-  for (let i = 0; i < a.length; i++) if (!deepEqual(a[i], b[i])) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && !deepEqual(a[i], b[i])) return false
   return true
 }
 

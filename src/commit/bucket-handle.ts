@@ -3,6 +3,7 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import { AsyncReads } from '../query/async-reads.js'
 import { parseFilter } from '../query/filter.js'
+import type { SubscribeLive } from '../query/live.js'
 import type { Reads } from '../query/reads.js'
 import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
 import type { Bucket } from './bucket.js'
@@ -25,8 +26,8 @@ export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, Key
   readonly #bucket: Bucket
   readonly #sequencer: Sequencer
 
-  constructor(bucket: Bucket, sequencer: Sequencer) {
-    super()
+  constructor(bucket: Bucket, sequencer: Sequencer, live?: SubscribeLive) {
+    super(live)
     this.#bucket = bucket
     this.#sequencer = sequencer
   }

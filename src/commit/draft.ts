@@ -220,6 +220,11 @@ export class CommitDraft implements Footprint {
     bucket.counterStored = counter
   }
 
+  /** Where the record of the change at `index` stands, or stood, in its bucket. */
+  ordinalOf(index: number): number {
+    return (this.#steps[index] as Step).slot.ordinal
+  }
+
   /** What the log keeps: the changes of buckets that are stored. */
   get loggedChanges(): readonly Change[] {
     if (this.ephemeralOps.length === 0) return this.changes

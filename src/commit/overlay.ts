@@ -26,8 +26,8 @@ const FRESH_FROM = 2 ** 52
 export class Overlay implements Source {
   readonly bucketState: Bucket
   readonly #writes = new Map<Key, PendingWrite>()
-  /** Where fresh records stood when they were last a cursor. */
-  readonly #cursors = new Map<Key, number>()
+  /** Where fresh records stood when they were last a cursor. Most transactions page through nothing. */
+  #cursors: Map<Key, number> | undefined
   #nextFresh = FRESH_FROM
   #isCleared = false
   /** Records that are there through the overlay less those that are not. */
@@ -49,9 +49,9 @@ export class Overlay implements Source {
     return this.#isCleared
   }
 
-  /** The writes, in the order in which they have to be applied. */
-  get writes(): Iterable<[Key, PendingWrite]> {
-    return this.#writes
+  /** Calls `visit` for each write, in the order in which they have to be applied. */
+  forEachWrite(visit: (write: PendingWrite, key: Key) => void): void {
+    this.#writes.forEach(visit)
   }
 
   /** Whether the transaction has written nothing here. */
@@ -183,7 +183,7 @@ export class Overlay implements Source {
     const known = table.cursor(key)
     const wasCursor = known !== table.slot(key)
     const write = this.#writes.get(key)
-    return this.#cursors.get(key) ?? (write?.fresh === true && !wasCursor ? write.ordinal : known?.ordinal)
+    return this.#cursors?.get(key) ?? (write?.fresh === true && !wasCursor ? write.ordinal : known?.ordinal)
   }
 
   last(n: number): StoredRecord[] {
@@ -202,7 +202,7 @@ export class Overlay implements Source {
 
   rememberCursor(key: Key): void {
     const write = this.#writes.get(key)
-    if (write?.fresh === true) this.#cursors.set(key, write.ordinal)
+    if (write?.fresh === true) (this.#cursors ??= new Map()).set(key, write.ordinal)
     else this.bucketState.table.rememberCursor(key)
   }
 }

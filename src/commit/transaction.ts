@@ -39,8 +39,9 @@ export class Transaction {
   readonly #sequencer: Sequencer
   readonly #readSet = new ReadSet()
   readonly #overlays = new Map<Bucket, Overlay>()
-  readonly #taken = new Map<Bucket, TakenNumbers>()
-  readonly #open: Set<Promise<unknown>> = new Set()
+  #taken: Map<Bucket, TakenNumbers> | undefined
+  /** Work that was begun while its bucket could not answer. */
+  #open: Set<Promise<unknown>> | undefined
   #conflict: TransactionConflictError | undefined
   /** It has met the conflict: something was not read, or not written. */
   #isBroken = false
@@ -89,10 +90,11 @@ export class Transaction {
 
   /** Remembers work that was begun, so that the commit waits for it even if nobody else does. */
   track<T>(work: Promise<T>): Promise<T> {
+    const open = (this.#open ??= new Set())
     const forget = (): void => {
-      this.#open.delete(work)
+      open.delete(work)
     }
-    this.#open.add(work)
+    open.add(work)
     work.then(forget, forget)
     return work
   }
@@ -103,8 +105,9 @@ export class Transaction {
     for (const field of schema.counterFields) {
       const number = record[field]
       if (!Number.isSafeInteger(number) || (number as number) <= table.counter) continue
-      const taken = this.#taken.get(bucket)
-      if (taken === undefined) this.#taken.set(bucket, { from: table.counter, to: number as number })
+      const numbers = (this.#taken ??= new Map<Bucket, TakenNumbers>())
+      const taken = numbers.get(bucket)
+      if (taken === undefined) numbers.set(bucket, { from: table.counter, to: number as number })
       else if (taken.to === table.counter) taken.to = number as number
       table.counter = number as number
     }
@@ -118,11 +121,9 @@ export class Transaction {
    * @throws {TransactionConflictError} @throws {UniqueConstraintError} nothing was written.
    */
   async commit(durability: Durability | undefined, onCommit: () => void): Promise<void> {
-    while (this.#open.size > 0) await Promise.allSettled(this.#open)
+    while (this.#open !== undefined && this.#open.size > 0) await Promise.allSettled(this.#open)
     // A bucket that has crashed meanwhile comes back with the same records.
-    for (;;) {
-      const absent = [...this.#overlays.keys()].find((bucket) => bucket.process.state !== 'running')
-      if (absent === undefined) break
+    for (let absent = this.#absent; absent !== undefined; absent = this.#absent) {
       await absent.process.call(() => undefined)
     }
     // Without writes it can have its place right before the commit that it is in conflict with.
@@ -138,8 +139,8 @@ export class Transaction {
         for (const overlay of this.#overlays.values()) if (overlay.isCleared) this.#clear(draft, overlay)
         for (const overlay of this.#overlays.values()) applyWrites(draft, overlay)
         // Also the numbers of records that did not last until here: somebody has seen them.
-        for (const [bucket, { to }] of this.#taken) draft.raiseCounter(bucket, to)
-        if (!draft.isEmpty || this.#taken.size > 0) this.#sequencer.mustTakeWrites()
+        this.#taken?.forEach(({ to }, bucket) => draft.raiseCounter(bucket, to))
+        if (!draft.isEmpty || this.#taken !== undefined) this.#sequencer.mustTakeWrites()
       })
     } catch (error) {
       if (error instanceof VarveError || draft.current === undefined) throw error
@@ -147,12 +148,19 @@ export class Transaction {
       throw new BucketCrashedError(draft.current.name, error)
     }
     if (draft.isEmpty) return
-    this.#taken.clear()
+    this.#taken = undefined
     await this.#sequencer.submit(draft, durability)
   }
 
   get #hasWrites(): boolean {
-    return [...this.#overlays.values()].some((overlay) => !overlay.isUntouched)
+    for (const overlay of this.#overlays.values()) if (!overlay.isUntouched) return true
+    return false
+  }
+
+  /** A bucket that cannot answer. */
+  get #absent(): Bucket | undefined {
+    for (const bucket of this.#overlays.keys()) if (bucket.process.state !== 'running') return bucket
+    return undefined
   }
 
   #clear(draft: CommitDraft, { bucketState }: Overlay): void {
@@ -162,19 +170,21 @@ export class Transaction {
   /** Ends the transaction. Numbers that nobody has taken since go back. */
   end(): void {
     this.#hasEnded = true
-    for (const [bucket, { from, to }] of this.#taken) if (bucket.table.counter === to) bucket.table.counter = from
+    this.#taken?.forEach(({ from, to }, bucket) => {
+      if (bucket.table.counter === to) bucket.table.counter = from
+    })
   }
 }
 
 function applyWrites(draft: CommitDraft, overlay: Overlay): void {
   const bucket = overlay.bucketState
-  for (const [key, { after, fresh }] of overlay.writes) {
+  overlay.forEachWrite(({ after, fresh }, key) => {
     const slot = bucket.table.slot(key)
     if (slot !== undefined && (after === undefined || fresh)) draft.delete(bucket, key)
-    if (after === undefined) continue
+    if (after === undefined) return
     if (slot !== undefined && !fresh) draft.update(bucket, slot, after)
     else draft.insert(bucket, after)
-  }
+  })
 }
 
 function conflictOf(touch: Touch): TransactionConflictError {

@@ -61,8 +61,17 @@ export type BucketEvent<R = StoreRecord, K = Key> =
 /** Published as `process.<name>.<type>`. */
 export type ProcessEvent = SupervisionEvent
 
+/** Published as `view.<bucket>.diverged`: a live result was not what a fresh one is. Only with the option `selfCheck`. */
+export interface ViewDivergedEvent {
+  readonly type: 'diverged'
+  readonly bucket: string
+  /** What was asked, as a canonical text. */
+  readonly query: string
+  readonly error: Error
+}
+
 /** Whatever `store.on` delivers. */
-export type StoreEvent = BucketEvent | ProcessEvent
+export type StoreEvent = BucketEvent | ProcessEvent | ViewDivergedEvent
 
 /** Publishes what a commit has done, in the order in which it did it. */
 export function publishCommit(bus: Bus<StoreEvent>, { draft }: Commit): void {

@@ -1,5 +1,6 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { ExactSum } from '../base/exact-sum.js'
+import { stringify } from '../base/json.js'
 import type { StoredRecord, Value } from '../base/value.js'
 import { fieldOf } from './field-path.js'
 
@@ -123,9 +124,10 @@ export class Group {
   readonly #numbers: { readonly [name: string]: Numbers }
   count = 0
 
-  constructor(by: readonly string[], key: readonly (Value | null)[], aggregates: Aggregates) {
+  /** @param record any of the group; it is not counted yet. */
+  constructor(by: readonly string[], record: StoredRecord, aggregates: Aggregates) {
     this.#by = by
-    this.key = key
+    this.key = groupKey(record, by)
     this.#aggregates = aggregates
     const wanted = Object.entries(aggregates).flatMap(([name, one]) =>
       one.kind === 'count' ? [] : [[name, new Numbers(one.path)] as const],
@@ -160,6 +162,20 @@ export class Group {
 }
 
 /** What the record has in the fields of a group; null for missing. */
-export function groupKey(record: StoredRecord, by: readonly string[]): (Value | null)[] {
+function groupKey(record: StoredRecord, by: readonly string[]): (Value | null)[] {
   return by.map((path) => fieldOf(record, path) ?? null)
+}
+
+/** The same text for records of the same group. */
+export function groupText(record: StoredRecord, by: readonly string[]): string {
+  return stringify(byName(groupKey(record, by)))
+}
+
+/** `value` with the fields of its objects in one order: they say the same in any. */
+function byName(value: Value): Value {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(byName)
+  const fields = value as { readonly [field: string]: Value }
+  const names = Object.keys(fields).sort()
+  return Object.fromEntries(names.map((name) => [name, byName(fields[name] as Value)]))
 }

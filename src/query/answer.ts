@@ -1,8 +1,7 @@
 import type { StoredRecord, Value } from '../base/value.js'
 import { compareValues } from '../base/value-order.js'
-import { stringify } from '../base/json.js'
 import type { Slot } from '../state/slot.js'
-import { Group, groupKey, Numbers } from './aggregate.js'
+import { Group, groupText, Numbers } from './aggregate.js'
 import type { Aggregates } from './aggregate.js'
 import { cursorAt, slotAt } from './cursor.js'
 import { explain } from './explain.js'
@@ -44,7 +43,7 @@ export function answer(source: Source, { spec, want }: Question): unknown {
     case 'distinct':
       return distinctOf(records(source, spec), want.path)
     case 'groups':
-      return groupsOf(records(source, spec), want.by, want.aggregates)
+      return groupsOf(records(source, spec), want.by, want.aggregates).map((group) => group.row())
     case 'page':
       return pageOf(source, spec, want)
     case 'explain':
@@ -53,7 +52,7 @@ export function answer(source: Source, { spec, want }: Question): unknown {
 }
 
 /** The slots of `spec` in its order, from a table by plan, or from what a transaction has written over one. */
-function slotsOf(source: Source, spec: QuerySpec, bounds?: PageBounds, isBackward = false): Slot[] {
+export function slotsOf(source: Source, spec: QuerySpec, bounds?: PageBounds, isBackward = false): Slot[] {
   const { table, collators } = source
   if (table !== undefined) return findSlots(table, collators, spec, bounds, isBackward).slots
   const order = slotOrder(spec.order, collators)
@@ -109,36 +108,24 @@ function numbersOf(source: Source, spec: QuerySpec, path: string): Numbers {
 }
 
 /** The different values of a field in the order of values; null stands for missing. */
-export function distinctOf(from: Iterable<StoredRecord>, path: string): Value[] {
-  const found = new Map<string, Value>()
-  for (const record of from) {
-    const value = fieldOf(record, path) ?? null
-    const text = stringify(byName(value))
-    if (!found.has(text)) found.set(text, value)
-  }
-  return [...found.values()].sort(compareValues)
+function distinctOf(from: Iterable<StoredRecord>, path: string): Value[] {
+  return groupsOf(from, [path], {}).map(({ key }) => key[0] as Value)
 }
 
-/** `value` with the fields of its objects in one order: they say the same in any. */
-function byName(value: Value): Value {
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(byName)
-  const fields = value as { readonly [field: string]: Value }
-  const names = Object.keys(fields).sort()
-  return Object.fromEntries(names.map((name) => [name, byName(fields[name] as Value)]))
-}
-
-/** The groups in the order of what they have in common. */
-export function groupsOf(from: Iterable<StoredRecord>, by: readonly string[], aggregates: Aggregates): unknown[] {
+function groupsOf(from: Iterable<StoredRecord>, by: readonly string[], aggregates: Aggregates): Group[] {
   const groups = new Map<string, Group>()
   for (const record of from) {
-    const key = groupKey(record, by)
-    const text = stringify(byName(key))
+    const text = groupText(record, by)
     let group = groups.get(text)
-    if (group === undefined) groups.set(text, (group = new Group(by, key, aggregates)))
+    if (group === undefined) groups.set(text, (group = new Group(by, record, aggregates)))
     group.add(record)
   }
-  return [...groups.values()].sort((a, b) => compareValues(a.key, b.key)).map((group) => group.row())
+  return groupRows(groups.values())
+}
+
+/** Groups in the order of what their records have in common. */
+export function groupRows(groups: Iterable<Group>): Group[] {
+  return [...groups].sort((a, b) => compareValues(a.key, b.key))
 }
 
 function pageOf(source: Source, spec: QuerySpec, want: Extract<Want, { kind: 'page' }>): QueryPage<unknown> {

@@ -1,7 +1,8 @@
 import type { Key } from '../base/value.js'
 import type { FilterOf, NumericField } from '../schema/infer.js'
 import { parseFilter } from './filter.js'
-import { makeQuery } from './query.js'
+import type { SubscribeLive } from './live.js'
+import { makeQuery, Refusal } from './query.js'
 import type { Query } from './query.js'
 import { specOf } from './query-spec.js'
 import type { QuerySpec } from './query-spec.js'
@@ -21,6 +22,13 @@ export type AsyncBucketReader<R, K = unknown> = {
 
 /** The reads of a bucket behind promises. A subclass says when and over what they run. */
 export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R, K> {
+  readonly #live: SubscribeLive | undefined
+
+  /** @param live subscribes to queries; undefined where there is nothing to subscribe to. */
+  constructor(live?: SubscribeLive) {
+    this.#live = live
+  }
+
   /** Name of the bucket. */
   abstract get name(): string
 
@@ -62,19 +70,14 @@ export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R,
 
   #query(method: string, filter: unknown): Query<R> {
     const argument = `bucket("${this.name}").${method}`
-    let spec: QuerySpec | undefined
-    let failure: unknown
+    let made: QuerySpec | Refusal
     // Read now, so that the filter can be changed afterwards; said when it is asked, because a promise does not throw.
     try {
-      spec = specOf(this.name, parseFilter(filter, argument))
+      made = specOf(this.name, parseFilter(filter, argument))
     } catch (error) {
-      failure = error
+      made = new Refusal(error)
     }
-    const must = (): QuerySpec => {
-      if (spec === undefined) throw failure
-      return spec
-    }
-    return makeQuery<R>(must, (question) => this.read((reads) => reads.ask(question)))
+    return makeQuery<R>(made, (question) => this.read((reads) => reads.ask(question)), this.#live)
   }
 
   /** The first record that matches. */

@@ -188,7 +188,6 @@ test('a filter is copied: what becomes of the original does not matter', () => {
   given.or.length = 0
   expect(matches(filter, { a: 'y', b: 1 })).toBe(false)
   expect(matches(filter, { a: 'x', b: 1 })).toBe(true)
-  expect(Object.isFrozen(filter.conditions) && filter.conditions.every(Object.isFrozen)).toBe(true)
 })
 
 function messageOf(filter: unknown): string {

@@ -102,13 +102,13 @@ class Parser {
       if (name === 'and' && Array.isArray(value)) {
         for (const one of this.#filters(value, depth)) conditions.push(...one.conditions)
       } else if (name === 'or' && Array.isArray(value)) {
-        conditions.push(Object.freeze({ op: 'or', filters: Object.freeze(this.#filters(value, depth)) }))
+        conditions.push({ op: 'or', filters: this.#filters(value, depth) })
       } else if (name === 'not' && isObject(value)) {
         this.#note(1, value)
-        conditions.push(Object.freeze({ op: 'not', filter: this.filter(value, depth + 1) }))
+        conditions.push({ op: 'not', filter: this.filter(value, depth + 1) })
       } else this.#field(name, value, conditions)
     }
-    return Object.freeze({ conditions: Object.freeze(conditions) })
+    return { conditions }
   }
 
   #filters(list: readonly unknown[], depth: number): Filter[] {
@@ -120,7 +120,7 @@ class Parser {
     this.#note(1, value)
     const scalar = takeScalarOrNull(value)
     if (scalar !== undefined) {
-      conditions.push(Object.freeze({ op: 'eq', path, value: scalar }))
+      conditions.push({ op: 'eq', path, value: scalar })
       return
     }
     const field = describeValue(path)
@@ -139,7 +139,7 @@ class Parser {
       if (Array.isArray(operand)) this.#note(operand.length, operand)
       const taken = take(operand)
       if (taken === undefined) return this.#refuse(`${expected} for operator ${op} of field ${field}`, operand)
-      conditions.push(Object.freeze({ op, path, value: taken }) as Comparison)
+      conditions.push({ op, path, value: taken } as Comparison)
     }
   }
 }
@@ -166,13 +166,13 @@ function takeString(value: unknown): string | undefined {
 function takeList(value: unknown): readonly (Scalar | null)[] | undefined {
   if (!Array.isArray(value)) return undefined
   const list = Array.from(value, takeScalarOrNull)
-  return list.includes(undefined) ? undefined : Object.freeze(list as (Scalar | null)[])
+  return list.includes(undefined) ? undefined : (list as (Scalar | null)[])
 }
 
 function takePair(value: unknown): readonly [Scalar, Scalar] | undefined {
   if (!Array.isArray(value) || value.length !== 2) return undefined
   const [from, to] = [takeScalar(value[0]), takeScalar(value[1])]
-  return from === undefined || to === undefined ? undefined : Object.freeze([from, to] as const)
+  return from === undefined || to === undefined ? undefined : ([from, to] as const)
 }
 
 /** A text that is the same for filters that say the same: the order of conditions and of items does not matter. */

@@ -4,6 +4,8 @@ import { parseAggregates } from './aggregate.js'
 import type { Aggregate } from './aggregate.js'
 import type { QueryPage } from './answer.js'
 import type { Explanation } from './explain.js'
+import { liveRows } from './live.js'
+import type { LiveCallback, LiveOptions, LiveRows, LiveSubscription, SubscribeLive } from './live.js'
 import { parseOrderTerm } from './order.js'
 import { parseCount, parsePath } from './query-spec.js'
 import type { Question, QuerySpec, Want } from './query-spec.js'
@@ -85,6 +87,16 @@ export interface Query<R, T = R> extends Promise<T[]>, AsyncIterable<T>, Asking<
   offset(n: number): Query<R, T>
   /** Objects of these fields instead of whole records. A field that a record lacks is missing. */
   select<P extends FieldPath<R>>(...fields: P[]): Query<R, Selected<R, P>>
+  /**
+   * Calls `callback` with the rows, and from then on whenever they have changed and the change is durable, with what has
+   * changed. Results come in order, one for all commits of a batch, and are kept up to date change by change. While a
+   * promise that the callback has returned is open, it is not called again; then it gets the latest result.
+   *
+   * @returns ends the subscription. @throws {InvalidArgumentError} nothing was done.
+   */
+  live(callback: LiveCallback<T>, options?: LiveOptions): LiveSubscription
+  /** The same as an async iterable, an observable and a Svelte store. */
+  live(): LiveRows<T>
 }
 
 /** As `Query`, inside `store.read`: it answers at once, and throws what the other rejects with. */
@@ -100,22 +112,39 @@ export interface SyncQuery<R, T = R> extends Asking<R, T, false> {
 /** Answers a question, or promises to. */
 export type Ask = (question: Question) => unknown
 
+const ROWS: Want = Object.freeze({ kind: 'rows' })
+const rows = (): Want => ROWS
+
 /** Rows that `for await` asks for at once. */
 const STREAM_ROWS = 256
 
+/** Stands for a query that was given something wrong: it is said when the query is asked something. */
+export class Refusal {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
 /** A query while it is put together: what both kinds have in common. */
 abstract class QueryParts {
-  protected readonly spec: () => QuerySpec
+  readonly #made: QuerySpec | Refusal
   protected readonly askHost: Ask
 
-  /** @param spec throws what is wrong with what the caller gave, whenever the query is asked something. */
-  constructor(spec: () => QuerySpec, ask: Ask) {
-    this.spec = spec
+  constructor(made: QuerySpec | Refusal, ask: Ask) {
+    this.#made = made
     this.askHost = ask
   }
 
-  /** A query with one part more. */
-  protected abstract with(spec: () => QuerySpec): unknown
+  /** @throws what is wrong with what the caller gave. */
+  protected get spec(): QuerySpec {
+    if (this.#made instanceof Refusal) throw this.#made.error
+    return this.#made
+  }
+
+  /** A query with one part more, or one less right. */
+  protected abstract with(made: QuerySpec | Refusal): unknown
 
   protected abstract ask(want: () => Want): unknown
 
@@ -125,21 +154,19 @@ abstract class QueryParts {
 
   #with(part: (spec: QuerySpec, at: (method: string) => string) => Partial<QuerySpec>): unknown {
     // Checked at once, said when it is asked: an async method does not throw.
-    let made: QuerySpec
+    let made: QuerySpec | Refusal
     try {
-      const spec = this.spec()
-      made = Object.freeze({ ...spec, ...part(spec, (method) => this.#at(method, spec.bucket)) })
+      const { spec } = this
+      made = { ...spec, ...part(spec, (method) => this.#at(method, spec.bucket)) }
     } catch (error) {
-      return this.with(() => {
-        throw error
-      })
+      made = new Refusal(error)
     }
-    return this.with(() => made)
+    return this.with(made)
   }
 
   #want(want: (at: (method: string) => string, spec: QuerySpec) => Want): unknown {
     return this.ask(() => {
-      const spec = this.spec()
+      const { spec } = this
       return want((method) => this.#at(method, spec.bucket), spec)
     })
   }
@@ -237,34 +264,62 @@ abstract class QueryParts {
 }
 
 class SyncQueryValue extends QueryParts {
-  protected override with(spec: () => QuerySpec): SyncQueryValue {
-    spec()
-    return new SyncQueryValue(spec, this.askHost)
+  protected override with(made: QuerySpec | Refusal): SyncQueryValue {
+    if (made instanceof Refusal) throw made.error
+    return new SyncQueryValue(made, this.askHost)
   }
 
   protected override ask(want: () => Want): unknown {
-    return this.askHost({ spec: this.spec(), want: want() })
+    return this.askHost({ spec: this.spec, want: want() })
   }
 
   run(): unknown {
-    return this.ask(() => ({ kind: 'rows' }))
+    return this.askHost({ spec: this.spec, want: ROWS })
   }
 }
 
 class QueryValue extends QueryParts {
   readonly [Symbol.toStringTag]: string = 'Query'
 
-  protected override with(spec: () => QuerySpec): QueryValue {
-    return new QueryValue(spec, this.askHost)
+  readonly #live: SubscribeLive | undefined
+
+  constructor(made: QuerySpec | Refusal, ask: Ask, live: SubscribeLive | undefined) {
+    super(made, ask)
+    this.#live = live
   }
 
-  protected override async ask(want: () => Want): Promise<unknown> {
-    return this.askHost({ spec: this.spec(), want: want() })
+  protected override with(made: QuerySpec | Refusal): QueryValue {
+    return new QueryValue(made, this.askHost, this.#live)
+  }
+
+  live(...given: [callback?: LiveCallback<never>, options?: LiveOptions]): unknown {
+    const subscribe = (callback: LiveCallback<never>, options?: LiveOptions): LiveSubscription => {
+      const { spec } = this
+      if (this.#live === undefined) {
+        const argument = `bucket("${spec.bucket}").where(…).live()`
+        throw new InvalidArgumentError(
+          argument,
+          'a query of a bucket of the store, not of a transaction or another query',
+          this,
+        )
+      }
+      return this.#live({ spec, want: ROWS }, callback, options)
+    }
+    return given.length === 0 ? liveRows(subscribe) : subscribe(...(given as [LiveCallback<never>, LiveOptions?]))
+  }
+
+  // oxlint-disable-next-line typescript/promise-function-async -- it is asked often, and one promise is enough
+  protected override ask(want: () => Want): Promise<unknown> {
+    try {
+      return this.askHost({ spec: this.spec, want: want() }) as Promise<unknown>
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   // oxlint-disable-next-line unicorn/no-thenable -- a query can be awaited; that is the point of it
   then(onFulfilled?: (rows: unknown) => unknown, onRejected?: (reason: unknown) => unknown): Promise<unknown> {
-    return this.ask(() => ({ kind: 'rows' })).then(onFulfilled, onRejected)
+    return this.ask(rows).then(onFulfilled, onRejected)
   }
 
   catch(onRejected?: (reason: unknown) => unknown): Promise<unknown> {
@@ -272,12 +327,12 @@ class QueryValue extends QueryParts {
   }
 
   finally(onFinally?: () => void): Promise<unknown> {
-    return this.ask(() => ({ kind: 'rows' })).finally(onFinally)
+    return this.ask(rows).finally(onFinally)
   }
 
   /** Rows in batches, each from the state of its moment: what comes or goes behind the cursor is not noticed. */
   async *[Symbol.asyncIterator](): AsyncIterator<unknown> {
-    const { limit, offset, ...spec } = this.spec()
+    const { limit, offset, ...spec } = this.spec
     const whole = { ...spec, limit: Number.POSITIVE_INFINITY, offset: 0 }
     let after: string | undefined
     let toSkip = offset
@@ -296,12 +351,12 @@ class QueryValue extends QueryParts {
   }
 }
 
-/** A query that can be awaited. @param spec throws what is wrong with its filter, when it is asked something. */
-export function makeQuery<R>(spec: () => QuerySpec, ask: Ask): Query<R> {
-  return new QueryValue(spec, ask) as unknown as Query<R>
+/** A query that can be awaited. @param live subscribes to it; undefined where there is nothing to subscribe to. */
+export function makeQuery<R>(made: QuerySpec | Refusal, ask: Ask, live: SubscribeLive | undefined): Query<R> {
+  return new QueryValue(made, ask, live) as unknown as Query<R>
 }
 
 /** A query that answers at once. */
 export function makeSyncQuery<R>(spec: QuerySpec, ask: Ask): SyncQuery<R> {
-  return new SyncQueryValue(() => spec, ask) as unknown as SyncQuery<R>
+  return new SyncQueryValue(spec, ask) as unknown as SyncQuery<R>
 }

@@ -126,7 +126,7 @@ class World {
 }
 
 /** Reads, then writes, then reads again: an answer that has changed although no write touched what was read is wrong. */
-function wrongAnswers(makeReadSet: () => ReadSet, byKey: boolean): void {
+function wrongAnswers(makeReadSet: () => ReadSet, byKey: boolean, numRuns: number): void {
   const reads = fc.array(fc.tuple(fc.constantFrom(...BUCKETS), read), { minLength: 1, maxLength: 3 })
   fc.assert(
     fc.property(
@@ -144,13 +144,13 @@ function wrongAnswers(makeReadSet: () => ReadSet, byKey: boolean): void {
         if (touched.every((one) => !one)) expect(ask(undefined)).toEqual(before)
       },
     ),
-    { numRuns: 1_000 },
+    { numRuns, endOnFailure: true },
   )
 }
 
 for (const byKey of [false, true]) {
   test(`a commit that does not touch a read set does not change what was read, ${byKey ? 'by key' : 'by insertion'}`, () => {
-    wrongAnswers(() => new ReadSet(), byKey)
+    wrongAnswers(() => new ReadSet(), byKey, 1_000)
   })
 }
 
@@ -193,7 +193,7 @@ test.each<[fault: string, planted: () => ReadSet]>([
       })(),
   ],
 ])('the property finds a planted fault: a read set that %s', (_fault, planted) => {
-  expect(() => wrongAnswers(planted, false)).toThrow(/Property failed/)
+  expect(() => wrongAnswers(planted, false, 100_000)).toThrow(/Property failed/)
 })
 
 test('a filter that does not match is not touched, and the touch names the change', () => {
@@ -226,5 +226,4 @@ test('a bucket that was only asked for is touched by its end, not by its records
   const change: Change = { bucket: 'users', key: 1, before: undefined, after: { id: 1 } }
   expect(readSet.touchedBy({ changes: [change], cleared: [] })).toBeUndefined()
   expect(readSet.touchedBy({ changes: [], cleared: ['users'] })).toEqual({ cleared: 'users' })
-  expect([...readSet.buckets]).toEqual(['users'])
 })

@@ -38,11 +38,6 @@ export class ReadSet {
     return reads
   }
 
-  /** Names of the buckets that were read. */
-  get buckets(): Iterable<string> {
-    return this.#buckets.keys()
-  }
-
   /** The bucket was asked for: that it is there was read, but nothing in it. */
   readNothing(bucket: string): void {
     this.#reads(bucket)
@@ -63,16 +58,6 @@ export class ReadSet {
     } else reads.filters.push(filter)
   }
 
-  /** Everything in `other` was read as well. */
-  add(other: ReadSet): void {
-    for (const [bucket, { all, keys, filters }] of other.#buckets) {
-      const reads = this.#reads(bucket)
-      for (const key of keys) reads.keys.add(key)
-      for (const filter of filters) this.readWhere(bucket, filter)
-      if (all) this.readWhere(bucket, undefined)
-    }
-  }
-
   /** The first thing in `footprint` that touches what was read. */
   touchedBy(footprint: Footprint): Touch | undefined {
     for (const cleared of footprint.cleared) if (this.#buckets.has(cleared)) return { cleared }
@@ -84,11 +69,11 @@ export class ReadSet {
   }
 }
 
-function isTouched(reads: BucketReads, { key, before, after }: Change): boolean {
-  if (reads.all || reads.keys.has(key)) return true
-  for (const filter of reads.filters) {
-    if (before !== undefined && matches(filter, before)) return true
-    if (after !== undefined && matches(filter, after)) return true
-  }
-  return false
+function isTouched({ all, keys, filters }: BucketReads, change: Change): boolean {
+  return all || keys.has(change.key) || filters.some((filter) => touches(filter, change))
+}
+
+/** Whether a change can change which records match, or what they are: the record matches, before it or after it. */
+export function touches(filter: Filter, { before, after }: Change): boolean {
+  return (before !== undefined && matches(filter, before)) || (after !== undefined && matches(filter, after))
 }

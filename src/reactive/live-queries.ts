@@ -4,9 +4,10 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Sequencer } from '../commit/sequencer.js'
-import { ReadSet } from '../query/read-set.js'
+import { PredicateIndex } from '../query/predicate-index.js'
 import type { Footprint } from '../query/read-set.js'
 import { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './errors.js'
+import { LiveReads } from './live-reads.js'
 import { QueryBucket } from './query-bucket.js'
 
 /** What a query function gets to read with. */
@@ -39,23 +40,38 @@ export interface LiveQueriesOptions {
 /** So many evaluations in a row may be overtaken by commits to what they read. */
 const TORN_MAX = 100
 
-interface Subscription {
+class Subscription {
   readonly fn: QueryFunction
   readonly params: unknown
   readonly callback: (result: unknown) => void
   readonly onError: (error: Error) => void
-  /** What the last evaluation has read, and what the running one has read so far. */
-  readSet: ReadSet
-  running: ReadSet | undefined
+  readonly reads: LiveReads<Subscription>
+  /** Its function is running. */
+  isRunning = false
   /** What the evaluation has read is not of one state, or will never be durable. */
-  isTorn: boolean
+  isTorn = false
   /** It has to run again. */
-  isDirty: boolean
-  isActive: boolean
-  isScheduled: boolean
-  last: unknown
+  isDirty = false
+  isActive = true
+  isScheduled = false
+  last: unknown = undefined
   /** How far the log was when it was last called back. */
-  deliveredAt: number
+  deliveredAt = 0
+
+  constructor(
+    index: PredicateIndex<Subscription>,
+    isOnce: boolean,
+    fn: QueryFunction,
+    params: unknown,
+    callback: (result: unknown) => void,
+    onError: (error: Error) => void,
+  ) {
+    this.fn = fn
+    this.params = params
+    this.callback = callback
+    this.onError = onError
+    this.reads = new LiveReads(index, this, isOnce)
+  }
 }
 
 /**
@@ -69,7 +85,11 @@ export class LiveQueries {
   readonly #options: LiveQueriesOptions
   readonly #queries = new Map<string, QueryFunction>()
   readonly #subscriptions = new Set<Subscription>()
-  readonly #byBucket = new Map<string, Set<Subscription>>()
+  readonly #index = new PredicateIndex<Subscription>()
+  /** Those that run once, and have met no commit yet. */
+  readonly #held = new Set<Subscription>()
+  /** How many evaluations are under way. */
+  #evaluating = 0
   #unsettled = 0
   readonly #settled: (() => void)[] = []
 
@@ -101,7 +121,15 @@ export class LiveQueries {
 
   /** Runs a query once, over one consistent state. */
   async run(name: string, params: unknown): Promise<unknown> {
-    const subscription = this.#make(this.#query(name), params, () => undefined, this.#options.onError)
+    const subscription = new Subscription(
+      this.#index,
+      true,
+      this.#query(name),
+      params,
+      () => undefined,
+      this.#options.onError,
+    )
+    this.#held.add(subscription)
     // It runs again here and nowhere else: two evaluations at a time would not know which of them is torn.
     subscription.isScheduled = true
     try {
@@ -126,7 +154,14 @@ export class LiveQueries {
       throw new InvalidArgumentError('subscribe(query, callback)', 'a function', callback)
     const fn = this.#query(name)
     const { signal } = checkOptions(options)
-    const subscription = this.#make(fn, params, callback, options.onError ?? this.#options.onError)
+    const subscription = new Subscription(
+      this.#index,
+      false,
+      fn,
+      params,
+      callback,
+      options.onError ?? this.#options.onError,
+    )
     const unsubscribe = (): void => {
       signal?.removeEventListener('abort', unsubscribe)
       this.#remove(subscription)
@@ -161,110 +196,59 @@ export class LiveQueries {
     if (subscription.isDirty) this.#schedule(subscription)
   }
 
-  #make(
-    fn: QueryFunction,
-    params: unknown,
-    callback: (result: unknown) => void,
-    onError: (error: Error) => void,
-  ): Subscription {
-    const state = {
-      running: undefined,
-      isTorn: false,
-      isDirty: false,
-      isActive: true,
-      isScheduled: false,
-      last: undefined,
-      deliveredAt: 0,
-    }
-    return { fn, params, callback, onError, readSet: new ReadSet(), ...state }
-  }
-
   #remove(subscription: Subscription): void {
     subscription.isActive = false
     this.#subscriptions.delete(subscription)
-    for (const readSet of [subscription.readSet, subscription.running]) {
-      for (const bucket of readSet?.buckets ?? []) this.#unlist(bucket, subscription)
-    }
-  }
-
-  #list(bucket: string, subscription: Subscription): void {
-    const known = this.#byBucket.get(bucket)
-    if (known === undefined) this.#byBucket.set(bucket, new Set([subscription]))
-    else known.add(subscription)
-  }
-
-  #unlist(bucket: string, subscription: Subscription): void {
-    const known = this.#byBucket.get(bucket)
-    known?.delete(subscription)
-    if (known?.size === 0) this.#byBucket.delete(bucket)
+    this.#held.delete(subscription)
+    subscription.reads.end()
   }
 
   /** Runs the function once. The result is durable, and of one state unless the subscription is torn. */
   async #evaluate(subscription: Subscription): Promise<unknown> {
-    const readSet = new ReadSet()
-    subscription.running = readSet
+    const { fn, params, reads } = subscription
+    subscription.isRunning = true
     subscription.isTorn = false
     subscription.isDirty = false
+    reads.begin()
     const context: QueryContext = {
       bucket: (name) => {
-        if (subscription.isActive) this.#list(name, subscription)
         // Before the bucket is looked up: a query that misses a bucket runs again when it is defined.
-        readSet.readNothing(name)
-        return new QueryBucket(this.#options.bucketOf(name), readSet)
+        reads.readNothing(name)
+        return new QueryBucket(this.#options.bucketOf(name), reads)
       },
     }
+    this.#evaluating++
     try {
-      const { fn, params } = subscription
       const result = await (params === undefined ? fn(context) : fn(context, params))
-      this.#swap(subscription, readSet)
+      // Where it fails, what it read last time counts too: it may have failed before it came to that, and has to run again.
+      reads.keepCurrent()
+      subscription.isRunning = false
       // It may have read commits that are not durable yet. What is committed from here on makes it old, but not wrong.
-      await this.#options.sequencer.settled()
+      const settled = this.#options.sequencer.settled()
+      if (settled !== undefined) await settled
       return result
-    } catch (error) {
-      // What it read last time counts too: it may have failed before it came to that, and has to run again all the same.
-      readSet.add(subscription.readSet)
-      this.#swap(subscription, readSet)
-      throw error
+    } finally {
+      subscription.isRunning = false
+      this.#evaluating--
     }
-  }
-
-  #swap(subscription: Subscription, readSet: ReadSet): void {
-    const old = new Set(subscription.readSet.buckets)
-    subscription.readSet = readSet
-    subscription.running = undefined
-    for (const bucket of readSet.buckets) old.delete(bucket)
-    for (const bucket of old) this.#unlist(bucket, subscription)
   }
 
   /** A commit has been applied, or undone: evaluations that have read what it changed are worth nothing. */
   overtake(footprint: Footprint, isUndone: boolean): void {
-    this.#forTouched(footprint, (subscription) => {
-      if (isUndone || subscription.running !== undefined) subscription.isTorn = true
+    if (this.#evaluating === 0) return
+    for (const { reads } of this.#held) reads.release()
+    this.#held.clear()
+    this.#index.forTouched(footprint, (subscription) => {
+      if (isUndone || subscription.isRunning) subscription.isTorn = true
     })
   }
 
   /** A commit is durable, or undone: subscriptions that it touches run again. */
   react(footprint: Footprint): void {
-    this.#forTouched(footprint, (subscription) => {
+    this.#index.forTouched(footprint, (subscription) => {
       subscription.isDirty = true
       this.#schedule(subscription)
     })
-  }
-
-  #forTouched(footprint: Footprint, visit: (subscription: Subscription) => void): void {
-    if (this.#byBucket.size === 0) return
-    const buckets = new Set(footprint.cleared)
-    for (const { bucket } of footprint.changes) buckets.add(bucket)
-    const seen = new Set<Subscription>()
-    for (const bucket of buckets) {
-      for (const subscription of this.#byBucket.get(bucket) ?? []) {
-        if (seen.has(subscription)) continue
-        seen.add(subscription)
-        const { readSet, running } = subscription
-        if (readSet.touchedBy(footprint) !== undefined || running?.touchedBy(footprint) !== undefined)
-          visit(subscription)
-      }
-    }
   }
 
   #schedule(subscription: Subscription): void {
@@ -284,7 +268,7 @@ export class LiveQueries {
           subscription.isDirty = true
         } else if (!deepEqual(result, subscription.last)) {
           // The callback may change what it is given.
-          subscription.last = remember(result)
+          subscription.last = remember(result, subscription.last)
           this.#deliver(subscription, result)
         }
       }
@@ -309,7 +293,7 @@ export class LiveQueries {
     assert(
       durable >= subscription.deliveredAt,
       'Q2',
-      `a result of ${durable} comes after one of ${subscription.deliveredAt}`,
+      () => `a result of ${durable} comes after one of ${subscription.deliveredAt}`,
     )
     subscription.deliveredAt = durable
     try {

@@ -268,5 +268,5 @@ test.each<[bug: string, plant: () => void]>([
   ['only what was read by a filter counts', () => vi.spyOn(ReadSet.prototype, 'readKey').mockReturnValue(undefined)],
 ])('the check finds a planted bug: %s', async (_bug, plant) => {
   const found = property(must(kinds[0]).make, plant)
-  await expect(fc.assert(found, { numRuns: 400, endOnFailure: true })).rejects.toThrow(/Property failed/)
+  await expect(fc.assert(found, { numRuns: 20_000, endOnFailure: true })).rejects.toThrow(/Property failed/)
 })

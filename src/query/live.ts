@@ -1,0 +1,121 @@
+import type { Question } from './query-spec.js'
+
+/** What has changed in a live result since it was last delivered. */
+export interface LiveChanges<T> {
+  /** Rows that were not there before. */
+  readonly added: readonly T[]
+  readonly removed: readonly T[]
+  /** Rows of the same record that are not what they were. */
+  readonly changed: readonly { readonly before: T; readonly after: T }[]
+  /** Rows that stand elsewhere among the others: their places in the result before, and in this one. */
+  readonly moved: readonly { readonly row: T; readonly from: number; readonly to: number }[]
+  /** Seq of the last commit that the result has. */
+  readonly position: number
+}
+
+/** Options of `live`. */
+export interface LiveOptions {
+  /** Call back with the first result too. Default true. */
+  readonly immediate?: boolean
+  /** Takes errors of the query and of the callback; without it the store's `onError` does. */
+  readonly onError?: (error: Error) => void
+  /** Ends the subscription when it is aborted. */
+  readonly signal?: AbortSignal
+}
+
+/** What a live subscription has done so far. */
+export interface LiveExplanation {
+  /** How the question was asked, as a canonical text. */
+  readonly query: string
+  /** How many results were delivered. */
+  readonly deliveries: number
+  /** How many subscriptions share what is kept for this query. */
+  readonly shared: number
+  /** Seq of the last commit that the last delivered result has; 0 before the first. */
+  readonly position: number
+}
+
+/** A live subscription. Calling it ends it, at any time and more than once. */
+export interface LiveSubscription {
+  (): void
+  /** Resolves when the first result is there; rejects when the query failed before that. */
+  readonly ready: Promise<void>
+  explain(): LiveExplanation
+}
+
+/** Takes a result and what has changed in it. The result is frozen, and shared by all who ask the same. */
+export type LiveCallback<T> = (result: readonly T[], changes: LiveChanges<T>) => unknown
+
+/** Subscribes to the rows of a question. */
+export type SubscribeLive = (
+  question: Question,
+  callback: LiveCallback<never>,
+  options: LiveOptions | undefined,
+) => LiveSubscription
+
+/** Where a live result can be had from, in the ways in which others expect it. */
+export interface LiveRows<T> extends AsyncIterable<readonly T[]> {
+  /** As Svelte stores and observables have it: `run`, or `next` of an observer, gets each result, the first one soon. */
+  subscribe(run: ((result: readonly T[]) => void) | LiveObserver<T>): (() => void) & { unsubscribe(): void }
+}
+
+/** An observer, as observables have it. It never completes. */
+export interface LiveObserver<T> {
+  readonly next?: ((result: readonly T[]) => void) | undefined
+  readonly error?: ((error: unknown) => void) | undefined
+}
+
+/** @param subscribe to the rows of one question. */
+export function liveRows<T>(
+  subscribe: (callback: LiveCallback<T>, options?: LiveOptions) => LiveSubscription,
+): LiveRows<T> {
+  const rows: LiveRows<T> = {
+    subscribe: (run) => {
+      const next = typeof run === 'function' ? run : run.next?.bind(run)
+      const error = typeof run === 'function' ? undefined : run.error?.bind(run)
+      const stop = subscribe((result) => next?.(result), error === undefined ? {} : { onError: error })
+      const unsubscribe = (): void => stop()
+      return Object.assign(unsubscribe, { unsubscribe })
+    },
+    [Symbol.asyncIterator]: () => iterate(subscribe),
+  }
+  // Where there is no such symbol, libraries agree on this name.
+  const name = (Symbol as { readonly observable?: symbol }).observable ?? '@@observable'
+  return Object.defineProperty(rows, name, { value: () => rows })
+}
+
+/** The results, one after the other. Whoever is slow gets the latest; nothing queues up. */
+async function* iterate<T>(
+  subscribe: (callback: LiveCallback<T>, options?: LiveOptions) => LiveSubscription,
+): AsyncIterator<readonly T[]> {
+  let latest: readonly T[] | undefined
+  let failure: { readonly error: Error } | undefined
+  let wake: (() => void) | undefined
+  const stop = subscribe(
+    (result) => {
+      latest = result
+      wake?.()
+    },
+    {
+      onError: (error) => {
+        failure = { error }
+        wake?.()
+      },
+    },
+  )
+  try {
+    for (;;) {
+      if (latest === undefined && failure === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+      if (failure !== undefined) throw failure.error
+      const result = latest as readonly T[]
+      latest = undefined
+      yield result
+    }
+  } finally {
+    stop()
+  }
+}

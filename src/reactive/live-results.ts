@@ -1,0 +1,268 @@
+import { assert } from '../base/assert.js'
+import { asError, InvalidArgumentError } from '../base/errors.js'
+import type { Bucket } from '../commit/bucket.js'
+import type { Sequencer } from '../commit/sequencer.js'
+import type { LiveCallback, LiveExplanation, LiveOptions, LiveSubscription } from '../query/live.js'
+import type { Question } from '../query/query-spec.js'
+import type { Dependent, View } from './view.js'
+import type { Views } from './views.js'
+
+/** What live results need of their store. */
+export interface LiveResultsOptions {
+  readonly sequencer: Sequencer
+  readonly views: Views
+  readonly bucketOf: (name: string) => Bucket
+  readonly onError: (error: Error) => void
+}
+
+type Rows = readonly unknown[]
+
+/**
+ * Subscriptions to the rows of queries: each gets the result whenever it has changed, with what has changed in it.
+ *
+ * Holds Q2: no subscriber gets an older state after a newer one. Results are durable: what a view has in memory is delivered
+ * when all of it is written.
+ */
+export class LiveResults {
+  readonly #options: LiveResultsOptions
+  readonly #subscriptions = new Set<Subscription>()
+  #due: Subscription[] = []
+  #unsettled = 0
+  readonly #settled: (() => void)[] = []
+
+  constructor(options: LiveResultsOptions) {
+    this.#options = options
+  }
+
+  get count(): number {
+    return this.#subscriptions.size
+  }
+
+  /** @throws {InvalidArgumentError} @throws {BucketNotDefinedError} nothing was done. */
+  subscribe(question: Question, callback: LiveCallback<never>, options: LiveOptions = {}): LiveSubscription {
+    const { immediate = true, onError = this.#options.onError, signal } = checkOptions(callback, options)
+    const view = this.#options.views.acquire(question)
+    const subscription = new Subscription(view, callback as LiveCallback<unknown>, onError, immediate, (one) =>
+      this.#schedule(one),
+    )
+    const stop = (): void => {
+      signal?.removeEventListener('abort', stop)
+      this.#end(subscription)
+    }
+    const ready = new Promise<void>((resolve, reject) => {
+      subscription.settleReady = (error) => (error === undefined ? resolve() : reject(error))
+    })
+    // Whoever does not ask is told through onError.
+    ready.catch(() => undefined)
+    this.#subscriptions.add(subscription)
+    if (signal?.aborted === true) stop()
+    else {
+      signal?.addEventListener('abort', stop)
+      this.#schedule(subscription)
+    }
+    return Object.freeze(Object.assign(stop, { ready, explain: () => subscription.explain() }))
+  }
+
+  #end(subscription: Subscription): void {
+    if (!subscription.isActive) return
+    subscription.isActive = false
+    subscription.settleReady(undefined)
+    subscription.view.dependents.delete(subscription)
+    this.#subscriptions.delete(subscription)
+    this.#options.views.release(subscription.view)
+  }
+
+  #schedule(subscription: Subscription): void {
+    subscription.isDirty = true
+    if (subscription.isDue || subscription.isBusy || !subscription.isActive) return
+    subscription.isDue = true
+    this.#unsettled++
+    this.#due.push(subscription)
+    // A promise job: it comes after the rest of the batch has been published.
+    if (this.#due.length === 1) void Promise.resolve().then(() => this.#refreshAll())
+  }
+
+  #refreshAll(): void {
+    const due = this.#due
+    this.#due = []
+    for (const subscription of due) {
+      if (this.#isReady(subscription)) this.#refresh(subscription)
+      else void this.#refreshLater(subscription)
+    }
+  }
+
+  /** Whether the result can be had, and delivered, at once. */
+  #isReady({ view, isActive }: Subscription): boolean {
+    return !isActive || (this.#options.views.isReadable(view) && this.#options.sequencer.settled() === undefined)
+  }
+
+  #bucketOf({ question }: View): Bucket {
+    return this.#options.bucketOf(question.spec.bucket)
+  }
+
+  #refresh(subscription: Subscription): void {
+    try {
+      subscription.isDirty = false
+      if (subscription.isActive) this.#deliver(subscription, ...this.#read(subscription.view))
+    } catch (error) {
+      this.#failed(subscription, error)
+    } finally {
+      this.#done(subscription)
+    }
+  }
+
+  async #refreshLater(subscription: Subscription): Promise<void> {
+    const { view } = subscription
+    try {
+      while (subscription.isDirty && subscription.isActive) {
+        subscription.isDirty = false
+        // Waits for a bucket that is being loaded.
+        const [rows, position] = await this.#bucketOf(view).process.call(() => this.#read(view))
+        await this.#options.sequencer.settled()
+        // Something of it was taken back: it has never been.
+        if (view.isStale) subscription.isDirty = true
+        else this.#deliver(subscription, rows, position)
+      }
+    } catch (error) {
+      this.#failed(subscription, error)
+    } finally {
+      this.#done(subscription)
+    }
+  }
+
+  /** The rows as they are, and the seq of the last commit that they have. */
+  #read(view: View): [rows: Rows, position: number] {
+    const { views, sequencer } = this.#options
+    return [views.read(view) as Rows, sequencer.position.visible]
+  }
+
+  #failed(subscription: Subscription, error: unknown): void {
+    subscription.settleReady(asError(error))
+    subscription.report(error, this.#options.onError)
+  }
+
+  #done(subscription: Subscription): void {
+    subscription.isDue = false
+    this.#unsettled--
+    if (subscription.isDirty) this.#schedule(subscription)
+    if (this.#unsettled === 0) for (const resolve of this.#settled.splice(0)) resolve()
+  }
+
+  #deliver(subscription: Subscription, rows: Rows, position: number): void {
+    if (!subscription.isActive) return
+    const { position: last } = subscription
+    assert(position >= last, 'Q2', () => `a result of ${position} comes after one of ${last}`)
+    const outcome = subscription.deliver(rows, position, this.#options.onError)
+    if (!(outcome instanceof Promise)) return
+    // Nothing queues up behind a callback that takes its time: it gets the latest result when it is done.
+    subscription.isBusy = true
+    const free = (): void => {
+      subscription.isBusy = false
+      if (subscription.isDirty) this.#schedule(subscription)
+    }
+    outcome.then(free, (error: unknown) => {
+      subscription.report(error, this.#options.onError)
+      free()
+    })
+  }
+
+  /** Resolves when no result is due. */
+  async settle(): Promise<void> {
+    while (this.#unsettled > 0) await new Promise<void>((resolve) => this.#settled.push(resolve))
+  }
+
+  /** Ends all subscriptions. */
+  stop(): void {
+    for (const subscription of [...this.#subscriptions]) this.#end(subscription)
+  }
+}
+
+class Subscription implements Dependent {
+  readonly view: View
+  readonly #callback: LiveCallback<unknown>
+  readonly #onError: (error: Error) => void
+  readonly #schedule: (subscription: Subscription) => void
+  isActive = true
+  /** The result may be another one than the delivered one. */
+  isDirty = false
+  isDue = false
+  /** Its callback has not come to its end. */
+  isBusy = false
+  position = 0
+  settleReady: (error: Error | undefined) => void = () => undefined
+  #isQuiet: boolean
+  #rows: Rows | undefined
+  #deliveries = 0
+
+  constructor(
+    view: View,
+    callback: LiveCallback<unknown>,
+    onError: (error: Error) => void,
+    immediate: boolean,
+    schedule: (subscription: Subscription) => void,
+  ) {
+    this.view = view
+    this.#callback = callback
+    this.#onError = onError
+    this.#isQuiet = !immediate
+    this.#schedule = schedule
+    view.dependents.add(this)
+  }
+
+  /** What is delivered is what the view had when it was read; that it has changed since is seen when that is durable. */
+  overtaken(): void {}
+
+  touched(): void {
+    this.#schedule(this)
+  }
+
+  /** Calls back, if the result is another one than before. @returns what the callback returned. */
+  deliver(rows: Rows, position: number, onError: (error: Error) => void): unknown {
+    const before = this.#rows
+    this.position = position
+    if (rows === before) return undefined
+    this.#rows = rows
+    const isQuiet = this.#isQuiet
+    this.#isQuiet = false
+    this.settleReady(undefined)
+    if (isQuiet) return undefined
+    this.#deliveries++
+    try {
+      return this.#callback(rows, { ...this.view.changesTo(before ?? [], rows), position })
+    } catch (error) {
+      this.report(error, onError)
+      return undefined
+    }
+  }
+
+  report(thrown: unknown, onError: (error: Error) => void): void {
+    if (!this.isActive) return
+    try {
+      this.#onError(asError(thrown))
+    } catch (error) {
+      onError(asError(error))
+    }
+  }
+
+  explain(): LiveExplanation {
+    const { text, uses } = this.view
+    return { query: text, deliveries: this.#deliveries, shared: uses, position: this.position }
+  }
+}
+
+function checkOptions(callback: unknown, options: LiveOptions): LiveOptions {
+  const argument = 'live(callback, options)'
+  if (typeof callback !== 'function') throw new InvalidArgumentError(argument, 'a function', callback)
+  if (typeof options !== 'object' || options === null) throw new InvalidArgumentError(argument, 'an object', options)
+  const { immediate, onError, signal } = options
+  if (immediate !== undefined && typeof immediate !== 'boolean') {
+    throw new InvalidArgumentError(`${argument}: immediate`, 'true or false', immediate)
+  }
+  if (onError !== undefined && typeof onError !== 'function') {
+    throw new InvalidArgumentError(`${argument}: onError`, 'a function', onError)
+  }
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw new InvalidArgumentError(`${argument}: signal`, 'an AbortSignal', signal)
+  }
+  return options
+}

@@ -1,0 +1,76 @@
+/** What has changed between two results of a query. */
+export interface RowChanges<T> {
+  readonly added: readonly T[]
+  readonly removed: readonly T[]
+  /** Rows of the same record that are not what they were. */
+  readonly changed: readonly { readonly before: T; readonly after: T }[]
+  /** Rows that stand elsewhere among the others: their places in the result before, and in this one. */
+  readonly moved: readonly { readonly row: T; readonly from: number; readonly to: number }[]
+}
+
+interface At<T> {
+  readonly row: T
+  readonly at: number
+}
+
+/**
+ * Compares two results row by row, by identity: rows that did not change are the same objects. Linear; where rows come, go and
+ * change one by one, without a map of them all.
+ *
+ * @param keyOf what says that two rows are of the same record; undefined where that cannot be told.
+ */
+export function rowChanges<T>(before: readonly T[], after: readonly T[], keyOf: (row: T) => unknown): RowChanges<T> {
+  const gone: At<T>[] = []
+  const come: At<T>[] = []
+  const changed: { before: T; after: T }[] = []
+  let i = 0
+  let j = 0
+  while (i < before.length && j < after.length) {
+    const [a, b] = [before[i] as T, after[j] as T]
+    if (a === b) {
+      i++
+      j++
+    } else if (isSame(keyOf(a), keyOf(b))) {
+      changed.push({ before: a, after: b })
+      i++
+      j++
+    } else if (before[i + 1] === b) gone.push({ row: a, at: i++ })
+    else if (after[j + 1] === a) come.push({ row: b, at: j++ })
+    else {
+      gone.push({ row: a, at: i++ })
+      come.push({ row: b, at: j++ })
+    }
+  }
+  for (; i < before.length; i++) gone.push({ row: before[i] as T, at: i })
+  for (; j < after.length; j++) come.push({ row: after[j] as T, at: j })
+  return matched(gone, come, changed, keyOf)
+}
+
+/** A row that has gone from one place and come to another has moved. */
+function matched<T>(
+  gone: readonly At<T>[],
+  come: readonly At<T>[],
+  changed: { before: T; after: T }[],
+  keyOf: (row: T) => unknown,
+): RowChanges<T> {
+  const moved: { row: T; from: number; to: number }[] = []
+  const left = new Map<unknown, At<T>>()
+  for (const one of gone) left.set(keyOf(one.row) ?? one.row, one)
+  const added: T[] = []
+  for (const { row, at } of come) {
+    const key = keyOf(row) ?? row
+    const was = left.get(key)
+    if (was === undefined) {
+      added.push(row)
+      continue
+    }
+    left.delete(key)
+    moved.push({ row, from: was.at, to: at })
+    if (was.row !== row) changed.push({ before: was.row, after: row })
+  }
+  return { added, removed: Array.from(left.values(), ({ row }) => row), changed, moved }
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return a !== undefined && a === b
+}

@@ -1,0 +1,77 @@
+import type { Key, StoredRecord } from '../base/value.js'
+import { matches } from '../query/matches.js'
+import { questionText } from '../query/query-spec.js'
+import type { Question } from '../query/query-spec.js'
+import type { Source } from '../query/source.js'
+import { rowChanges } from './row-changes.js'
+import type { RowChanges } from './row-changes.js'
+
+/** What a commit did to one record, and where that stands in its bucket. */
+export interface PlacedChange {
+  readonly key: Key
+  readonly before: StoredRecord | undefined
+  readonly after: StoredRecord | undefined
+  readonly ordinal: number
+}
+
+/** What a change does to an answer: it stays, is brought up to date, or has to be built from the bucket. */
+export type Effect = 'none' | 'changed' | 'rebuild'
+
+/**
+ * The answer to one question, kept up to date with every commit that touches it. It is shared by all who ask the same.
+ *
+ * Holds V1: after each commit it is what the question would be answered afresh.
+ */
+export abstract class View {
+  readonly question: Question
+  /** The same for equal questions. */
+  readonly text: string
+  /** Grows with each change of the answer. */
+  version = 0
+  /** How many use it. */
+  uses = 0
+  /** Who is told when the answer has changed. */
+  readonly dependents: Set<Dependent> = new Set()
+  /** It has to be built anew before it is read. */
+  isStale = true
+  readonly #key: string
+  #changes: { before: readonly unknown[]; after: readonly unknown[]; changes: RowChanges<unknown> } | undefined
+
+  /** @param key name of the bucket's key field. */
+  constructor(question: Question, key: string) {
+    this.question = question
+    this.#key = key
+    this.text = questionText(question)
+  }
+
+  /** The answer; the same object until it changes. Not to be changed by anybody. */
+  abstract get answer(): unknown
+
+  /** Builds the answer from the bucket as it is. Where it is the same as before, so is its version. */
+  abstract build(source: Source): void
+
+  /** Brings the answer up to date with one change of a commit. It must not look at the bucket, which has all of them. */
+  abstract apply(change: PlacedChange): Effect
+
+  /** What has changed between two answers that are rows; kept for the next who asks for the same two. */
+  changesTo(before: readonly unknown[], after: readonly unknown[]): RowChanges<unknown> {
+    const known = this.#changes
+    if (known?.before === before && known.after === after) return known.changes
+    const changes = rowChanges(before, after, (row) => (row as StoredRecord)[this.#key])
+    this.#changes = { before, after, changes }
+    return changes
+  }
+
+  /** Whether the record matches the query's filter. */
+  protected isIn(record: StoredRecord | undefined): boolean {
+    return record !== undefined && matches(this.question.spec.filter, record)
+  }
+}
+
+/** Who depends on a view. */
+export interface Dependent {
+  /** The view has changed in memory. */
+  overtaken(view: View): void
+  /** A commit that changed the view is durable, or was taken back. */
+  touched(view: View): void
+}

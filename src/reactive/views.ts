@@ -1,0 +1,198 @@
+import { assert } from '../base/assert.js'
+import { deepEqual } from '../base/equality.js'
+import { asError } from '../base/errors.js'
+import type { Runtime } from '../base/runtime.js'
+import type { Bucket } from '../commit/bucket.js'
+import type { CommitDraft } from '../commit/draft.js'
+import { answer } from '../query/answer.js'
+import type { Change } from '../log/entry.js'
+import type { Entry } from '../query/bucket-predicates.js'
+import { PredicateIndex } from '../query/predicate-index.js'
+import type { Question } from '../query/query-spec.js'
+import { questionText } from '../query/query-spec.js'
+import { AskedView } from './asked-view.js'
+import { GroupsView } from './groups-view.js'
+import { NumberView } from './number-view.js'
+import { RowsView } from './rows-view.js'
+import type { View } from './view.js'
+
+/** What the views need of their store. */
+export interface ViewsOptions {
+  readonly bucketOf: (name: string) => Bucket
+  /** Whether there is such a bucket, loaded and running. */
+  readonly isReady: (name: string) => boolean
+  readonly runtime: Runtime
+  /** Share of the changed views that are compared with a fresh answer, from 0 to 1. */
+  readonly selfCheck: number
+  /** Told when a view is not what it should be; it is built anew. */
+  readonly onDiverged: (error: Error, view: View) => void
+}
+
+/**
+ * The views of a store: one for each question that somebody depends on. A commit finds those that it can touch through an
+ * index over their filters, and brings them up to date at once, so that a view always answers as its bucket would.
+ *
+ * Holds V1 (see `View`). V2: a view that nobody uses is not kept.
+ */
+export class Views {
+  readonly #views = new Map<string, View>()
+  readonly #index = new PredicateIndex<View>()
+  readonly #entries = new Map<View, Entry<View>>()
+  /** Views that have changed since the last commit that was published. */
+  #changed = new Set<View>()
+
+  readonly #options: ViewsOptions
+
+  constructor(options: ViewsOptions) {
+    this.#options = options
+  }
+
+  #bucketOf(name: string): Bucket {
+    return this.#options.bucketOf(name)
+  }
+
+  /** How many views are kept. */
+  get size(): number {
+    return this.#views.size
+  }
+
+  /**
+   * The view of `question`, which is kept until `release` is called as often.
+   *
+   * @throws {BucketNotDefinedError}
+   */
+  acquire(question: Question): View {
+    const text = questionText(question)
+    let view = this.#views.get(text)
+    if (view === undefined) {
+      const { bucket, filter } = question.spec
+      view = makeView(question, this.#bucketOf(bucket))
+      this.#views.set(text, view)
+      this.#entries.set(view, this.#index.add(bucket, filter.conditions.length === 0 ? 'all' : { filter }, view))
+    }
+    view.uses++
+    return view
+  }
+
+  /** Ends one use of a view. */
+  release(view: View): void {
+    assert(view.uses > 0 && this.#views.get(view.text) === view, 'V2', () => `nobody uses ${view.text}`)
+    view.uses--
+    if (view.uses > 0) return
+    this.#views.delete(view.text)
+    this.#changed.delete(view)
+    this.#index.remove(this.#entries.get(view) as Entry<View>, view)
+    this.#entries.delete(view)
+  }
+
+  /** Whether `read` would answer. */
+  isReadable({ isStale, question }: View): boolean {
+    return !isStale || this.#options.isReady(question.spec.bucket)
+  }
+
+  /** The answer as it is now. @throws {BucketNotDefinedError} @throws {BucketUnavailableError} */
+  read(view: View): unknown {
+    if (view.isStale) {
+      const bucket = this.#bucketOf(view.question.spec.bucket)
+      bucket.mustBeReady()
+      view.build(bucket.source)
+      view.isStale = false
+    }
+    return view.answer
+  }
+
+  /** A commit has been applied in memory: brings the views that it touches up to date. */
+  applied(draft: CommitDraft): void {
+    if (this.#index.isEmpty) return
+    for (const name of draft.cleared) this.#stale(name)
+    const { changes } = draft
+    let changed: Set<View> | undefined
+    let toBuild: Set<View> | undefined
+    for (let at = 0; at < changes.length; at++) {
+      const change = changes[at] as Change
+      this.#index.forTouched({ changes: [change], cleared: [] }, (view) => {
+        if (view.isStale || toBuild?.has(view) === true) return
+        const effect = view.apply({ ...change, ordinal: draft.ordinalOf(at) })
+        if (effect === 'changed') (changed ??= new Set()).add(view)
+        else if (effect === 'rebuild') (toBuild ??= new Set()).add(view)
+      })
+    }
+    // The bucket has the whole commit already: a view must not be built from it before it has seen all of that.
+    for (const view of toBuild ?? []) {
+      const { version } = view
+      view.build(this.#bucketOf(view.question.spec.bucket).source)
+      if (view.version !== version) (changed ??= new Set()).add(view)
+    }
+    for (const view of changed ?? []) {
+      this.#check(view)
+      this.#change(view)
+    }
+  }
+
+  #change(view: View): void {
+    this.#changed.add(view)
+    for (const dependent of view.dependents) dependent.overtaken(view)
+  }
+
+  /** Looks at some whether they are what a fresh answer would be (V1); one that is not is built anew, and somebody is told. */
+  #check(view: View): void {
+    const { selfCheck, runtime } = this.#options
+    if (selfCheck === 0 || runtime.random() >= selfCheck) return
+    const { source } = this.#bucketOf(view.question.spec.bucket)
+    try {
+      assert(deepEqual(view.answer, answer(source, view.question)), 'V1', () => `the view ${view.text} has diverged`)
+    } catch (error) {
+      view.build(source)
+      this.#options.onDiverged(asError(error), view)
+    }
+  }
+
+  /** Nothing is known any more of the views of a bucket: it was emptied, defined, loaded anew, or something was taken back. */
+  #stale(bucket: string): void {
+    this.#index.forTouched({ changes: [], cleared: [bucket] }, (view) => {
+      view.isStale = true
+      this.#change(view)
+    })
+  }
+
+  /** A commit was taken back: what it touched has to be built anew. */
+  undone(draft: CommitDraft): void {
+    const buckets = new Set(draft.changes.map(({ bucket }) => bucket))
+    for (const bucket of [...draft.cleared, ...buckets]) this.#stale(bucket)
+    this.announce()
+  }
+
+  /** A bucket is another one than it was: defined, or loaded anew. */
+  reloaded(bucket: string): void {
+    this.#stale(bucket)
+    this.announce()
+  }
+
+  /** A commit is durable: those who depend on views that have changed are told. */
+  announce(): void {
+    if (this.#changed.size === 0) return
+    const changed = this.#changed
+    this.#changed = new Set()
+    for (const view of changed) for (const dependent of [...view.dependents]) dependent.touched(view)
+  }
+}
+
+function makeView(question: Question, { source }: Bucket): View {
+  const { spec, want } = question
+  const isWhole = spec.offset === 0 && spec.limit === Number.POSITIVE_INFINITY
+  switch (want.kind) {
+    case 'rows':
+      return new RowsView(question, source.key)
+    case 'count':
+    case 'sum':
+    case 'avg':
+    case 'min':
+    case 'max':
+      return isWhole ? new NumberView(question, source.key) : new AskedView(question, source.key)
+    case 'groups':
+    case 'distinct':
+      return isWhole ? new GroupsView(question, source.key) : new AskedView(question, source.key)
+    default:
+      return new AskedView(question, source.key)
+  }
+}
