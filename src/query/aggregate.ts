@@ -168,5 +168,14 @@ function groupKey(record: StoredRecord, by: readonly string[]): (Value | null)[]
 
 /** The same text for records of the same group. */
 export function groupText(record: StoredRecord, by: readonly string[]): string {
-  return stringify(groupKey(record, by))
+  return stringify(byName(groupKey(record, by)))
+}
+
+/** `value` with the fields of its objects in one order: they say the same in any. */
+function byName(value: Value): Value {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(byName)
+  const fields = value as { readonly [field: string]: Value }
+  const names = Object.keys(fields).sort()
+  return Object.fromEntries(names.map((name) => [name, byName(fields[name] as Value)]))
 }

@@ -82,7 +82,7 @@ export class BucketPredicates<D> implements Crowd {
   entry(interest: Interest): Entry<D> {
     const isKey = typeof interest === 'object' && 'key' in interest
     const filter = typeof interest === 'object' && 'filter' in interest ? interest.filter : undefined
-    const name = isKey ? interest.key : filter === undefined ? (interest as string) : nameOf(filter)
+    const name = isKey ? interest.key : filter === undefined ? (interest as string) : filterText(filter)
     const entries: Map<Key, Entry<D>> = isKey ? this.#keys : this.#others
     let entry = entries.get(name)
     if (entry === undefined) {
@@ -162,13 +162,6 @@ export class BucketPredicates<D> implements Crowd {
   get parts(): BucketPredicatesParts<D> {
     return { keys: this.#keys, others: this.#others, paths: this.#paths, residual: this.#residual }
   }
-}
-
-/** The same for filters that say the same, and for no others: `filterText` writes NaN, which equals nothing, as it writes null. */
-function nameOf(filter: Filter): string {
-  const text = filterText(filter)
-  if (!text.includes('null')) return text
-  return text + JSON.stringify(filter, (_name, value: unknown) => (Number.isNaN(value) ? 'NaN' : value))
 }
 
 /** What filters can wait for; undefined for arrays and objects. */

@@ -93,6 +93,11 @@ class Parser {
 
   filter(given: unknown, depth: number): Filter {
     if (!isObject(given)) this.#refuse('an object of field values', given)
+    // Anything else may have no fields to look at, as a Map or a promise, and would mean everything.
+    const prototype: unknown = Object.getPrototypeOf(given)
+    if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+      this.#refuse('a plain object of field values', given)
+    }
     if (depth > DEPTH_MAX) this.#refuse(`at most ${DEPTH_MAX} filters inside each other`, given)
     const conditions: Condition[] = []
     for (const name of Object.keys(given)) {
@@ -134,9 +139,9 @@ class Parser {
       const operator = Object.hasOwn(OPERATORS, op) ? OPERATORS[op] : undefined
       if (operator === undefined) return this.#refuse(`for field ${field} operators out of ${known}`, op)
       const [expected, take] = operator
+      if (Array.isArray(operand)) this.#note(operand.length, operand)
       const taken = take(operand)
       if (taken === undefined) return this.#refuse(`${expected} for operator ${op} of field ${field}`, operand)
-      if (Array.isArray(taken)) this.#note(taken.length, operand)
       conditions.push({ op, path, value: taken } as Comparison)
     }
   }
@@ -148,7 +153,9 @@ function isObject(value: unknown): value is { readonly [name: string]: unknown }
 
 function takeScalar(value: unknown): Scalar | undefined {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
-  return value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : undefined
+  if (!(value instanceof Date)) return undefined
+  const time = Date.prototype.getTime.call(value)
+  return Number.isNaN(time) ? undefined : new Date(time).toISOString()
 }
 
 function takeScalarOrNull(value: unknown): Scalar | null | undefined {
@@ -160,7 +167,7 @@ function takeString(value: unknown): string | undefined {
 }
 
 function takeList(value: unknown): readonly (Scalar | null)[] | undefined {
-  if (!Array.isArray(value) || value.length > CONDITIONS_MAX) return undefined
+  if (!Array.isArray(value)) return undefined
   const list = Array.from(value, takeScalarOrNull)
   return list.includes(undefined) ? undefined : (list as (Scalar | null)[])
 }
@@ -182,6 +189,11 @@ export function conditionText(condition: Condition): string {
   if (condition.op === 'not') return `not ${filterText(condition.filter)}`
   const { op, path, value } = condition
   const isList = op === 'in' || op === 'notIn'
-  const text = isList ? [...new Set(value.map((one) => stringify(one)))].sort().join() : stringify(value)
+  const text = isList ? [...new Set(value.map(valueText))].sort().join() : valueText(value)
   return `${JSON.stringify(path)} ${op} ${isList ? `[${text}]` : text}`
+}
+
+/** NaN, which matches nothing, is not null, which matches what is missing. */
+function valueText(value: Comparison['value']): string {
+  return Number.isNaN(value) ? 'NaN' : stringify(value)
 }

@@ -1,5 +1,6 @@
 import type { Key } from '../base/value.js'
 import { compareValues } from '../base/value-order.js'
+import { compoundValue } from '../state/field-index.js'
 import type { FieldIndex, IndexValue } from '../state/field-index.js'
 import type { TableIndex } from '../state/table-index.js'
 import type { OrderedList } from '../state/ordered-list.js'
@@ -149,14 +150,18 @@ class Planner {
 
   #offerValues(index: TableIndex, implied: readonly Condition[]): void {
     const { hash } = index
-    const [path] = index.options.fields as readonly [string]
-    const values = index.options.fields.length === 1 ? this.#bounds.get(path)?.values : undefined
-    if (hash === undefined || values === undefined) return
-    const { list, by } = values
+    const { fields } = index.options
+    const known = fields.map((path) => this.#bounds.get(path)?.values).filter((one) => one !== undefined)
+    if (hash === undefined || known.length < fields.length) return
+    const isCompound = fields.length > 1
+    if (isCompound && known.some(({ list }) => list.length !== 1)) return
+    const first = known.map(({ list }) => list[0] as IndexValue)
+    const values = isCompound ? [compoundValue(first)] : (known[0] as (typeof known)[0]).list
     let size = 0
-    for (const value of list) size += hash.count(value)
-    const isInOrder = list.length <= 1 && this.#orderWithin([path]).length === 0
-    this.#offer({ kind: 'values', index, hash, values: list }, size, isInOrder ? 'given' : 'sort', [by, ...implied])
+    for (const value of values) size += hash.count(value)
+    const isInOrder = values.length <= 1 && this.#orderWithin(fields).length === 0
+    const done = [...known.map(({ by }) => by), ...implied]
+    this.#offer({ kind: 'values', index, hash, values }, size, isInOrder ? 'given' : 'sort', done)
   }
 
   /** The terms of the order that are not the same for records that agree on `paths`. */

@@ -24,7 +24,7 @@ export interface PageOptions {
 export type Selected<R, P extends string> = { readonly [N in P]: N extends keyof R ? R[N] : PathValue<R, N> }
 
 /** A row of a group: its fields, then its aggregates. */
-export type GroupRow<R, P extends string, A> = { readonly [N in P]: PathValue<R, N> | null } & {
+export type GroupRow<R, P extends string, A> = { readonly [N in P]: NonNullable<PathValue<R, N>> | null } & {
   readonly [N in keyof A]: A[N] extends { readonly kind: 'min' | 'max' } ? number | undefined : number
 }
 

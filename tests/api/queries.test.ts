@@ -145,6 +145,76 @@ test('a unique index on several fields, or on some of the records, is kept', asy
   await store.stop()
 })
 
+test('a unique index on several fields is asked by value, and tells the infinities apart', async () => {
+  const store = await Store.start({
+    buckets: {
+      b: {
+        key: 'id',
+        schema: { id: { type: 'number' }, tenant: { type: 'string' }, n: { type: 'number' } },
+        indexes: [{ fields: ['tenant', 'n'], unique: true }],
+      },
+    },
+  })
+  const bucket = store.bucket('b')
+  await bucket.insertMany([0, 1, Infinity, -Infinity].map((n, id) => ({ id, tenant: 'a', n })))
+  await bucket.insertMany(Array.from({ length: 20 }, (_, n) => ({ id: 10 + n, tenant: 'b', n })))
+  const one = bucket.where({ tenant: 'a', n: 1 })
+  expect(ids(await one)).toEqual([1])
+  expect(await one.explain()).toMatchObject({ access: 'index', index: ['tenant', 'n'], examined: 1, tested: '' })
+  expect(ids(await bucket.where({ tenant: 'a', n: -Infinity }))).toEqual([3])
+  expect(await bucket.where({ tenant: 'a', n: { in: [0, 1] } }).explain()).toMatchObject({ access: 'range' })
+  await expect(bucket.insert({ id: 9, tenant: 'a', n: Infinity })).rejects.toThrow('already has value "["a",1e999]"')
+  await store.stop()
+})
+
+test('NaN matches nothing, with whatever indexes', async () => {
+  const store = await Store.start({
+    buckets: {
+      b: {
+        key: 'id',
+        schema: { id: { type: 'number' }, a: { type: 'number' }, t: { type: 'string' } },
+        indexes: [['a', 't'], { fields: ['t'], where: { a: null } }],
+      },
+    },
+  })
+  const bucket = store.bucket('b')
+  await bucket.insertMany(Array.from({ length: 9 }, (_, id) => ({ id, t: 'x', ...(id === 5 && { a: 1 }) })))
+  expect(await bucket.where({ a: Number.NaN })).toEqual([])
+  expect(await bucket.where({ a: Number.NaN, t: 'x' })).toEqual([])
+  expect(await bucket.where({ a: { in: [Number.NaN, 1] } }).count()).toBe(1)
+  expect(await bucket.where({ a: null, t: 'x' }).count()).toBe(8)
+  await store.stop()
+})
+
+test('a page goes on after a value of any length, and objects are the same with their fields in any order', async () => {
+  const store = await Store.start({
+    buckets: {
+      b: { key: 'id', schema: { id: { type: 'number' }, text: { type: 'string' }, o: { type: 'object' } } },
+    },
+  })
+  const bucket = store.bucket('b')
+  const text = 'y'.repeat(200_000)
+  await bucket.insertMany([
+    { id: 1, text, o: { x: 1, y: 2 } },
+    { id: 2, text, o: { y: 2, x: 1 } },
+  ])
+  const query = bucket.query().orderBy('text')
+  const { nextCursor } = await query.page({ size: 1 })
+  expect(ids((await query.page({ size: 1, after: nextCursor })).records)).toEqual([2])
+  expect(await query.distinct('o')).toEqual([{ x: 1, y: 2 }])
+  expect(await query.groupBy('o').aggregate({ n: count() })).toEqual([{ o: { x: 1, y: 2 }, n: 2 }])
+  await store.stop()
+})
+
+test('what has no fields is no filter: it would be everything', async () => {
+  const { store, bucket } = await cities()
+  for (const wrong of [new Map([['country', 'DE']]), Promise.resolve({ country: 'DE' }), new Set()]) {
+    await expect(bucket.deleteMany(wrong as never)).rejects.toThrow('a plain object of field values')
+  }
+  expect(await bucket.count()).toBe(5)
+  await store.stop()
+})
+
 test('queries work in transactions over what was written there, in store.read, and in query functions', async () => {
   const { store, bucket } = await cities()
   const top = async (from: {
