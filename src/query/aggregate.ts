@@ -64,8 +64,9 @@ export function parseAggregates(given: unknown, by: readonly string[], argument:
     return Object.freeze(Object.fromEntries(parsed))
   } catch (thrown) {
     // A getter or proxy that throws is its owner's mistake.
-    if (thrown instanceof InvalidArgumentError) throw thrown
-    return refuse(`${argument}: reading it failed: ${asError(thrown).message}`, given)
+    const error = asError(thrown)
+    if (error instanceof InvalidArgumentError) throw error
+    return refuse(`${argument}: reading it failed: ${error.message}`, given)
   }
 }
 

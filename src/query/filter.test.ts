@@ -268,7 +268,7 @@ test.each<[what: string, given: unknown, message: string]>([
   ['null where there is an order', { a: { gt: null } }, 'a string, number, boolean or valid Date for operator gt'],
   ['an object where there is an order', { a: { lte: {} } }, 'for operator lte'],
   ['a number where text is expected', { a: { startsWith: 1 } }, 'a string for operator startsWith'],
-  ['a RegExp where text is expected', { a: { like: /a/ } }, 'a string, with % for any characters'],
+  ['a RegExp where text is expected', { a: { like: /a/ } }, 'a string of at most 1000 characters, with % for any'],
   ['an array as an item', { a: { has: ['x'] } }, 'for operator has'],
   ['a number where a flag is expected', { a: { exists: 1 } }, 'true or false for operator exists'],
   ['filters that are no filters', { or: ['x'] }, 'an object of field values, got string "x"'],

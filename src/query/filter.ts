@@ -34,6 +34,8 @@ export const EVERYTHING: Filter = Object.freeze({ conditions: [] })
 
 const DEPTH_MAX = 32
 const CONDITIONS_MAX = 10_000
+/** What a pattern costs grows with its length times that of the text. */
+const LIKE_MAX = 1_000
 
 /** What the operand of each operator has to be, in words, and what it becomes; undefined where it is refused. */
 const OPERATORS: {
@@ -51,7 +53,10 @@ const OPERATORS: {
   startsWith: ['a string', takeString],
   endsWith: ['a string', takeString],
   contains: ['a string', takeString],
-  like: ['a string, with % for any characters, _ for one, and \\ before one that is meant', takeString],
+  like: [
+    `a string of at most ${LIKE_MAX} characters, with % for any, _ for one, and \\ before one that is meant`,
+    (value) => (typeof value === 'string' && value.length <= LIKE_MAX ? value : undefined),
+  ],
   has: ['a string, number, boolean, valid Date or null', takeScalarOrNull],
   exists: ['true or false', (value) => (typeof value === 'boolean' ? value : undefined)],
 }
@@ -67,8 +72,9 @@ export function parseFilter(filter: unknown, argument: string): Filter {
     return new Parser(argument).filter(filter, 0)
   } catch (thrown) {
     // A getter or proxy that throws is its owner's mistake, not a bug of the bucket.
-    if (thrown instanceof InvalidArgumentError) throw thrown
-    const failure = `${argument}: reading it failed: ${asError(thrown).message}`
+    const error = asError(thrown)
+    if (error instanceof InvalidArgumentError) throw error
+    const failure = `${argument}: reading it failed: ${error.message}`
     throw new InvalidArgumentError(failure, 'plain field values', filter)
   }
 }

@@ -52,6 +52,11 @@ interface Candidate extends Plan {
   readonly cost: number
 }
 
+/** Putting the indexes of a bucket of this size in order is nothing. */
+const SMALL = 1_000
+/** Looking at this part of a bucket is cheap enough to leave its indexes as they are. */
+const SMALL_PART = 16
+
 /** Sorting `n` records costs about as much as looking at this many. */
 const sortCost = (n: number): number => n * Math.log2(n + 2) * 0.3
 
@@ -84,12 +89,24 @@ class Planner {
   best(): Plan {
     this.#offerKeys()
     this.#offerScan()
+    const unordered: [TableIndex, readonly Condition[]][] = []
     for (const index of this.#table.indexes) {
       const implied = this.#impliedBy(index)
       if (implied === undefined) continue
       this.#offerValues(index, implied)
-      this.#offerRange(index, implied)
+      if (index.orderedIfKept === undefined) unordered.push([index, implied])
+      else this.#offerRange(index, implied)
     }
+    const best = this.#cheapest()
+    // Putting an index in order takes a sort of the whole bucket, and from then on a place for each record: only where
+    // what there is would look at a good part of the bucket.
+    const { size } = this.#table
+    if (size > SMALL && best.cost < size / SMALL_PART) return best
+    for (const [index, implied] of unordered) this.#offerRange(index, implied)
+    return this.#cheapest()
+  }
+
+  #cheapest(): Candidate {
     const narrowest = Math.min(...this.#candidates.map(({ size }) => size))
     let best: Candidate | undefined
     for (const one of this.#candidates) {

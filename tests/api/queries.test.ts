@@ -264,3 +264,49 @@ test.each<[string, (bucket: Awaited<ReturnType<typeof cities>>['bucket']) => Pro
   expect((error as Error).message).toContain(`bucket("cities").where(…).${argument}`)
   await store.stop()
 })
+
+test('a filter whose getter throws a revoked proxy is refused, and harms nobody', async () => {
+  const { store, bucket } = await cities()
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const hostile = {
+    get name(): string {
+      // oxlint-disable-next-line typescript/only-throw-error -- that is what is tried
+      throw proxy
+    },
+  }
+  await expect(bucket.where(hostile)).rejects.toThrow(InvalidArgumentError)
+  expect(store.supervision()).toMatchObject({ state: 'running' })
+  await expect(bucket.where({ name: { like: '%'.repeat(1_001) } })).rejects.toThrow(/at most 1000 characters/)
+  await store.stop()
+})
+
+test('an index of a large bucket is not put in order for a query that another index answers well', async () => {
+  const store = await Store.start()
+  const things = await store.defineBucket('things', {
+    key: 'id',
+    schema: { id: { type: 'number' }, group: { type: 'number' }, rank: { type: 'number' } },
+    indexes: ['group', 'rank'],
+  })
+  await things.insertMany(Array.from({ length: 2_000 }, (_, id) => ({ id, group: id % 100, rank: id })))
+  const isOrdered = (): boolean => {
+    const { table } = (
+      store as unknown as {
+        engine: { catalog: { must(name: string): { table: { indexes: { orderedIfKept: unknown }[] } } } }
+      }
+    ).engine.catalog.must('things')
+    return table.indexes.some(({ orderedIfKept }) => orderedIfKept !== undefined)
+  }
+  expect(
+    (
+      await things
+        .where({ group: 3, rank: { gt: 50 } })
+        .orderBy('rank')
+        .explain()
+    ).access,
+  ).toBe('index')
+  expect(isOrdered()).toBe(false)
+  expect((await things.where({ rank: { gt: 1_990 } }).explain()).access).toBe('range')
+  expect(isOrdered()).toBe(true)
+  await store.stop()
+})
