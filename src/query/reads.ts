@@ -36,12 +36,13 @@ export interface PaginatedResult<R, K = unknown> {
 export interface BucketReader<R, K = unknown> {
   /** The record under `key`, compared without conversion: `'1'` is not `1`. */
   get(key: K): R | undefined
+  /** Whether there is a record under `key`. */
   has(key: K): boolean
   /** All records, in insertion order. */
   all(): R[]
   /** All keys, in the order of `first`. */
   keys(): (K & Key)[]
-  /** The records whose fields equal those of `filter`, in insertion order; `{}` means all. */
+  /** The records that match, in insertion order; `{}` means all. */
   where(filter: FilterOf<R>): R[]
   /** A query of the records that match; all, without a filter. It is read when it is run. */
   query(filter?: FilterOf<R>): SyncQuery<R>
@@ -51,6 +52,7 @@ export interface BucketReader<R, K = unknown> {
   count(filter?: FilterOf<R>): number
   /** The first `n` records: by insertion, or by key in an `ordered_set`. */
   first(n: number): R[]
+  /** The last `n` records, in the same order. */
   last(n: number): R[]
   /** The next `limit` records in the order of `first`. Goes on from where the cursor was, even if its record is gone. */
   paginate(options: PaginateOptions<K>): PaginatedResult<R, K>
@@ -58,7 +60,9 @@ export interface BucketReader<R, K = unknown> {
   sum(field: NumericField<R>, filter?: FilterOf<R>): number
   /** Their mean; 0 for none. */
   avg(field: NumericField<R>, filter?: FilterOf<R>): number
+  /** Smallest number in `field`; undefined for none. */
   min(field: NumericField<R>, filter?: FilterOf<R>): number | undefined
+  /** Largest number in `field`; undefined for none. */
   max(field: NumericField<R>, filter?: FilterOf<R>): number | undefined
 }
 

@@ -101,8 +101,8 @@ class Subscription implements Dependent {
  * Named queries and their subscriptions. A commit that touches what a subscription has read makes it run again; when
  * its result has changed, its callback is called.
  *
- * Holds Q1: results come from one consistent, durable state each. Q2: no subscriber gets an older state after a newer
- * one. Q3: one evaluation at a time per subscription, and at most one per batch of commits.
+ * Results come from one consistent, durable state each, from one evaluation at a time per subscription, and from at most one
+ * per batch of commits. Holds Q2: no subscriber gets an older state after a newer one.
  */
 export class LiveQueries {
   readonly #options: LiveQueriesOptions

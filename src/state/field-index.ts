@@ -97,20 +97,10 @@ export class FieldIndex {
     const found = this.#slots.get(value)
     if (this.unique) {
       if (found === slot) this.#slots.delete(value)
-    } else if (found instanceof OrderedList) {
-      assert(
-        found.delete(slot),
-        'S2',
-        () => `index ${this.name} has no record with ordinal ${slot.ordinal} under this value`,
-      )
-      if (found.size === 0) this.#slots.delete(value)
     } else {
-      assert(
-        found === slot,
-        'S2',
-        () => `index ${this.name} has no record with ordinal ${slot.ordinal} under this value`,
-      )
-      this.#slots.delete(value)
+      const isThere = found instanceof OrderedList ? found.delete(slot) : found === slot
+      assert(isThere, 'S2', () => `index ${this.name} has no record with ordinal ${slot.ordinal} under this value`)
+      if (!(found instanceof OrderedList) || found.size === 0) this.#slots.delete(value)
     }
   }
 

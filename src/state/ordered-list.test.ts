@@ -34,7 +34,7 @@ function compare(list: OrderedList<number>, model: readonly number[]): void {
   checkOrderedList(list)
   expect(list.size).toBe(model.length)
   expect(list.first).toBe(model[0])
-  expect(list.toArray()).toEqual(model)
+  expect([...list.from()]).toEqual(model)
   expect([...list.from()]).toEqual(model)
 }
 

@@ -219,7 +219,7 @@ class Harness {
       inserted.push(slot.record)
     })
     expect(inserted).toEqual(model.records)
-    expect(table.order.toArray().map(({ record }) => record)).toEqual(
+    expect([...table.order.from()].map(({ record }) => record)).toEqual(
       model.ordered(this.options.byKey).map(({ record }) => record),
     )
     expect(table.nextDue).toBe(this.#due()[0]?.[0])
@@ -236,7 +236,7 @@ class Harness {
       const { where, order } = options
       const expected = this.model.placed.filter(({ record }) => where?.test(record) !== false).sort(order)
       if (orderedIfKept === undefined) expect(options.unique || options.fields.length === 1).toBe(true)
-      else expect(orderedIfKept.toArray().map(({ record }) => record)).toEqual(expected.map(({ record }) => record))
+      else expect([...orderedIfKept.from()].map(({ record }) => record)).toEqual(expected.map(({ record }) => record))
     }
   }
 
