@@ -308,6 +308,17 @@ test('__proto__ is a name as any other, and nothing inherited is a field', () =>
   expect(isMatch({ 'a.0': 'x' }, { a: ['x'] })).toBe(false)
 })
 
+test('a list has the items that it has, whatever its iterator says', () => {
+  const endless = (list: unknown[]): unknown[] =>
+    Object.assign(list, {
+      *[Symbol.iterator]() {
+        for (;;) yield 2
+      },
+    })
+  expect(parse({ f: { in: endless([1]) } })).toEqual(parse({ f: { in: [1] } }))
+  expect(parse({ or: endless([{ f: 1 }]) })).toEqual(parse({ or: [{ f: 1 }] }))
+})
+
 test('a date is what it says, whatever was made of its methods', () => {
   const odd = Object.assign(new Date(0), { toISOString: () => ({}), getTime: () => 1 })
   expect(isMatch({ a: odd }, { a: new Date(0).toISOString() })).toBe(true)

@@ -121,8 +121,14 @@ class Parser {
   }
 
   #filters(list: readonly unknown[], depth: number): Filter[] {
-    this.#note(list.length, list)
-    return Array.from(list, (one) => this.filter(one, depth + 1))
+    return this.#copy(list).map((one) => this.filter(one, depth + 1))
+  }
+
+  /** The items as they are, however the list says that it is walked, which may have no end; counted before they are read. */
+  #copy(list: readonly unknown[]): unknown[] {
+    const { length } = list
+    this.#note(length, list)
+    return Array.from({ length }, (_, at) => list[at])
   }
 
   #field(path: string, value: unknown, conditions: Condition[]): void {
@@ -145,8 +151,7 @@ class Parser {
       const operator = Object.hasOwn(OPERATORS, op) ? OPERATORS[op] : undefined
       if (operator === undefined) return this.#refuse(`for field ${field} operators out of ${known}`, op)
       const [expected, take] = operator
-      if (Array.isArray(operand)) this.#note(operand.length, operand)
-      const taken = take(operand)
+      const taken = take(Array.isArray(operand) ? this.#copy(operand) : operand)
       if (taken === undefined) return this.#refuse(`${expected} for operator ${op} of field ${field}`, operand)
       conditions.push({ op, path, value: taken } as Comparison)
     }
@@ -174,7 +179,7 @@ function takeString(value: unknown): string | undefined {
 
 function takeList(value: unknown): readonly (Scalar | null)[] | undefined {
   if (!Array.isArray(value)) return undefined
-  const list = Array.from(value, takeScalarOrNull)
+  const list = value.map(takeScalarOrNull)
   return list.includes(undefined) ? undefined : (list as (Scalar | null)[])
 }
 
