@@ -4,7 +4,7 @@ import { questionText } from '../query/query-spec.js'
 import type { Question } from '../query/query-spec.js'
 import type { Source } from '../query/source.js'
 import { rowChanges } from './row-changes.js'
-import type { RowChanges } from './row-changes.js'
+import type { RowChanges, SameEnds } from './row-changes.js'
 
 /** What a commit did to one record, and where that stands in its bucket. */
 export interface PlacedChange {
@@ -13,6 +13,9 @@ export interface PlacedChange {
   readonly after: StoredRecord | undefined
   readonly ordinal: number
 }
+
+/** Where nothing is known of two answers. */
+const UNKNOWN: SameEnds = Object.freeze({ head: 0, tail: 0 })
 
 /** What a change does to an answer: it stays, is brought up to date, or has to be built from the bucket. */
 export type Effect = 'none' | 'changed' | 'rebuild'
@@ -34,6 +37,8 @@ export abstract class View {
   readonly dependents: Set<Dependent> = new Set()
   /** It has to be built anew before it is read. */
   isStale = true
+  /** It has changed since the last commit that was announced. */
+  isUnannounced = false
   readonly #key: string
   #changes: { before: readonly unknown[]; after: readonly unknown[]; changes: RowChanges<unknown> } | undefined
 
@@ -57,9 +62,15 @@ export abstract class View {
   changesTo(before: readonly unknown[], after: readonly unknown[]): RowChanges<unknown> {
     const known = this.#changes
     if (known?.before === before && known.after === after) return known.changes
-    const changes = rowChanges(before, after, (row) => (row as StoredRecord)[this.#key])
+    const ends = this.sameEnds(before, after)
+    const changes = rowChanges(before, after, (row) => (row as StoredRecord)[this.#key], ends)
     this.#changes = { before, after, changes }
     return changes
+  }
+
+  /** What is known of two answers without comparing them. */
+  protected sameEnds(_before: readonly unknown[], _after: readonly unknown[]): SameEnds {
+    return UNKNOWN
   }
 
   /** Whether the record matches the query's filter. */
@@ -68,7 +79,7 @@ export abstract class View {
   }
 }
 
-/** Who depends on a view. */
+/** Who depends on a view. Being told, nobody adds or removes dependents. */
 export interface Dependent {
   /** The view has changed in memory. */
   overtaken(view: View): void
