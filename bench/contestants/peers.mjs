@@ -110,6 +110,7 @@ class TinyStore {
   })
   #indexes = createIndexes(this.#store).setIndexDefinition('byCity', 'people', 'city')
   #queries = createQueries(this.#store)
+  #shared = new Map()
 
   insertEach(records) {
     for (const record of records) this.#store.setRow('people', record.id, record)
@@ -185,28 +186,26 @@ class TinyStore {
       )
       return () => store.delListener(id)
     }
-    const name = JSON.stringify(where)
-    if (!this.#queries.hasQuery(name)) {
-      this.#queries.setQueryDefinition(name, 'people', ({ select, where: whereCell }) => {
+    const name = JSON.stringify({ where, orderBy, isDescending, limit })
+    return share(this.#shared, name, callback, (tell) => {
+      const queries = this.#queries
+      queries.setQueryDefinition(name, 'people', ({ select, where: whereCell }) => {
         for (const field of FIELDS) select(field)
         for (const [field, value] of conditions) whereCell(field, value)
       })
-    }
-    const queries = this.#queries
-    const listener =
-      orderBy === undefined
-        ? queries.addResultTableListener(name, () => callback(Object.values(queries.getResultTable(name))))
-        : queries.addResultTableListener(name, () =>
-            callback(
+      const read =
+        orderBy === undefined
+          ? () => Object.values(queries.getResultTable(name))
+          : () =>
               queries
                 .getResultSortedRowIds(name, orderBy, isDescending, 0, limit)
-                .map((id) => queries.getResultRow(name, id)),
-            ),
-          )
-    return () => {
-      queries.delListener(listener)
-      queries.delQueryDefinition(name)
-    }
+                .map((id) => queries.getResultRow(name, id))
+      const listener = queries.addResultTableListener(name, () => tell(read()))
+      return () => {
+        queries.delListener(listener)
+        queries.delQueryDefinition(name)
+      }
+    })
   }
 
   top(n) {
@@ -332,6 +331,8 @@ class TanStackStore {
     }),
   )
 
+  #shared = new Map()
+
   constructor() {
     this.#people.createIndex((record) => record.city, { indexType: BasicIndex })
   }
@@ -409,18 +410,37 @@ class TanStackStore {
     return (await queryOnce((q) => this.#from(q, { where: {}, orderBy: 'age', isDescending: true, limit: n }))).length
   }
 
-  async live(wanted, callback) {
-    const query = createLiveQueryCollection((q) => this.#from(q, wanted))
-    await query.preload()
-    const subscription = query.subscribeChanges(() => callback(query.toArray))
-    return () => {
-      subscription.unsubscribe()
-      return query.cleanup()
-    }
+  live(wanted, callback) {
+    return share(this.#shared, JSON.stringify(wanted), callback, async (tell) => {
+      const query = createLiveQueryCollection((q) => this.#from(q, wanted))
+      await query.preload()
+      const subscription = query.subscribeChanges(() => tell(query.toArray))
+      return () => {
+        subscription.unsubscribe()
+        return query.cleanup()
+      }
+    })
   }
 
   async close() {
     await this.#people.cleanup()
+  }
+}
+
+/** Those who ask the same share one query, and the rows that are read from it after a change. */
+async function share(shared, name, callback, open) {
+  let one = shared.get(name)
+  if (one === undefined) {
+    shared.set(name, (one = { callbacks: [] }))
+    one.close = open((rows) => one.callbacks.forEach((each) => each(rows)))
+  }
+  one.callbacks.push(callback)
+  const close = await one.close
+  return () => {
+    one.callbacks.splice(one.callbacks.indexOf(callback), 1)
+    if (one.callbacks.length > 0) return undefined
+    shared.delete(name)
+    return close()
   }
 }
 

@@ -197,8 +197,9 @@ class Planner {
       const value = fieldOf(record, next as string)
       return interval.isBelow(value) ? -1 : interval.isAbove(value) ? 1 : 0
     }
-    const from = list.partition((slot) => placeOf(slot) < 0)
-    const to = list.partition((slot) => placeOf(slot) <= 0)
+    const isWhole = prefix.length === 0 && interval === undefined
+    const from = isWhole ? 0 : list.partition((slot) => placeOf(slot) < 0)
+    const to = isWhole ? list.size : list.partition((slot) => placeOf(slot) <= 0, from)
     const hasLooseTies = prefix.length + terms.length < fields.length
     this.#offer({ kind: 'range', index, list, from, to }, to - from, order, done, terms, hasLooseTies)
   }

@@ -13,11 +13,20 @@ interface At<T> {
   readonly at: number
 }
 
-/** How many rows at the beginning of two results, and at their end, are known to be the same. */
-export interface SameEnds {
+/** What is known of two results without comparing them. */
+export interface Known {
+  /** How many rows at the beginning, and at the end, are the same in both. */
   readonly head: number
   readonly tail: number
+  /** The one row that is all that has changed: its place before, and its place after; -1 where it was not, or is not, there. */
+  readonly step: { readonly from: number; readonly to: number } | undefined
 }
+
+/** Where nothing is known of two results. */
+export const UNKNOWN: Known = Object.freeze({ head: 0, tail: 0, step: undefined })
+
+/** From so many rows on it is cheaper to compare copies: reading a frozen array costs eight times as much. */
+const COPIED_FROM = 64
 
 /** Shared by all results to which nothing of a kind has happened, which is most of them. */
 const NONE: readonly never[] = Object.freeze([])
@@ -29,13 +38,17 @@ const NONE: readonly never[] = Object.freeze([])
  * @param keyOf what says that two rows are of the same record; undefined where that cannot be told.
  */
 export function rowChanges<T>(
-  before: readonly T[],
-  after: readonly T[],
+  was: readonly T[],
+  is: readonly T[],
   keyOf: (row: T) => unknown,
-  { head, tail }: SameEnds = { head: 0, tail: 0 },
+  { head, tail, step }: Known = UNKNOWN,
 ): RowChanges<T> {
-  if (before.length === 0) return { added: after, removed: NONE, changed: NONE, moved: NONE }
-  const shorter = Math.min(before.length, after.length)
+  if (was.length === 0) return { added: is, removed: NONE, changed: NONE, moved: NONE }
+  if (step !== undefined) return oneStep(was, is, step)
+  const shorter = Math.min(was.length, is.length)
+  const isLong = shorter - head - tail >= COPIED_FROM
+  const before = isLong ? [...was] : was
+  const after = isLong ? [...is] : is
   let i = Math.min(head, shorter)
   while (i < shorter && before[i] === after[i]) i++
   let same = Math.min(tail, shorter - i)
@@ -69,6 +82,23 @@ export function rowChanges<T>(
     return { added: rowsOf(come), removed: rowsOf(gone), changed, moved: NONE }
   }
   return matched(gone, come, changed, keyOf)
+}
+
+function oneStep<T>(
+  before: readonly T[],
+  after: readonly T[],
+  { from, to }: { readonly from: number; readonly to: number },
+): RowChanges<T> {
+  if (from < 0) return { added: [after[to] as T], removed: NONE, changed: NONE, moved: NONE }
+  const row = before[from] as T
+  if (to < 0) return { added: NONE, removed: [row], changed: NONE, moved: NONE }
+  const fresh = after[to] as T
+  return {
+    added: NONE,
+    removed: NONE,
+    changed: row === fresh ? NONE : [{ before: row, after: fresh }],
+    moved: from === to ? NONE : [{ row: fresh, from, to }],
+  }
 }
 
 function rowsOf<T>(some: readonly At<T>[]): readonly T[] {

@@ -7,7 +7,8 @@ import type { Question } from '../query/query-spec.js'
 import type { Source } from '../query/source.js'
 import { byOrdinal } from '../state/slot.js'
 import type { Slot } from '../state/slot.js'
-import type { SameEnds } from './row-changes.js'
+import { UNKNOWN } from './row-changes.js'
+import type { Known } from './row-changes.js'
 import { View } from './view.js'
 import type { Effect, PlacedChange } from './view.js'
 
@@ -38,8 +39,11 @@ export class RowsView extends View {
   #last: readonly unknown[] | undefined
   #head = 0
   #tail = 0
-  /** The last two answers, and what is the same in both. */
-  #known: { before: readonly unknown[]; after: readonly unknown[]; ends: SameEnds } | undefined
+  /** How many changes there have been since, and what the last of them did to which places. */
+  #steps = 0
+  #step: Known['step']
+  /** The last two answers, and what is known of them. */
+  #lastTwo: { before: readonly unknown[]; after: readonly unknown[]; known: Known } | undefined
   /** A kept row, while it is compared with another. */
   readonly #probe: { ordinal: number; record: StoredRecord } = { ordinal: 0, record: {} }
 
@@ -54,20 +58,25 @@ export class RowsView extends View {
       const { offset, limit } = this.question.spec
       const end = Math.min(this.#rows.length, offset + limit)
       const after = Object.freeze(this.#rows.slice(offset, end))
-      if (this.#last !== undefined) {
-        // Where there is a limit, rows that leave the answer at its end stay among those that are kept.
-        const tail = limit === Number.POSITIVE_INFINITY ? this.#tail : 0
-        this.#known = { before: this.#last, after, ends: { head: Math.max(0, this.#head - offset), tail } }
-      }
+      if (this.#last !== undefined) this.#lastTwo = { before: this.#last, after, known: this.#known() }
       this.#answer = this.#last = after
       this.#head = this.#tail = Number.POSITIVE_INFINITY
+      this.#steps = 0
     }
     return this.#answer
   }
 
-  protected override sameEnds(before: readonly unknown[], after: readonly unknown[]): SameEnds {
-    const known = this.#known
-    return known?.before === before && known.after === after ? known.ends : super.sameEnds(before, after)
+  #known(): Known {
+    const { offset, limit } = this.question.spec
+    const head = Math.max(0, this.#head - offset)
+    // Where there is a limit, rows that leave the answer at its end stay among those that are kept.
+    if (limit !== Number.POSITIVE_INFINITY) return { head, tail: 0, step: undefined }
+    return { head, tail: this.#tail, step: this.#steps === 1 && offset === 0 ? this.#step : undefined }
+  }
+
+  protected override knownOf(before: readonly unknown[], after: readonly unknown[]): Known {
+    const last = this.#lastTwo
+    return last?.before === before && last.after === after ? last.known : UNKNOWN
   }
 
   override build(source: Source): void {
@@ -85,6 +94,7 @@ export class RowsView extends View {
     this.#records = records
     this.#isComplete = slots.length < this.#keptMax
     this.#head = this.#tail = 0
+    this.#steps = Number.POSITIVE_INFINITY
     this.#change()
   }
 
@@ -133,6 +143,8 @@ export class RowsView extends View {
       this.#touched(from, from)
     }
     const to = isIn ? this.#insert(slot, row) : -1
+    this.#steps++
+    this.#step = { from: isKept ? from : -1, to }
     const { offset, limit } = this.question.spec
     const end = offset + limit
     if (!this.#isComplete && this.#records.length < end) return 'rebuild'
@@ -157,6 +169,8 @@ export class RowsView extends View {
     if (fields !== undefined && deepEqual(fresh, row)) return 'none'
     this.#rows[at] = fresh
     this.#touched(at, at + 1)
+    this.#steps++
+    this.#step = { from: at, to: at }
     if (at < offset || at >= offset + limit) return 'none'
     this.#change()
     return 'changed'

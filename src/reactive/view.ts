@@ -3,8 +3,8 @@ import { matches } from '../query/matches.js'
 import { questionText } from '../query/query-spec.js'
 import type { Question } from '../query/query-spec.js'
 import type { Source } from '../query/source.js'
-import { rowChanges } from './row-changes.js'
-import type { RowChanges, SameEnds } from './row-changes.js'
+import { rowChanges, UNKNOWN } from './row-changes.js'
+import type { Known, RowChanges } from './row-changes.js'
 
 /** What a commit did to one record, and where that stands in its bucket. */
 export interface PlacedChange {
@@ -13,9 +13,6 @@ export interface PlacedChange {
   readonly after: StoredRecord | undefined
   readonly ordinal: number
 }
-
-/** Where nothing is known of two answers. */
-const UNKNOWN: SameEnds = Object.freeze({ head: 0, tail: 0 })
 
 /** What a change does to an answer: it stays, is brought up to date, or has to be built from the bucket. */
 export type Effect = 'none' | 'changed' | 'rebuild'
@@ -60,16 +57,16 @@ export abstract class View {
 
   /** What has changed between two answers that are rows; kept for the next who asks for the same two. */
   changesTo(before: readonly unknown[], after: readonly unknown[]): RowChanges<unknown> {
-    const known = this.#changes
-    if (known?.before === before && known.after === after) return known.changes
-    const ends = this.sameEnds(before, after)
-    const changes = rowChanges(before, after, (row) => (row as StoredRecord)[this.#key], ends)
+    const last = this.#changes
+    if (last?.before === before && last.after === after) return last.changes
+    const known = this.knownOf(before, after)
+    const changes = rowChanges(before, after, (row) => (row as StoredRecord)[this.#key], known)
     this.#changes = { before, after, changes }
     return changes
   }
 
   /** What is known of two answers without comparing them. */
-  protected sameEnds(_before: readonly unknown[], _after: readonly unknown[]): SameEnds {
+  protected knownOf(_before: readonly unknown[], _after: readonly unknown[]): Known {
     return UNKNOWN
   }
 
