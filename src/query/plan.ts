@@ -47,10 +47,6 @@ export interface Plan {
   readonly hasLooseTies: boolean
 }
 
-interface Candidate extends Plan {
-  readonly cost: number
-}
-
 /** Sorting `n` records costs about as much as looking at this many. */
 const sortCost = (n: number): number => n * Math.log2(n + 2) * 0.3
 
@@ -70,7 +66,7 @@ class Planner {
   readonly #collators: Collators
   readonly #isPaged: boolean
   readonly #bounds: ReadonlyMap<string, PathBounds>
-  readonly #candidates: Omit<Candidate, 'cost'>[] = []
+  readonly #candidates: Plan[] = []
 
   constructor(table: Table, spec: QuerySpec, collators: Collators, isPaged: boolean) {
     this.#table = table
@@ -89,17 +85,21 @@ class Planner {
       this.#offerValues(index, implied)
       this.#offerRange(index, implied)
     }
-    const narrowest = Math.min(...this.#candidates.map(({ size }) => size))
-    let best: Candidate | undefined
+    let narrowest = Number.POSITIVE_INFINITY
+    for (const { size } of this.#candidates) narrowest = Math.min(narrowest, size)
+    let [best] = this.#candidates as [Plan, ...Plan[]]
+    let least = Number.POSITIVE_INFINITY
     for (const one of this.#candidates) {
       const cost = this.#costOf(one, narrowest)
-      if (best === undefined || cost < best.cost) best = { ...one, cost }
+      if (cost >= least) continue
+      best = one
+      least = cost
     }
-    return best as Candidate
+    return best
   }
 
   /** Records that will be looked at, plus what sorting costs. */
-  #costOf({ size, order, rest }: Omit<Candidate, 'cost'>, narrowest: number): number {
+  #costOf({ size, order, rest }: Plan, narrowest: number): number {
     if (order === 'sort') return size + sortCost(size)
     const wanted = this.#spec.offset + this.#spec.limit
     if (rest.conditions.length === 0) return Math.min(size, wanted)
@@ -124,8 +124,10 @@ class Planner {
     terms = this.#spec.order,
     hasLooseTies = false,
   ): void {
-    const conditions = this.#spec.filter.conditions.filter((one) => !done.includes(one))
-    this.#candidates.push({ access, size, rest: { conditions }, order, terms, hasLooseTies })
+    const { filter } = this.#spec
+    const rest =
+      done.length === 0 ? filter : { conditions: filter.conditions.filter((condition) => !done.includes(condition)) }
+    this.#candidates.push({ access, size, rest, order, terms, hasLooseTies })
   }
 
   #offerKeys(): void {
@@ -161,7 +163,8 @@ class Planner {
 
   /** The terms of the order that are not the same for records that agree on `paths`. */
   #orderWithin(paths: readonly string[]): readonly OrderTerm[] {
-    return this.#spec.order.filter(({ path }) => !paths.includes(path))
+    const { order } = this.#spec
+    return order.length === 0 || paths.length === 0 ? order : order.filter(({ path }) => !paths.includes(path))
   }
 
   #offerRange(index: TableIndex, implied: readonly Condition[]): void {

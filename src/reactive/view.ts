@@ -34,6 +34,8 @@ export abstract class View {
   readonly dependents: Set<Dependent> = new Set()
   /** It has to be built anew before it is read. */
   isStale = true
+  /** Number of the last commit that changed it. */
+  changedIn = 0
   /** It has changed since the last commit that was announced. */
   isUnannounced = false
   readonly #key: string

@@ -40,6 +40,7 @@ export class Views {
   readonly #entries = new Map<View, Entry<View>>()
   /** Views that have changed since the last commit that was published. */
   #changed: View[] = []
+  #commits = 0
 
   readonly #options: ViewsOptions
 
@@ -105,7 +106,13 @@ export class Views {
     if (this.#index.isEmpty) return
     for (const name of draft.cleared) this.#stale(name)
     const { changes } = draft
-    let changed: Set<View> | undefined
+    const commit = ++this.#commits
+    const changed: View[] = []
+    const note = (view: View): void => {
+      if (view.changedIn === commit) return
+      view.changedIn = commit
+      changed.push(view)
+    }
     let toBuild: Set<View> | undefined
     for (let at = 0; at < changes.length; at++) {
       const change = changes[at] as Change
@@ -115,7 +122,7 @@ export class Views {
       this.#index.forInterested(change, (view) => {
         if (view.isStale || toBuild?.has(view) === true) return
         const effect = view.apply((placed ??= { key, before, after, ordinal: draft.ordinalOf(at) }))
-        if (effect === 'changed') (changed ??= new Set()).add(view)
+        if (effect === 'changed') note(view)
         else if (effect === 'rebuild') (toBuild ??= new Set()).add(view)
       })
     }
@@ -123,9 +130,9 @@ export class Views {
     for (const view of toBuild ?? []) {
       const { version } = view
       view.build(this.#bucketOf(view.question.spec.bucket).source)
-      if (view.version !== version) (changed ??= new Set()).add(view)
+      if (view.version !== version) note(view)
     }
-    for (const view of changed ?? []) {
+    for (const view of changed) {
       this.#check(view)
       this.#change(view)
     }
