@@ -1,7 +1,7 @@
 /**
  * The benchmark: `npm run bench`, or a part of it with `npm run bench:crud` and so on.
  *
- *   node --expose-gc bench/main.mjs [crud|queries|reactive|durable|open|heap|size] …
+ *   node --expose-gc bench/main.mjs [crud|queries|reactive|live|durable|open|heap|size] …
  *     --only <case>     one case by its name        --rounds <n>    measured rounds, at least 5 count (default 7)
  *     --quick           small and short, to see that it works; nothing is recorded
  *     --no-peers        only Varve and the limits   --json <file>   results as JSON, `-` for stdout
@@ -24,6 +24,7 @@ const GROUPS = {
   crud: async (options) => (await import('./cases/crud.mjs')).crudCases(options),
   queries: async (options) => (await import('./cases/queries.mjs')).queryCases(options),
   reactive: async (options) => (await import('./cases/reactive.mjs')).reactiveCases(options),
+  live: async (options) => (await import('./cases/live.mjs')).liveCases(options),
   durable: async (options) => (await import('./cases/durable.mjs')).durableCases(options),
   open: async (options) => (await import('./cases/open.mjs')).openCases(options),
   heap: async (options) => (await import('./cases/heap.mjs')).heapCases(options),
@@ -71,7 +72,7 @@ for (const group of positionals.length > 0 ? positionals : Object.keys(GROUPS)) 
     say(`${group}: ${one.title} …`)
     const warmups = one.warmups ?? 1
     // What waits for a disk does not run meanwhile.
-    const clock = flags.cpu && ['crud', 'queries', 'reactive'].includes(group) ? { clock: threadTime } : {}
+    const clock = flags.cpu && ['crud', 'queries', 'reactive', 'live'].includes(group) ? { clock: threadTime } : {}
     const ownRounds = one.rounds === undefined || flags.quick || flags.rounds !== undefined ? rounds : one.rounds
     const results = summarize(
       one.rows,

@@ -52,7 +52,8 @@ export function median(values) {
  * What a case came to. The ratio to the limit is the median of the ratios of each round, because two contestants of the
  * same round have met the same weather.
  *
- * @param target `{ max }`: this much of the limit's time at most; `{ minRate }`: this much of the limit's rate at least.
+ * @param target `{ max }`: this much of the limit's time at most; `{ minRate }`: this much of the limit's rate at least;
+ *   `{ atMost }`: so many nanoseconds, or bytes, at most. All that are given have to hold.
  */
 export function summarize(rows, samples) {
   return rows.map((row) => {
@@ -80,7 +81,6 @@ export function summarize(rows, samples) {
 }
 
 function isMet(target, ratio, value) {
-  if (target.max !== undefined) return ratio <= target.max
-  if (target.minRate !== undefined) return 1 / ratio >= target.minRate
-  return value <= target.atMost
+  const { max = Number.POSITIVE_INFINITY, minRate = 0, atMost = Number.POSITIVE_INFINITY } = target
+  return (ratio === undefined || (ratio <= max && 1 / ratio >= minRate)) && value <= atMost
 }

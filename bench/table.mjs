@@ -49,6 +49,10 @@ function ratioText(ratio, target) {
 
 function targetText(target, unit) {
   if (target === undefined) return ''
-  if (target.max !== undefined) return `≤ ${target.max}x`
-  return target.minRate === undefined ? `≤ ${figure(target.atMost, unit)}` : `≥ ${target.minRate}`
+  const { max, minRate, atMost } = target
+  const bounds = []
+  if (atMost !== undefined) bounds.push(`≤ ${figure(atMost, unit)}`)
+  if (max !== undefined) bounds.push(`≤ ${max}x`)
+  if (minRate !== undefined) bounds.push(`≥ ${minRate}`)
+  return bounds.join(', ')
 }

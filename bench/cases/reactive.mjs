@@ -102,7 +102,7 @@ export function reactiveCases({ records: count, peers, scale }) {
         await store.insertMany(records)
         const state = { store, called: 0, total: 0, turn: 0 }
         state.ends = []
-        for (const city of subscribed) state.ends.push(await store.live(city, () => state.called++))
+        for (const city of subscribed) state.ends.push(await store.live({ where: { city } }, () => state.called++))
         return state
       },
       run: (state, round) =>

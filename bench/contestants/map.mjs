@@ -105,6 +105,10 @@ export class MapStore {
     return group === undefined ? [] : group.slice()
   }
 
+  all() {
+    return this.#records.values()
+  }
+
   get size() {
     return this.#records.size
   }

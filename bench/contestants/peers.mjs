@@ -16,11 +16,12 @@ import {
   localOnlyCollectionOptions,
   queryOnce,
 } from '@tanstack/db'
-import { createIndexes, createStore } from 'tinybase'
+import { createIndexes, createQueries, createStore } from 'tinybase'
 import { seeded } from '../data.mjs'
 
 addRxPlugin(RxDBUpdatePlugin)
 const random = seeded(7)
+const FIELDS = ['id', 'name', 'email', 'age', 'city', 'role', 'active', 'note']
 const EVERY = ['scan', 'findOneEach', 'countEach']
 
 class LokiStore {
@@ -76,14 +77,19 @@ class LokiStore {
     return found
   }
 
-  /** A subscription to the records of a city; the callback gets them all whenever one changes. */
-  async live(city, callback) {
+  /** A subscription to the rows of a query; the callback gets them all whenever one changes. */
+  async live({ where, orderBy, isDescending, limit }, callback) {
     const view = this.#people.addDynamicView(`live-${random()}`)
-    view.applyFind({ city })
+    view.applyFind(where)
+    if (orderBy !== undefined) view.applySimpleSort(orderBy, isDescending)
     view.data()
-    const notify = () => callback(view.data())
+    const notify = () => callback(limit === undefined ? view.data() : view.data().slice(0, limit))
     view.on('rebuild', notify)
     return () => this.#people.removeDynamicView(view.name)
+  }
+
+  top(n) {
+    return this.#people.chain().simplesort('age', true).limit(n).data().length
   }
 
   close() {}
@@ -103,6 +109,8 @@ class TinyStore {
     },
   })
   #indexes = createIndexes(this.#store).setIndexDefinition('byCity', 'people', 'city')
+  #queries = createQueries(this.#store)
+  #shared = new Map()
 
   insertEach(records) {
     for (const record of records) this.#store.setRow('people', record.id, record)
@@ -162,6 +170,46 @@ class TinyStore {
     let found = 0
     for (const city of cities) found += this.#indexes.getSliceRowIds('byCity', city).length
     return found
+  }
+
+  /** By a listener to the row, or to the rows in order; else by a query, which all who ask the same share. */
+  async live({ where, orderBy, isDescending = false, limit }, callback) {
+    const store = this.#store
+    if (where.id !== undefined) {
+      const id = store.addRowListener('people', where.id, () => callback([store.getRow('people', where.id)]))
+      return () => store.delListener(id)
+    }
+    const conditions = Object.entries(where)
+    if (conditions.length === 0) {
+      const id = store.addSortedRowIdsListener('people', orderBy, isDescending, 0, limit, (...[, , , , , , rowIds]) =>
+        callback(rowIds.map((one) => store.getRow('people', one))),
+      )
+      return () => store.delListener(id)
+    }
+    const name = JSON.stringify({ where, orderBy, isDescending, limit })
+    return share(this.#shared, name, callback, (tell) => {
+      const queries = this.#queries
+      queries.setQueryDefinition(name, 'people', ({ select, where: whereCell }) => {
+        for (const field of FIELDS) select(field)
+        for (const [field, value] of conditions) whereCell(field, value)
+      })
+      const read =
+        orderBy === undefined
+          ? () => Object.values(queries.getResultTable(name))
+          : () =>
+              queries
+                .getResultSortedRowIds(name, orderBy, isDescending, 0, limit)
+                .map((id) => queries.getResultRow(name, id))
+      const listener = queries.addResultTableListener(name, () => tell(read()))
+      return () => {
+        queries.delListener(listener)
+        queries.delQueryDefinition(name)
+      }
+    })
+  }
+
+  top(n) {
+    return this.#store.getSortedRowIds('people', 'age', true, 0, n).map((id) => this.#store.getRow('people', id)).length
   }
 
   close() {}
@@ -247,10 +295,19 @@ class RxStore {
     return found
   }
 
-  async live(city, callback) {
+  #find({ where, orderBy, isDescending, limit }) {
+    const sort = orderBy === undefined ? {} : { sort: [{ [orderBy]: isDescending ? 'desc' : 'asc' }] }
+    return this.#people.find({ selector: where, ...sort, ...(limit === undefined ? {} : { limit }) })
+  }
+
+  async top(n) {
+    return (await this.#find({ where: {}, orderBy: 'age', isDescending: true, limit: n }).exec()).length
+  }
+
+  async live(query, callback) {
     let isFirst = true
     const { promise, resolve } = deferred()
-    const subscription = this.#people.find({ selector: { city } }).$.subscribe((found) => {
+    const subscription = this.#find(query).$.subscribe((found) => {
       if (isFirst) resolve()
       else callback(found)
       isFirst = false
@@ -273,6 +330,8 @@ class TanStackStore {
       autoIndex: 'eager',
     }),
   )
+
+  #shared = new Map()
 
   constructor() {
     this.#people.createIndex((record) => record.city, { indexType: BasicIndex })
@@ -340,20 +399,48 @@ class TanStackStore {
     return found
   }
 
-  async live(city, callback) {
-    const query = createLiveQueryCollection((q) =>
-      q.from({ people: this.#people }).where(({ people }) => eq(people.city, city)),
-    )
-    await query.preload()
-    const subscription = query.subscribeChanges(() => callback(query.toArray))
-    return () => {
-      subscription.unsubscribe()
-      return query.cleanup()
-    }
+  #from(q, { where, orderBy, isDescending, limit }) {
+    let query = q.from({ people: this.#people })
+    for (const [field, value] of Object.entries(where)) query = query.where(({ people }) => eq(people[field], value))
+    if (orderBy !== undefined) query = query.orderBy(({ people }) => people[orderBy], isDescending ? 'desc' : 'asc')
+    return limit === undefined ? query : query.limit(limit)
+  }
+
+  async top(n) {
+    return (await queryOnce((q) => this.#from(q, { where: {}, orderBy: 'age', isDescending: true, limit: n }))).length
+  }
+
+  live(wanted, callback) {
+    return share(this.#shared, JSON.stringify(wanted), callback, async (tell) => {
+      const query = createLiveQueryCollection((q) => this.#from(q, wanted))
+      await query.preload()
+      const subscription = query.subscribeChanges(() => tell(query.toArray))
+      return () => {
+        subscription.unsubscribe()
+        return query.cleanup()
+      }
+    })
   }
 
   async close() {
     await this.#people.cleanup()
+  }
+}
+
+/** Those who ask the same share one query, and the rows that are read from it after a change. */
+async function share(shared, name, callback, open) {
+  let one = shared.get(name)
+  if (one === undefined) {
+    shared.set(name, (one = { callbacks: [] }))
+    one.close = open((rows) => one.callbacks.forEach((each) => each(rows)))
+  }
+  one.callbacks.push(callback)
+  const close = await one.close
+  return () => {
+    one.callbacks.splice(one.callbacks.indexOf(callback), 1)
+    if (one.callbacks.length > 0) return undefined
+    shared.delete(name)
+    return close()
   }
 }
 

@@ -162,12 +162,38 @@ function walkInOrder(
   const isDown = isBackward !== isReversed
   while (from < to) {
     const edge = list.at(isDown ? to - 1 : from) as Slot
-    const start = isDown ? list.partition((slot) => inList(slot, edge) < 0, from, to) : from
-    const end = isDown ? to : list.partition((slot) => inList(slot, edge) <= 0, from, to)
+    const start = isDown ? runStart(list, inList, edge, from, to) : from
+    const end = isDown ? to : runEnd(list, inList, edge, from, to)
     if (!walkRun(list, start, end, hasLooseTies, isReversed, visit)) return
     if (isDown) to = start
     else from = end
   }
+}
+
+/** Where the run begins that has `edge` as its last slot, before `to`. Most runs are short: it looks near by first. */
+function runStart(list: OrderedList<Slot>, inList: SlotOrder, edge: Slot, from: number, to: number): number {
+  let known = to - 1
+  for (let step = 1; known > from; step *= 2) {
+    const low = Math.max(from, known - step)
+    if (inList(list.at(low) as Slot, edge) < 0) {
+      return list.partition((slot) => inList(slot, edge) < 0, low + 1, known)
+    }
+    known = low
+  }
+  return from
+}
+
+/** Where the run ends that has `edge` as its first slot, at `from`. */
+function runEnd(list: OrderedList<Slot>, inList: SlotOrder, edge: Slot, from: number, to: number): number {
+  let known = from + 1
+  for (let step = 1; known < to; step *= 2) {
+    const high = Math.min(to, known + step)
+    if (inList(list.at(high - 1) as Slot, edge) > 0) {
+      return list.partition((slot) => inList(slot, edge) <= 0, known, high - 1)
+    }
+    known = high
+  }
+  return to
 }
 
 /** Slots that are the same to the order come in insertion order, or in its reverse. @returns whether to go on. */

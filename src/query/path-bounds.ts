@@ -27,8 +27,11 @@ interface End {
   readonly by: Condition
 }
 
+const NONE: ReadonlyMap<string, PathBounds> = new Map()
+
 /** The bounds of each field that the conditions speak of. What indexes cannot use is not in it. */
 export function pathBounds(conditions: readonly Condition[]): ReadonlyMap<string, PathBounds> {
+  if (conditions.length === 0) return NONE
   const found = new Map<string, PathBounds>()
   const ends = new Map<string, { low?: End; high?: End }>()
   for (const condition of conditions) {

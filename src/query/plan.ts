@@ -48,10 +48,6 @@ export interface Plan {
   readonly hasLooseTies: boolean
 }
 
-interface Candidate extends Plan {
-  readonly cost: number
-}
-
 /** Putting the indexes of a bucket of this size in order is nothing. */
 const SMALL = 1_000
 /** Looking at this part of a bucket is cheap enough to leave its indexes as they are. */
@@ -76,7 +72,7 @@ class Planner {
   readonly #collators: Collators
   readonly #isPaged: boolean
   readonly #bounds: ReadonlyMap<string, PathBounds>
-  readonly #candidates: Omit<Candidate, 'cost'>[] = []
+  readonly #candidates: Plan[] = []
 
   constructor(table: Table, spec: QuerySpec, collators: Collators, isPaged: boolean) {
     this.#table = table
@@ -97,27 +93,31 @@ class Planner {
       if (index.orderedIfKept === undefined) unordered.push([index, implied])
       else this.#offerRange(index, implied)
     }
-    const best = this.#cheapest()
+    const [best, cost] = this.#cheapest()
     // Putting an index in order takes a sort of the whole bucket, and from then on a place for each record: only where
     // what there is would look at a good part of the bucket.
     const { size } = this.#table
-    if (size > SMALL && best.cost < size / SMALL_PART) return best
+    if (unordered.length === 0 || (size > SMALL && cost < size / SMALL_PART)) return best
     for (const [index, implied] of unordered) this.#offerRange(index, implied)
-    return this.#cheapest()
+    return this.#cheapest()[0]
   }
 
-  #cheapest(): Candidate {
-    const narrowest = Math.min(...this.#candidates.map(({ size }) => size))
-    let best: Candidate | undefined
+  #cheapest(): [plan: Plan, cost: number] {
+    let narrowest = Number.POSITIVE_INFINITY
+    for (const { size } of this.#candidates) narrowest = Math.min(narrowest, size)
+    let [best] = this.#candidates as [Plan, ...Plan[]]
+    let least = Number.POSITIVE_INFINITY
     for (const one of this.#candidates) {
       const cost = this.#costOf(one, narrowest)
-      if (best === undefined || cost < best.cost) best = { ...one, cost }
+      if (cost >= least) continue
+      best = one
+      least = cost
     }
-    return best as Candidate
+    return [best, least]
   }
 
   /** Records that will be looked at, plus what sorting costs. */
-  #costOf({ size, order, rest }: Omit<Candidate, 'cost'>, narrowest: number): number {
+  #costOf({ size, order, rest }: Plan, narrowest: number): number {
     if (order === 'sort') return size + sortCost(size)
     const wanted = this.#spec.offset + this.#spec.limit
     if (rest.conditions.length === 0) return Math.min(size, wanted)
@@ -142,8 +142,10 @@ class Planner {
     terms = this.#spec.order,
     hasLooseTies = false,
   ): void {
-    const conditions = this.#spec.filter.conditions.filter((one) => !done.includes(one))
-    this.#candidates.push({ access, size, rest: { conditions }, order, terms, hasLooseTies })
+    const { filter } = this.#spec
+    const rest =
+      done.length === 0 ? filter : { conditions: filter.conditions.filter((condition) => !done.includes(condition)) }
+    this.#candidates.push({ access, size, rest, order, terms, hasLooseTies })
   }
 
   #offerKeys(): void {
@@ -183,7 +185,8 @@ class Planner {
 
   /** The terms of the order that are not the same for records that agree on `paths`. */
   #orderWithin(paths: readonly string[]): readonly OrderTerm[] {
-    return this.#spec.order.filter(({ path }) => !paths.includes(path))
+    const { order } = this.#spec
+    return order.length === 0 || paths.length === 0 ? order : order.filter(({ path }) => !paths.includes(path))
   }
 
   #offerRange(index: TableIndex, implied: readonly Condition[]): void {
@@ -219,8 +222,9 @@ class Planner {
       const value = fieldOf(record, next as string)
       return interval.isBelow(value) ? -1 : interval.isAbove(value) ? 1 : 0
     }
-    const from = list.partition((slot) => placeOf(slot) < 0)
-    const to = list.partition((slot) => placeOf(slot) <= 0)
+    const isWhole = prefix.length === 0 && interval === undefined
+    const from = isWhole ? 0 : list.partition((slot) => placeOf(slot) < 0)
+    const to = isWhole ? list.size : list.partition((slot) => placeOf(slot) <= 0, from)
     const hasLooseTies = prefix.length + terms.length < fields.length
     this.#offer({ kind: 'range', index, list, from, to }, to - from, order, done, terms, hasLooseTies)
   }

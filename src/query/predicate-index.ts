@@ -1,3 +1,4 @@
+import type { Change } from '../log/entry.js'
 import { BucketPredicates } from './bucket-predicates.js'
 import type { Entry, Interest } from './bucket-predicates.js'
 import type { Footprint } from './read-set.js'
@@ -55,6 +56,17 @@ export class PredicateIndex<D> {
     for (const bucket of cleared) this.#buckets.get(bucket)?.forEach(hit)
     for (const change of changes) this.#buckets.get(change.bucket)?.forTouched(change, footprint, hit)
     found?.forEach(visit)
+  }
+
+  /**
+   * As `forTouched`, for one change, at once: `visit` must not add or remove, and is called for each interest of a dependent.
+   */
+  forInterested(change: Change, visit: (dependent: D) => void): void {
+    const footprint = ++this.#footprints
+    this.#buckets.get(change.bucket)?.forTouched(change, footprint, (entry) => {
+      entry.touchedIn = footprint
+      entry.dependents.forEach(visit)
+    })
   }
 
   /** For `checkPredicateIndex`, which is apart so that no bundle has it. */

@@ -17,6 +17,10 @@ export interface LiveResultsOptions {
 
 type Rows = readonly unknown[]
 
+const NO_ROWS: Rows = Object.freeze([])
+const NOW = Promise.resolve()
+const nothing = (): void => undefined
+
 /**
  * Subscriptions to the rows of queries: each gets the result whenever it has changed, with what has changed in it.
  *
@@ -79,10 +83,10 @@ export class LiveResults {
     this.#unsettled++
     this.#due.push(subscription)
     // A promise job: it comes after the rest of the batch has been published.
-    if (this.#due.length === 1) void Promise.resolve().then(() => this.#refreshAll())
+    if (this.#due.length === 1) void NOW.then(this.#refreshAll)
   }
 
-  #refreshAll(): void {
+  readonly #refreshAll = (): void => {
     const due = this.#due
     this.#due = []
     for (const subscription of due) {
@@ -103,7 +107,11 @@ export class LiveResults {
   #refresh(subscription: Subscription): void {
     try {
       subscription.isDirty = false
-      if (subscription.isActive) this.#deliver(subscription, ...this.#read(subscription.view))
+      const { views, sequencer } = this.#options
+      if (subscription.isActive) {
+        const rows = views.read(subscription.view) as Rows
+        this.#deliver(subscription, rows, sequencer.position.visible)
+      }
     } catch (error) {
       this.#failed(subscription, error)
     } finally {
@@ -117,7 +125,10 @@ export class LiveResults {
       while (subscription.isDirty && subscription.isActive) {
         subscription.isDirty = false
         // Waits for a bucket that is being loaded.
-        const [rows, position] = await this.#bucketOf(view).process.call(() => this.#read(view))
+        const [rows, position] = await this.#bucketOf(view).process.call((): [Rows, number] => {
+          const { views, sequencer } = this.#options
+          return [views.read(view) as Rows, sequencer.position.visible]
+        })
         await this.#options.sequencer.settled()
         // Something of it was taken back: it has never been.
         if (view.isStale) subscription.isDirty = true
@@ -128,12 +139,6 @@ export class LiveResults {
     } finally {
       this.#done(subscription)
     }
-  }
-
-  /** The rows as they are, and the seq of the last commit that they have. */
-  #read(view: View): [rows: Rows, position: number] {
-    const { views, sequencer } = this.#options
-    return [views.read(view) as Rows, sequencer.position.visible]
   }
 
   #failed(subscription: Subscription, error: unknown): void {
@@ -189,7 +194,7 @@ class Subscription implements Dependent {
   /** Its callback has not come to its end. */
   isBusy = false
   position = 0
-  settleReady: (error: Error | undefined) => void = () => undefined
+  settleReady: (error: Error | undefined) => void = nothing
   #isQuiet: boolean
   #rows: Rows | undefined
   #deliveries = 0
@@ -224,11 +229,15 @@ class Subscription implements Dependent {
     this.#rows = rows
     const isQuiet = this.#isQuiet
     this.#isQuiet = false
-    this.settleReady(undefined)
+    if (before === undefined) {
+      this.settleReady(undefined)
+      this.settleReady = nothing
+    }
     if (isQuiet) return undefined
     this.#deliveries++
     try {
-      return this.#callback(rows, { ...this.view.changesTo(before ?? [], rows), position })
+      const { added, removed, changed, moved } = this.view.changesTo(before ?? NO_ROWS, rows)
+      return this.#callback(rows, { added, removed, changed, moved, position })
     } catch (error) {
       this.report(error, onError)
       return undefined

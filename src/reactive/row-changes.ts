@@ -13,20 +13,55 @@ interface At<T> {
   readonly at: number
 }
 
+/** What is known of two results without comparing them. */
+export interface Known {
+  /** How many rows at the beginning, and at the end, are the same in both. */
+  readonly head: number
+  readonly tail: number
+  /** The one row that is all that has changed: its place before, and its place after; -1 where it was not, or is not, there. */
+  readonly step: { readonly from: number; readonly to: number } | undefined
+}
+
+/** Where nothing is known of two results. */
+export const UNKNOWN: Known = Object.freeze({ head: 0, tail: 0, step: undefined })
+
+/** From so many rows on it is cheaper to compare copies: reading a frozen array costs eight times as much. */
+const COPIED_FROM = 64
+
+/** Shared by all results to which nothing of a kind has happened, which is most of them. */
+const NONE: readonly never[] = Object.freeze([])
+
 /**
- * Compares two results row by row, by identity: rows that did not change are the same objects. Linear; where rows come, go and
- * change one by one, without a map of them all.
+ * Compares two results row by row, by identity: rows that did not change are the same objects. Linear, in what lies between
+ * the ends that are known to be the same; where rows come, go and change one by one, without a map of them all.
  *
  * @param keyOf what says that two rows are of the same record; undefined where that cannot be told.
  */
-export function rowChanges<T>(before: readonly T[], after: readonly T[], keyOf: (row: T) => unknown): RowChanges<T> {
+export function rowChanges<T>(
+  was: readonly T[],
+  is: readonly T[],
+  keyOf: (row: T) => unknown,
+  { head, tail, step }: Known = UNKNOWN,
+): RowChanges<T> {
+  if (was.length === 0) return { added: is, removed: NONE, changed: NONE, moved: NONE }
+  if (step !== undefined) return oneStep(was, is, step)
+  const shorter = Math.min(was.length, is.length)
+  const isLong = shorter - head - tail >= COPIED_FROM
+  const before = isLong ? [...was] : was
+  const after = isLong ? [...is] : is
+  let i = Math.min(head, shorter)
+  while (i < shorter && before[i] === after[i]) i++
+  let same = Math.min(tail, shorter - i)
+  while (same < shorter - i && before[before.length - 1 - same] === after[after.length - 1 - same]) same++
+  const beforeEnd = before.length - same
+  const afterEnd = after.length - same
+  let j = i
   const gone: At<T>[] = []
   const come: At<T>[] = []
   const changed: { before: T; after: T }[] = []
-  let i = 0
-  let j = 0
-  while (i < before.length && j < after.length) {
-    const [a, b] = [before[i] as T, after[j] as T]
+  while (i < beforeEnd && j < afterEnd) {
+    const a = before[i] as T
+    const b = after[j] as T
     if (a === b) {
       i++
       j++
@@ -41,9 +76,33 @@ export function rowChanges<T>(before: readonly T[], after: readonly T[], keyOf: 
       come.push({ row: b, at: j++ })
     }
   }
-  for (; i < before.length; i++) gone.push({ row: before[i] as T, at: i })
-  for (; j < after.length; j++) come.push({ row: after[j] as T, at: j })
+  for (; i < beforeEnd; i++) gone.push({ row: before[i] as T, at: i })
+  for (; j < afterEnd; j++) come.push({ row: after[j] as T, at: j })
+  if (gone.length === 0 || come.length === 0) {
+    return { added: rowsOf(come), removed: rowsOf(gone), changed, moved: NONE }
+  }
   return matched(gone, come, changed, keyOf)
+}
+
+function oneStep<T>(
+  before: readonly T[],
+  after: readonly T[],
+  { from, to }: { readonly from: number; readonly to: number },
+): RowChanges<T> {
+  if (from < 0) return { added: [after[to] as T], removed: NONE, changed: NONE, moved: NONE }
+  const row = before[from] as T
+  if (to < 0) return { added: NONE, removed: [row], changed: NONE, moved: NONE }
+  const fresh = after[to] as T
+  return {
+    added: NONE,
+    removed: NONE,
+    changed: row === fresh ? NONE : [{ before: row, after: fresh }],
+    moved: from === to ? NONE : [{ row: fresh, from, to }],
+  }
+}
+
+function rowsOf<T>(some: readonly At<T>[]): readonly T[] {
+  return some.length === 0 ? NONE : some.map(({ row }) => row)
 }
 
 /** A row that has gone from one place and come to another has moved. */

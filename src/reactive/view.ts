@@ -3,8 +3,8 @@ import { matches } from '../query/matches.js'
 import { questionText } from '../query/query-spec.js'
 import type { Question } from '../query/query-spec.js'
 import type { Source } from '../query/source.js'
-import { rowChanges } from './row-changes.js'
-import type { RowChanges } from './row-changes.js'
+import { rowChanges, UNKNOWN } from './row-changes.js'
+import type { Known, RowChanges } from './row-changes.js'
 
 /** What a commit did to one record, and where that stands in its bucket. */
 export interface PlacedChange {
@@ -34,6 +34,10 @@ export abstract class View {
   readonly dependents: Set<Dependent> = new Set()
   /** It has to be built anew before it is read. */
   isStale = true
+  /** Number of the last commit that changed it. */
+  changedIn = 0
+  /** It has changed since the last commit that was announced. */
+  isUnannounced = false
   readonly #key: string
   #changes: { before: readonly unknown[]; after: readonly unknown[]; changes: RowChanges<unknown> } | undefined
 
@@ -55,11 +59,17 @@ export abstract class View {
 
   /** What has changed between two answers that are rows; kept for the next who asks for the same two. */
   changesTo(before: readonly unknown[], after: readonly unknown[]): RowChanges<unknown> {
-    const known = this.#changes
-    if (known?.before === before && known.after === after) return known.changes
-    const changes = rowChanges(before, after, (row) => (row as StoredRecord)[this.#key])
+    const last = this.#changes
+    if (last?.before === before && last.after === after) return last.changes
+    const known = this.knownOf(before, after)
+    const changes = rowChanges(before, after, (row) => (row as StoredRecord)[this.#key], known)
     this.#changes = { before, after, changes }
     return changes
+  }
+
+  /** What is known of two answers without comparing them. */
+  protected knownOf(_before: readonly unknown[], _after: readonly unknown[]): Known {
+    return UNKNOWN
   }
 
   /** Whether the record matches the query's filter. */
@@ -68,7 +78,7 @@ export abstract class View {
   }
 }
 
-/** Who depends on a view. */
+/** Who depends on a view. Being told, nobody adds or removes dependents. */
 export interface Dependent {
   /** The view has changed in memory. */
   overtaken(view: View): void

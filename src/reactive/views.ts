@@ -14,7 +14,7 @@ import { AskedView } from './asked-view.js'
 import { GroupsView } from './groups-view.js'
 import { NumberView } from './number-view.js'
 import { RowsView } from './rows-view.js'
-import type { View } from './view.js'
+import type { PlacedChange, View } from './view.js'
 
 /** What the views need of their store. */
 export interface ViewsOptions {
@@ -39,7 +39,8 @@ export class Views {
   readonly #index = new PredicateIndex<View>()
   readonly #entries = new Map<View, Entry<View>>()
   /** Views that have changed since the last commit that was published. */
-  #changed = new Set<View>()
+  #changed: View[] = []
+  #commits = 0
 
   readonly #options: ViewsOptions
 
@@ -80,7 +81,6 @@ export class Views {
     view.uses--
     if (view.uses > 0) return
     this.#views.delete(view.text)
-    this.#changed.delete(view)
     this.#index.remove(this.#entries.get(view) as Entry<View>, view)
     this.#entries.delete(view)
   }
@@ -106,14 +106,23 @@ export class Views {
     if (this.#index.isEmpty) return
     for (const name of draft.cleared) this.#stale(name)
     const { changes } = draft
-    let changed: Set<View> | undefined
+    const commit = ++this.#commits
+    const changed: View[] = []
+    const note = (view: View): void => {
+      if (view.changedIn === commit) return
+      view.changedIn = commit
+      changed.push(view)
+    }
     let toBuild: Set<View> | undefined
     for (let at = 0; at < changes.length; at++) {
       const change = changes[at] as Change
-      this.#index.forTouched({ changes: [change], cleared: [] }, (view) => {
+      const { key, before, after } = change
+      let placed: PlacedChange | undefined
+      // Each view is in the index once.
+      this.#index.forInterested(change, (view) => {
         if (view.isStale || toBuild?.has(view) === true) return
-        const effect = view.apply({ ...change, ordinal: draft.ordinalOf(at) })
-        if (effect === 'changed') (changed ??= new Set()).add(view)
+        const effect = view.apply((placed ??= { key, before, after, ordinal: draft.ordinalOf(at) }))
+        if (effect === 'changed') note(view)
         else if (effect === 'rebuild') (toBuild ??= new Set()).add(view)
       })
     }
@@ -121,16 +130,19 @@ export class Views {
     for (const view of toBuild ?? []) {
       const { version } = view
       view.build(this.#bucketOf(view.question.spec.bucket).source)
-      if (view.version !== version) (changed ??= new Set()).add(view)
+      if (view.version !== version) note(view)
     }
-    for (const view of changed ?? []) {
+    for (const view of changed) {
       this.#check(view)
       this.#change(view)
     }
   }
 
   #change(view: View): void {
-    this.#changed.add(view)
+    if (!view.isUnannounced) {
+      view.isUnannounced = true
+      this.#changed.push(view)
+    }
     for (const dependent of view.dependents) dependent.overtaken(view)
   }
 
@@ -170,10 +182,13 @@ export class Views {
 
   /** A commit is durable: those who depend on views that have changed are told. */
   announce(): void {
-    if (this.#changed.size === 0) return
+    if (this.#changed.length === 0) return
     const changed = this.#changed
-    this.#changed = new Set()
-    for (const view of changed) for (const dependent of [...view.dependents]) dependent.touched(view)
+    this.#changed = []
+    for (const view of changed) {
+      view.isUnannounced = false
+      for (const dependent of view.dependents) dependent.touched(view)
+    }
   }
 }
 
