@@ -2,7 +2,7 @@ import type { Key, StoredRecord } from '../base/value.js'
 import { matches } from '../query/matches.js'
 import type { Filter } from '../query/filter.js'
 import type { Collators } from '../query/order.js'
-import { slotsIn } from '../query/source.js'
+import { FRESH_ORDINALS, slotsIn } from '../query/source.js'
 import type { Source } from '../query/source.js'
 import { compareKeys } from '../state/key-order.js'
 import type { Slot } from '../state/slot.js'
@@ -19,16 +19,13 @@ export interface PendingWrite {
   readonly ordinal: number
 }
 
-/** Ordinals of fresh records begin here, far beyond those of any table. */
-const FRESH_FROM = 2 ** 52
-
 /** A bucket as a transaction sees it: the table, with what the transaction has written laid over it. */
 export class Overlay implements Source {
   readonly bucketState: Bucket
   readonly #writes = new Map<Key, PendingWrite>()
   /** Where fresh records stood when they were last a cursor. Most transactions page through nothing. */
   #cursors: Map<Key, number> | undefined
-  #nextFresh = FRESH_FROM
+  #nextFresh = FRESH_ORDINALS
   #isCleared = false
   /** Records that are there through the overlay less those that are not. */
   #delta = 0

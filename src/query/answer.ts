@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '../base/errors.js'
 import type { StoredRecord, Value } from '../base/value.js'
 import { compareValues } from '../base/value-order.js'
 import type { Slot } from '../state/slot.js'
@@ -11,6 +12,7 @@ import { findSlots, isWithin, takeSorted } from './find.js'
 import type { PageBounds } from './find.js'
 import { slotOrder } from './order.js'
 import type { Question, QuerySpec, Want } from './query-spec.js'
+import { FRESH_ORDINALS } from './source.js'
 import type { Source } from './source.js'
 
 /** One page of a query. */
@@ -132,8 +134,16 @@ function pageOf(source: Source, spec: QuerySpec, want: Extract<Want, { kind: 'pa
   const { after, before, size } = want
   const at = `bucket("${spec.bucket}").where(…).page`
   const bounds = {
-    after: after === undefined ? undefined : slotAt(after, spec.order, `${at}({ after })`),
-    before: before === undefined ? undefined : slotAt(before, spec.order, `${at}({ before })`),
+    after: after === undefined ? undefined : slotAt(after, spec, `${at}({ after })`),
+    before: before === undefined ? undefined : slotAt(before, spec, `${at}({ before })`),
+  }
+  for (const [name, slot] of Object.entries(bounds)) {
+    if (slot === undefined || slot.ordinal < FRESH_ORDINALS || source.table === undefined) continue
+    throw new InvalidArgumentError(
+      `${at}({ ${name} })`,
+      'a cursor of what is stored, not of what a transaction has written',
+      want[name as 'after'],
+    )
   }
   const isBackward = before !== undefined && after === undefined
   const slots = slotsOf(source, { ...spec, limit: size + 1 }, bounds, isBackward)
@@ -142,7 +152,7 @@ function pageOf(source: Source, spec: QuerySpec, want: Extract<Want, { kind: 'pa
     if (isBackward) slots.shift()
     else slots.pop()
   }
-  const cursor = (slot: Slot | undefined) => (slot === undefined ? undefined : cursorAt(slot, spec.order))
+  const cursor = (slot: Slot | undefined) => (slot === undefined ? undefined : cursorAt(slot, spec))
   return {
     records: slots.map(({ record }) => project(record, spec.fields)),
     hasMore,

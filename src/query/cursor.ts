@@ -1,31 +1,36 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
+import { checksum } from '../base/checksum.js'
 import { stringify } from '../base/json.js'
 import type { StoredRecord, Value } from '../base/value.js'
 import type { Slot } from '../state/slot.js'
 import { fieldOf } from './field-path.js'
+import { filterText } from './filter.js'
+import type { QuerySpec } from './query-spec.js'
 import type { OrderTerm } from './order.js'
 
 /**
  * A place in an ordered result, as text: what the order looks at, and the ordinal. It stays exact when its record is
  * changed or deleted, because it says where the record stood, not which one it was.
  */
-export function cursorAt({ ordinal, record }: Slot, order: readonly OrderTerm[]): string {
+export function cursorAt({ ordinal, record }: Slot, spec: QuerySpec): string {
+  const { order } = spec
   const values = order.map(({ path }) => fieldOf(record, path) ?? null)
-  return toBase64(stringify([textOf(order), ordinal, ...values]))
+  return toBase64(stringify([textOf(spec), ordinal, ...values]))
 }
 
 /**
  * The place that `cursor` stands for, as a slot that compares as its record did.
  *
- * @throws {InvalidArgumentError} it is no cursor, or one of a query in another order.
+ * @throws {InvalidArgumentError} it is no cursor, or one of another query.
  */
-export function slotAt(cursor: unknown, order: readonly OrderTerm[], argument: string): Slot {
+export function slotAt(cursor: unknown, spec: QuerySpec, argument: string): Slot {
+  const { order } = spec
   const expected = 'a nextCursor or prevCursor of the same query'
   if (typeof cursor !== 'string') throw new InvalidArgumentError(argument, expected, cursor)
   const parts = parse(cursor, argument, expected)
   const [text, ordinal, ...values] = parts
   const isOurs = Number.isSafeInteger(ordinal) && values.length === order.length
-  if (text !== textOf(order) || !isOurs) throw new InvalidArgumentError(argument, expected, cursor)
+  if (text !== textOf(spec) || !isOurs) throw new InvalidArgumentError(argument, expected, cursor)
   return { ordinal: ordinal as number, record: place(order, values) }
 }
 
@@ -40,8 +45,11 @@ function parse(cursor: string, argument: string, expected: string): Value[] {
   throw new InvalidArgumentError(argument, expected, cursor)
 }
 
-function textOf(order: readonly OrderTerm[]): string {
-  return order.map(({ path, isDescending }) => (isDescending ? '-' : '+') + path).join()
+/** Tells queries apart: a place in the result of one is none in that of another. */
+function textOf({ bucket, filter, order }: QuerySpec): number {
+  return checksum(
+    JSON.stringify([bucket, filterText(filter), order.map(({ path, isDescending }) => [path, isDescending])]),
+  )
 }
 
 /** A record that has `values` at the paths of the order. A field of that very name is found before a nested one. */

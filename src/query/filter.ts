@@ -113,6 +113,10 @@ class Parser {
       } else if (name === 'or' && Array.isArray(value)) {
         conditions.push({ op: 'or', filters: this.#filters(value, depth) })
       } else if (name === 'not' && isObject(value)) {
+        const names = Object.keys(value)
+        if (names.length > 0 && names.every((op) => Object.hasOwn(OPERATORS, op))) {
+          this.#refuse('a filter after not; a field of the name "not" can only be compared with a plain value', value)
+        }
         this.#note(1, value)
         conditions.push({ op: 'not', filter: this.filter(value, depth + 1) })
       } else this.#field(name, value, conditions)

@@ -21,6 +21,8 @@ export interface LiveOptions {
   readonly onError?: (error: Error) => void
   /** Ends the subscription when it is aborted. */
   readonly signal?: AbortSignal
+  /** Called once when the subscription has ended, also by the end of the store. */
+  readonly onEnd?: () => void
 }
 
 /** What a live subscription has done so far. */
@@ -65,57 +67,97 @@ export interface LiveObserver<T> {
   readonly error?: ((error: unknown) => void) | undefined
 }
 
-/** @param subscribe to the rows of one question. */
+/**
+ * @param subscribe to the rows of one question.
+ * @param options for all that come of it.
+ */
 export function liveRows<T>(
-  subscribe: (callback: LiveCallback<T>, options?: LiveOptions) => LiveSubscription,
+  subscribe: (callback: LiveCallback<T>, options: LiveOptions) => LiveSubscription,
+  options: Pick<LiveOptions, 'signal'>,
 ): LiveRows<T> {
   const rows: LiveRows<T> = {
     subscribe: (run) => {
       const next = typeof run === 'function' ? run : run.next?.bind(run)
       const error = typeof run === 'function' ? undefined : run.error?.bind(run)
-      const stop = subscribe((result) => next?.(result), error === undefined ? {} : { onError: error })
+      const stop = subscribe((result) => next?.(result), error === undefined ? options : { ...options, onError: error })
       const unsubscribe = (): void => stop()
       return Object.assign(unsubscribe, { unsubscribe })
     },
-    [Symbol.asyncIterator]: () => iterate(subscribe),
+    [Symbol.asyncIterator]: () => new LiveIterator(subscribe, options),
   }
   // Where there is no such symbol, libraries agree on this name.
   const name = (Symbol as { readonly observable?: symbol }).observable ?? '@@observable'
   return Object.defineProperty(rows, name, { value: () => rows })
 }
 
-/** The results, one after the other. Whoever is slow gets the latest; nothing queues up. */
-async function* iterate<T>(
-  subscribe: (callback: LiveCallback<T>, options?: LiveOptions) => LiveSubscription,
-): AsyncIterator<readonly T[]> {
-  let latest: readonly T[] | undefined
-  let failure: { readonly error: Error } | undefined
-  let wake: (() => void) | undefined
-  const stop = subscribe(
-    (result) => {
-      latest = result
-      wake?.()
-    },
-    {
-      onError: (error) => {
-        failure = { error }
-        wake?.()
+/** A promise that somebody waits for, and what settles it. */
+interface Waiting<T> {
+  readonly resolve: (result: IteratorResult<readonly T[], undefined>) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * The results, one after the other. Whoever is slow gets the latest; nothing queues up. Not a generator: that could not be
+ * ended while somebody waits for its next value.
+ */
+class LiveIterator<T> implements AsyncIterableIterator<readonly T[], undefined> {
+  readonly #stop: () => void
+  #latest: readonly T[] | undefined
+  #failure: { readonly error: Error } | undefined
+  #isEnded = false
+  #waiting: Waiting<T>[] = []
+
+  constructor(subscribe: (callback: LiveCallback<T>, options: LiveOptions) => LiveSubscription, options: LiveOptions) {
+    this.#stop = subscribe(
+      (result) => {
+        this.#latest = result
+        this.#settle()
       },
-    },
-  )
-  try {
-    for (;;) {
-      if (latest === undefined && failure === undefined) {
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
-      if (failure !== undefined) throw failure.error
-      const result = latest as readonly T[]
-      latest = undefined
-      yield result
+      {
+        ...options,
+        onError: (error) => {
+          this.#failure = { error }
+          this.#settle()
+        },
+        onEnd: () => {
+          this.#isEnded = true
+          this.#settle()
+        },
+      },
+    )
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Gives whoever waits what there is: a result once, the end to all. */
+  #settle(): void {
+    while (this.#waiting.length > 0) {
+      if (this.#failure === undefined && this.#latest === undefined && !this.#isEnded) return
+      const { resolve, reject } = this.#waiting.shift() as Waiting<T>
+      if (this.#failure !== undefined) {
+        const { error } = this.#failure
+        this.#failure = undefined
+        reject(error)
+        this.#stop()
+      } else if (this.#latest !== undefined && !this.#isEnded) {
+        const value = this.#latest
+        this.#latest = undefined
+        resolve({ done: false, value })
+      } else resolve({ done: true, value: undefined })
     }
-  } finally {
-    stop()
+  }
+
+  next(): Promise<IteratorResult<readonly T[], undefined>> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject })
+      this.#settle()
+    })
+  }
+
+  return(): Promise<IteratorResult<readonly T[], undefined>> {
+    this.#stop()
+    return Promise.resolve({ done: true, value: undefined })
   }
 }

@@ -95,8 +95,8 @@ export interface Query<R, T = R> extends Promise<T[]>, AsyncIterable<T>, Asking<
    * @returns ends the subscription. @throws {InvalidArgumentError} nothing was done.
    */
   live(callback: LiveCallback<T>, options?: LiveOptions): LiveSubscription
-  /** The same as an async iterable, an observable and a Svelte store. */
-  live(): LiveRows<T>
+  /** The same as an async iterable, an observable and a Svelte store. The signal ends all that comes of it. */
+  live(options?: Pick<LiveOptions, 'signal'>): LiveRows<T>
 }
 
 /** As `Query`, inside `store.read`: it answers at once, and throws what the other rejects with. */
@@ -291,8 +291,8 @@ class QueryValue extends QueryParts {
     return new QueryValue(made, this.askHost, this.#live)
   }
 
-  live(...given: [callback?: LiveCallback<never>, options?: LiveOptions]): unknown {
-    const subscribe = (callback: LiveCallback<never>, options?: LiveOptions): LiveSubscription => {
+  live(callback?: LiveCallback<never> | LiveOptions, options?: LiveOptions): unknown {
+    const subscribe = (to: LiveCallback<never>, having?: LiveOptions): LiveSubscription => {
       const { spec } = this
       if (this.#live === undefined) {
         const argument = `bucket("${spec.bucket}").where(…).live()`
@@ -302,9 +302,10 @@ class QueryValue extends QueryParts {
           this,
         )
       }
-      return this.#live({ spec, want: ROWS }, callback, options)
+      return this.#live({ spec, want: ROWS }, to, having)
     }
-    return given.length === 0 ? liveRows(subscribe) : subscribe(...(given as [LiveCallback<never>, LiveOptions?]))
+    const isRows = callback === undefined || (typeof callback === 'object' && callback !== null)
+    return isRows ? liveRows(subscribe, callback ?? {}) : subscribe(callback as LiveCallback<never>, options)
   }
 
   // oxlint-disable-next-line typescript/promise-function-async -- it is asked often, and one promise is enough

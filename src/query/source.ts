@@ -37,6 +37,9 @@ export interface Source {
   rememberCursor(key: Key): void
 }
 
+/** Ordinals of what a transaction has written begin here, far beyond those of any table. */
+export const FRESH_ORDINALS: number = 2 ** 52
+
 /** A table, as something to read from. `table` is asked for each time, because clearing a bucket replaces it. */
 export class TableSource implements Source {
   readonly bucket: string

@@ -12,7 +12,7 @@ export class AskedView extends View {
     return this.#answer
   }
 
-  override build(source: Source): void {
+  protected override build(source: Source): void {
     const fresh = answer(source, this.question)
     if (deepEqual(fresh, this.#answer)) return
     this.#answer = fresh

@@ -21,8 +21,8 @@ export class GroupsView extends View {
   /** Made when it is asked for. */
   #answer: readonly unknown[] | undefined
 
-  constructor(question: Question, key: string) {
-    super(question, key)
+  constructor(question: Question) {
+    super(question)
     const { want } = question
     this.#by = want.kind === 'groups' ? want.by : [(want as { path: string }).path]
     this.#aggregates = want.kind === 'groups' ? want.aggregates : NO_AGGREGATES
@@ -37,7 +37,7 @@ export class GroupsView extends View {
     return this.#answer
   }
 
-  override build(source: Source): void {
+  protected override build(source: Source): void {
     this.#groups = new Map()
     for (const record of source.find(this.question.spec.filter)) this.#add(record)
     this.#change()

@@ -44,32 +44,52 @@ export class LiveResults {
 
   /** @throws {InvalidArgumentError} @throws {BucketNotDefinedError} nothing was done. */
   subscribe(question: Question, callback: LiveCallback<never>, options: LiveOptions = {}): LiveSubscription {
-    const { immediate = true, onError = this.#options.onError, signal } = checkOptions(callback, options)
-    const view = this.#options.views.acquire(question)
-    const subscription = new Subscription(view, callback as LiveCallback<unknown>, onError, immediate, (one) =>
-      this.#schedule(one),
-    )
+    const { immediate = true, onError = this.#options.onError, signal, onEnd } = checkOptions(callback, options)
+    const { views } = this.#options
     const stop = (): void => {
       signal?.removeEventListener('abort', stop)
-      this.#end(subscription)
+      if (subscription !== undefined) this.#end(subscription)
     }
+    let subscription: Subscription | undefined
+    signal?.addEventListener('abort', stop)
+    try {
+      const view = views.acquire(question)
+      subscription = new Subscription(view, callback as LiveCallback<unknown>, onError, immediate, onEnd, (one) =>
+        this.#schedule(one),
+      )
+    } catch (error) {
+      stop()
+      throw error
+    }
+    return this.#begin(subscription, stop, signal?.aborted === true)
+  }
+
+  #begin(subscription: Subscription, stop: () => void, isOver: boolean): LiveSubscription {
+    subscription.stop = stop
     const ready = new Promise<void>((resolve, reject) => {
       subscription.settleReady = (error) => (error === undefined ? resolve() : reject(error))
     })
     // Whoever does not ask is told through onError.
     ready.catch(() => undefined)
     this.#subscriptions.add(subscription)
-    if (signal?.aborted === true) stop()
+    if (isOver) stop()
     else {
-      signal?.addEventListener('abort', stop)
       this.#schedule(subscription)
+      // What comes after this call is told, even if it comes before the first result would have been read.
+      if (subscription.isQuiet && this.#options.views.isReadable(subscription.view)) this.#readQuietly(subscription)
     }
     return Object.freeze(Object.assign(stop, { ready, explain: () => subscription.explain() }))
+  }
+
+  #readQuietly(subscription: Subscription): void {
+    const rows = this.#options.views.read(subscription.view) as Rows
+    subscription.deliver(rows, this.#options.sequencer.position.durable, this.#options.onError)
   }
 
   #end(subscription: Subscription): void {
     if (!subscription.isActive) return
     subscription.isActive = false
+    subscription.onEnd?.()
     subscription.settleReady(undefined)
     subscription.view.dependents.delete(subscription)
     this.#subscriptions.delete(subscription)
@@ -125,13 +145,13 @@ export class LiveResults {
       while (subscription.isDirty && subscription.isActive) {
         subscription.isDirty = false
         // Waits for a bucket that is being loaded.
-        const [rows, position] = await this.#bucketOf(view).process.call((): [Rows, number] => {
-          const { views, sequencer } = this.#options
-          return [views.read(view) as Rows, sequencer.position.visible]
+        const { views, sequencer } = this.#options
+        const [rows, position, undoneCount] = await this.#bucketOf(view).process.call((): [Rows, number, number] => {
+          return [views.read(view) as Rows, sequencer.position.visible, views.undoneCount]
         })
-        await this.#options.sequencer.settled()
-        // Something of it was taken back: it has never been.
-        if (view.isStale) subscription.isDirty = true
+        await sequencer.settled()
+        // Something of it, or of the seqs that it is said to have, was taken back: it has never been.
+        if (views.undoneCount !== undoneCount) subscription.isDirty = true
         else this.#deliver(subscription, rows, position)
       }
     } catch (error) {
@@ -158,14 +178,14 @@ export class LiveResults {
     const { position: last } = subscription
     assert(position >= last, 'Q2', () => `a result of ${position} comes after one of ${last}`)
     const outcome = subscription.deliver(rows, position, this.#options.onError)
-    if (!(outcome instanceof Promise)) return
+    if (typeof (outcome as PromiseLike<unknown> | undefined)?.then !== 'function') return
     // Nothing queues up behind a callback that takes its time: it gets the latest result when it is done.
     subscription.isBusy = true
     const free = (): void => {
       subscription.isBusy = false
       if (subscription.isDirty) this.#schedule(subscription)
     }
-    outcome.then(free, (error: unknown) => {
+    Promise.resolve(outcome).then(free, (error: unknown) => {
       subscription.report(error, this.#options.onError)
       free()
     })
@@ -178,7 +198,7 @@ export class LiveResults {
 
   /** Ends all subscriptions. */
   stop(): void {
-    for (const subscription of [...this.#subscriptions]) this.#end(subscription)
+    for (const subscription of [...this.#subscriptions]) subscription.stop()
   }
 }
 
@@ -195,7 +215,11 @@ class Subscription implements Dependent {
   isBusy = false
   position = 0
   settleReady: (error: Error | undefined) => void = nothing
-  #isQuiet: boolean
+  /** It is not told of the first result. */
+  isQuiet: boolean
+  /** Ends it, and lets go of the signal. */
+  stop: () => void = nothing
+  readonly onEnd: (() => void) | undefined
   #rows: Rows | undefined
   #deliveries = 0
 
@@ -204,12 +228,14 @@ class Subscription implements Dependent {
     callback: LiveCallback<unknown>,
     onError: (error: Error) => void,
     immediate: boolean,
+    onEnd: (() => void) | undefined,
     schedule: (subscription: Subscription) => void,
   ) {
     this.view = view
     this.#callback = callback
     this.#onError = onError
-    this.#isQuiet = !immediate
+    this.isQuiet = !immediate
+    this.onEnd = onEnd
     this.#schedule = schedule
     view.dependents.add(this)
   }
@@ -227,8 +253,8 @@ class Subscription implements Dependent {
     this.position = position
     if (rows === before) return undefined
     this.#rows = rows
-    const isQuiet = this.#isQuiet
-    this.#isQuiet = false
+    const { isQuiet } = this
+    this.isQuiet = false
     if (before === undefined) {
       this.settleReady(undefined)
       this.settleReady = nothing
@@ -263,7 +289,10 @@ function checkOptions(callback: unknown, options: LiveOptions): LiveOptions {
   const argument = 'live(callback, options)'
   if (typeof callback !== 'function') throw new InvalidArgumentError(argument, 'a function', callback)
   if (typeof options !== 'object' || options === null) throw new InvalidArgumentError(argument, 'an object', options)
-  const { immediate, onError, signal } = options
+  const { immediate, onError, signal, onEnd } = options
+  if (onEnd !== undefined && typeof onEnd !== 'function') {
+    throw new InvalidArgumentError(`${argument}: onEnd`, 'a function', onEnd)
+  }
   if (immediate !== undefined && typeof immediate !== 'boolean') {
     throw new InvalidArgumentError(`${argument}: immediate`, 'true or false', immediate)
   }

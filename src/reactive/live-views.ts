@@ -1,3 +1,4 @@
+import type { QueryPage } from '../query/answer.js'
 import type { Question } from '../query/query-spec.js'
 import type { Dependent, View } from './view.js'
 import type { Views } from './views.js'
@@ -12,6 +13,7 @@ export class LiveViews {
   /** Each with the number of the last evaluation that has read it. */
   readonly #read = new Map<View, number>()
   #evaluation = 0
+  #isEnded = false
 
   constructor(views: Views, dependent: Dependent) {
     this.#views = views
@@ -21,12 +23,19 @@ export class LiveViews {
   /** The answer to `question` as it is now; from here on the query depends on it. An array is the caller's own. */
   answer(question: Question): unknown {
     const view = this.#views.acquire(question)
+    if (this.#isEnded) {
+      // Nobody waits for the rest of the evaluation.
+      try {
+        return ownAnswer(question, this.#views.read(view))
+      } finally {
+        this.#views.release(view)
+      }
+    }
     // One use is enough, however often it is read.
     if (this.#read.has(view)) this.#views.release(view)
     else view.dependents.add(this.#dependent)
     this.#read.set(view, this.#evaluation)
-    const answer = this.#views.read(view)
-    return Array.isArray(answer) ? answer.slice() : answer
+    return ownAnswer(question, this.#views.read(view))
   }
 
   /** An evaluation begins. What the one before it has read still counts. */
@@ -47,6 +56,15 @@ export class LiveViews {
 
   /** Lets go of all of them. */
   end(): void {
+    this.#isEnded = true
     for (const view of this.#read.keys()) this.#release(view)
   }
+}
+
+/** The answer with arrays that the caller may change: the view keeps its own. */
+function ownAnswer({ want }: Question, answer: unknown): unknown {
+  if (Array.isArray(answer)) return answer.slice()
+  if (want.kind !== 'page') return answer
+  const page = answer as QueryPage<unknown>
+  return { ...page, records: page.records.slice() }
 }

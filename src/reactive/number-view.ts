@@ -14,7 +14,7 @@ export class NumberView extends View {
     return this.#answer
   }
 
-  override build(source: Source): void {
+  protected override build(source: Source): void {
     const { spec, want } = this.question
     if ('path' in want) {
       this.#numbers = new Numbers(want.path)

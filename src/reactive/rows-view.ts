@@ -14,6 +14,8 @@ import type { Effect, PlacedChange } from './view.js'
 
 /** What a query with a limit keeps behind its end, so that a row that leaves is followed without looking one up. */
 const SPARE_MIN = 32
+/** So many changes cost more than building a list anew. */
+const STEPS_MAX = 256
 
 /**
  * A view of rows: the records that match, in order, within a limit and offset. A change costs a binary search and a copy of
@@ -47,8 +49,8 @@ export class RowsView extends View {
   /** A kept row, while it is compared with another. */
   readonly #probe: { ordinal: number; record: StoredRecord } = { ordinal: 0, record: {} }
 
-  constructor(question: Question, key: string) {
-    super(question, key)
+  constructor(question: Question) {
+    super(question)
     const { offset, limit } = question.spec
     this.#keptMax = offset + limit + Math.max(SPARE_MIN, limit)
   }
@@ -57,13 +59,22 @@ export class RowsView extends View {
     if (this.#answer === undefined) {
       const { offset, limit } = this.question.spec
       const end = Math.min(this.#rows.length, offset + limit)
-      const after = Object.freeze(this.#rows.slice(offset, end))
-      if (this.#last !== undefined) this.#lastTwo = { before: this.#last, after, known: this.#known() }
+      const after = this.#same(Object.freeze(this.#rows.slice(offset, end)))
+      if (this.#last !== undefined && after !== this.#last)
+        this.#lastTwo = { before: this.#last, after, known: this.#known() }
       this.#answer = this.#last = after
       this.#head = this.#tail = Number.POSITIVE_INFINITY
       this.#steps = 0
     }
     return this.#answer
+  }
+
+  /** The last answer, where the rows are the same: what has changed may lie outside of the window. */
+  #same(rows: readonly unknown[]): readonly unknown[] {
+    const last = this.#last
+    const mayBe = this.question.spec.limit !== Number.POSITIVE_INFINITY || this.#steps === Number.POSITIVE_INFINITY
+    if (last === undefined || !mayBe || last.length !== rows.length) return rows
+    return rows.every((row, at) => row === last[at]) ? last : rows
   }
 
   #known(): Known {
@@ -79,23 +90,33 @@ export class RowsView extends View {
     return last?.before === before && last.after === after ? last.known : UNKNOWN
   }
 
-  override build(source: Source): void {
+  protected override build(source: Source): void {
     const { spec } = this.question
     this.#order = slotOrder(spec.order, source.collators)
     const slots = slotsOf(source, { ...spec, offset: 0, limit: this.#keptMax })
-    const records = slots.map(({ record }) => record)
-    this.#ordinals = slots.map(({ ordinal }) => ordinal)
+    const records = this.#recordsOf(slots)
     if (spec.fields === undefined) this.#rows = records
     else {
       const known = new Map<StoredRecord, unknown>()
       this.#records.forEach((record, at) => known.set(record, this.#rows[at]))
       this.#rows = records.map((record) => known.get(record) ?? project(record, spec.fields))
     }
+    this.#ordinals = slots.map(({ ordinal }) => ordinal)
     this.#records = records
     this.#isComplete = slots.length < this.#keptMax
     this.#head = this.#tail = 0
     this.#steps = Number.POSITIVE_INFINITY
     this.#change()
+  }
+
+  /** The records of `slots`. One that is what it was is the same object, also where the bucket was loaded anew. */
+  #recordsOf(slots: readonly Slot[]): StoredRecord[] {
+    if (this.#records.length === 0) return slots.map(({ record }) => record)
+    const known = new Map(this.#ordinals.map((ordinal, at) => [ordinal, this.#records[at] as StoredRecord]))
+    return slots.map(({ ordinal, record }) => {
+      const old = known.get(ordinal)
+      return old !== undefined && old._version === record._version && deepEqual(old, record) ? old : record
+    })
   }
 
   #change(): void {
@@ -133,6 +154,7 @@ export class RowsView extends View {
     const wasIn = this.isIn(before)
     const isIn = this.isIn(after)
     if (!wasIn && !isIn) return 'none'
+    if (this.#steps >= STEPS_MAX) return 'stale'
     const from = wasIn ? this.#placeOf({ ordinal, record: before as StoredRecord }) : -1
     const isKept = from >= 0 && this.#ordinals[from] === ordinal
     const slot = { ordinal, record: after as StoredRecord }
@@ -149,7 +171,7 @@ export class RowsView extends View {
     const end = offset + limit
     if (!this.#isComplete && this.#records.length < end) return 'rebuild'
     const isShown = (isKept && from < end) || (to >= 0 && to < end)
-    if (!isShown) return 'none'
+    if (!isShown || (isKept && from < offset && to >= 0 && to < offset)) return 'none'
     this.#change()
     return 'changed'
   }

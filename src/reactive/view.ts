@@ -14,8 +14,11 @@ export interface PlacedChange {
   readonly ordinal: number
 }
 
-/** What a change does to an answer: it stays, is brought up to date, or has to be built from the bucket. */
-export type Effect = 'none' | 'changed' | 'rebuild'
+/**
+ * What a change does to an answer: it stays, is brought up to date, has to be built from the bucket, or is left to be built
+ * when somebody next asks for it.
+ */
+export type Effect = 'none' | 'changed' | 'rebuild' | 'stale'
 
 /**
  * The answer to one question, kept up to date with every commit that touches it. It is shared by all who ask the same.
@@ -38,21 +41,26 @@ export abstract class View {
   changedIn = 0
   /** It has changed since the last commit that was announced. */
   isUnannounced = false
-  readonly #key: string
+  #key = ''
   #changes: { before: readonly unknown[]; after: readonly unknown[]; changes: RowChanges<unknown> } | undefined
 
-  /** @param key name of the bucket's key field. */
-  constructor(question: Question, key: string) {
+  constructor(question: Question) {
     this.question = question
-    this.#key = key
     this.text = questionText(question)
   }
 
   /** The answer; the same object until it changes. Not to be changed by anybody. */
   abstract get answer(): unknown
 
-  /** Builds the answer from the bucket as it is. Where it is the same as before, so is its version. */
-  abstract build(source: Source): void
+  /** Builds the answer from the bucket as it is. */
+  rebuild(source: Source): void {
+    // A bucket that was dropped and defined again may have another key.
+    this.#key = source.key
+    this.build(source)
+  }
+
+  /** See `rebuild`. */
+  protected abstract build(source: Source): void
 
   /** Brings the answer up to date with one change of a commit. It must not look at the bucket, which has all of them. */
   abstract apply(change: PlacedChange): Effect

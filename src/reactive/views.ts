@@ -41,6 +41,7 @@ export class Views {
   /** Views that have changed since the last commit that was published. */
   #changed: View[] = []
   #commits = 0
+  #undone = 0
 
   readonly #options: ViewsOptions
 
@@ -50,6 +51,11 @@ export class Views {
 
   #bucketOf(name: string): Bucket {
     return this.#options.bucketOf(name)
+  }
+
+  /** How many commits were taken back: what was read before one of them has perhaps never been. */
+  get undoneCount(): number {
+    return this.#undone
   }
 
   /** How many views are kept. */
@@ -67,7 +73,8 @@ export class Views {
     let view = this.#views.get(text)
     if (view === undefined) {
       const { bucket, filter } = question.spec
-      view = makeView(question, this.#bucketOf(bucket))
+      this.#bucketOf(bucket)
+      view = makeView(question)
       this.#views.set(text, view)
       this.#entries.set(view, this.#index.add(bucket, filter.conditions.length === 0 ? 'all' : { filter }, view))
     }
@@ -95,7 +102,7 @@ export class Views {
     if (view.isStale) {
       const bucket = this.#bucketOf(view.question.spec.bucket)
       bucket.mustBeReady()
-      view.build(bucket.source)
+      view.rebuild(bucket.source)
       view.isStale = false
     }
     return view.answer
@@ -124,12 +131,16 @@ export class Views {
         const effect = view.apply((placed ??= { key, before, after, ordinal: draft.ordinalOf(at) }))
         if (effect === 'changed') note(view)
         else if (effect === 'rebuild') (toBuild ??= new Set()).add(view)
+        else if (effect === 'stale') {
+          view.isStale = true
+          note(view)
+        }
       })
     }
     // The bucket has the whole commit already: a view must not be built from it before it has seen all of that.
     for (const view of toBuild ?? []) {
       const { version } = view
-      view.build(this.#bucketOf(view.question.spec.bucket).source)
+      view.rebuild(this.#bucketOf(view.question.spec.bucket).source)
       if (view.version !== version) note(view)
     }
     for (const view of changed) {
@@ -149,12 +160,12 @@ export class Views {
   /** Looks at some whether they are what a fresh answer would be (V1); one that is not is built anew, and somebody is told. */
   #check(view: View): void {
     const { selfCheck, runtime } = this.#options
-    if (selfCheck === 0 || runtime.random() >= selfCheck) return
+    if (selfCheck === 0 || view.isStale || runtime.random() >= selfCheck) return
     const { source } = this.#bucketOf(view.question.spec.bucket)
     try {
       assert(deepEqual(view.answer, answer(source, view.question)), 'V1', () => `the view ${view.text} has diverged`)
     } catch (error) {
-      view.build(source)
+      view.rebuild(source)
       this.#options.onDiverged(asError(error), view)
     }
   }
@@ -169,6 +180,7 @@ export class Views {
 
   /** A commit was taken back: what it touched has to be built anew. */
   undone(draft: CommitDraft): void {
+    this.#undone++
     const buckets = new Set(draft.changes.map(({ bucket }) => bucket))
     for (const bucket of [...draft.cleared, ...buckets]) this.#stale(bucket)
     this.announce()
@@ -192,22 +204,22 @@ export class Views {
   }
 }
 
-function makeView(question: Question, { source }: Bucket): View {
+function makeView(question: Question): View {
   const { spec, want } = question
   const isWhole = spec.offset === 0 && spec.limit === Number.POSITIVE_INFINITY
   switch (want.kind) {
     case 'rows':
-      return new RowsView(question, source.key)
+      return new RowsView(question)
     case 'count':
     case 'sum':
     case 'avg':
     case 'min':
     case 'max':
-      return isWhole ? new NumberView(question, source.key) : new AskedView(question, source.key)
+      return isWhole ? new NumberView(question) : new AskedView(question)
     case 'groups':
     case 'distinct':
-      return isWhole ? new GroupsView(question, source.key) : new AskedView(question, source.key)
+      return isWhole ? new GroupsView(question) : new AskedView(question)
     default:
-      return new AskedView(question, source.key)
+      return new AskedView(question)
   }
 }

@@ -285,7 +285,16 @@ function checkIndex({ schema }: BucketDefinition, given: unknown, name: string):
   const issues: ValidationIssue[] = []
   const copy = copyValue(where, 'where', { issues, characters: 0 })
   if (issues[0] !== undefined || !isObject(copy)) fail(`indexes: where: expected a filter, got ${describeValue(where)}`)
+  // The copy has lost them, and would mean more than was asked for.
+  if (hasUndefined(where))
+    fail('indexes: where: undefined is no value to compare with; for missing values, ask for null')
   return Object.freeze({ ...checked, where: deepFreeze(copy as object) })
+}
+
+/** Whether there is undefined anywhere in a value that was found to be copyable. */
+function hasUndefined(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === undefined
+  return Object.values(value).some(hasUndefined)
 }
 
 function isCompound(type: string | undefined): boolean {
