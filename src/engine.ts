@@ -80,7 +80,7 @@ export class Engine implements CommitListener {
     const isReady = (bucket: string): boolean => this.catalog.has(bucket) && bucketOf(bucket).process.isReady
     this.views = new Views({ bucketOf, isReady, runtime, selfCheck, onDiverged })
     this.live = new LiveResults({ sequencer: this.sequencer, views: this.views, bucketOf, onError })
-    this.queries = new LiveQueries({ sequencer: this.sequencer, runtime, bucketOf, onError })
+    this.queries = new LiveQueries({ sequencer: this.sequencer, runtime, bucketOf, views: this.views, onError })
     const onEvent = (event: SupervisionEvent): void => this.bus.publish(['process', event.process, event.type], event)
     const onEscalate = (error: Error): void => this.sequencer.refuse(new StoreDegradedError(name, error))
     this.supervisor = new Supervisor({ name, strategy: 'one_for_one', onEvent, onEscalate }, runtime)

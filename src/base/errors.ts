@@ -61,5 +61,11 @@ function describeObject(value: object): string {
 
 /** The error in `thrown`, made into one where something else was thrown. */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`a non-error was thrown: ${describeValue(thrown)}`)
+  try {
+    if (thrown instanceof Error) return thrown
+  } catch (error) {
+    // Only a proxy that was revoked has no answer.
+    return new Error('a proxy that was revoked was thrown', { cause: error })
+  }
+  return new Error(`a non-error was thrown: ${describeValue(thrown)}`)
 }

@@ -56,7 +56,7 @@ function stateOf({ table, source, counterStored }: Bucket): unknown {
       return ordinals
     }),
   )
-  const order = table.order.toArray().map(({ ordinal }) => ordinal)
+  const order = [...table.order.from()].map(({ ordinal }) => ordinal)
   const oldest = table.options.eviction === 'oldest' ? table.evictable(0) : undefined
   return [records, byIndex, order, oldest, source.keys(), table.due(1e15, 100), table.counter, counterStored]
 }

@@ -78,14 +78,14 @@ export class CommitDraft implements Footprint {
     this.data = data
   }
 
-  /** A bucket that came or went with this commit. */
-  redefined: string | undefined
+  /** Name of the bucket that is dropped by this commit. */
+  dropped: string | undefined
 
-  /** Names of the buckets of which nothing is as it was: emptied, defined or dropped. */
+  /** Names of the buckets of which nothing is as it was: emptied or dropped. */
   get cleared(): readonly string[] {
-    if (this.redefined === undefined && this.clearedBuckets.length === 0) return NONE
+    if (this.dropped === undefined && this.clearedBuckets.length === 0) return NONE
     const names = this.clearedBuckets.map(({ bucket }) => bucket.name)
-    return this.redefined === undefined ? names : [...names, this.redefined]
+    return this.dropped === undefined ? names : [...names, this.dropped]
   }
 
   get isEmpty(): boolean {
@@ -157,7 +157,7 @@ export class CommitDraft implements Footprint {
   /** Drops the bucket. `undone` brings back what the caller has taken away. */
   drop(bucket: Bucket, seq: number, undone: () => void): void {
     this.current = bucket
-    this.redefined = bucket.name
+    this.dropped = bucket.name
     this.#reverse = undone
     this.#addOp(bucket, { op: 'drop', bucket: bucket.name, seq })
   }

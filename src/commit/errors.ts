@@ -133,7 +133,7 @@ export class StoreDegradedError extends VarveError {
 }
 
 /** A key or a value, for a message. */
-function shorten(value: unknown): string {
+export function shorten(value: unknown): string {
   const text = String(value)
   return text.length <= 100 ? text : `${text.slice(0, 100)}…`
 }

@@ -21,6 +21,11 @@ interface Call {
   readonly fail: (error: Error) => void
 }
 
+interface WriteHow {
+  readonly durability?: Durability
+  readonly bucket?: Bucket
+}
+
 /** A sequencer on a storage that answers when, and what, the test says. */
 class Rig {
   readonly runtime = virtualRuntime()
@@ -39,14 +44,15 @@ class Rig {
   onPublished: (commit: Commit) => void = () => undefined
   #flushed = 0
 
-  constructor(durability: Durability = 'disk', immediate = false) {
+  /** @param isPrompt the storage answers each append itself: it is written. */
+  constructor(durability: Durability = 'disk', immediate = false, isPrompt = immediate) {
     this.stored = this.#bucket('stored', true)
     this.kept = this.#bucket('kept', false)
     this.ephemeral.apply([{ op: 'define', meta: this.kept.meta }])
     const storage = {
       immediate,
       append: (head: number, batch: Batch) => {
-        if (!immediate) return this.#append(head, batch)
+        if (!isPrompt) return this.#append(head, batch)
         this.written.push(batch)
         return { appended: true, head: head + batch.entries.length }
       },
@@ -84,7 +90,17 @@ class Rig {
   }
 
   /** Submits a commit that inserts `ids`; what becomes of it is noted. */
-  write(ids: number | readonly number[], options: { durability?: Durability; bucket?: Bucket } = {}): void {
+  write(ids: number | readonly number[], options: WriteHow = {}): void {
+    void this.#submit(ids, options)
+  }
+
+  /** Writes `ids` one after the other, each when the one before is written. */
+  async writeEach(ids: readonly number[]): Promise<void> {
+    for (const id of ids) await this.#submit(id, {})
+  }
+
+  /** @returns what resolves when the caller was told. */
+  #submit(ids: number | readonly number[], options: WriteHow): Promise<unknown> | undefined {
     const { durability, bucket = this.stored } = options
     const draft = new CommitDraft('store/write')
     const list = typeof ids === 'number' ? [ids] : ids
@@ -94,7 +110,7 @@ class Rig {
     const result = this.sequencer.submit(draft, durability)
     const name = list.join('+')
     if (result === undefined) this.outcomes.push(`${name} at once`)
-    result?.then(
+    return result?.then(
       () => this.outcomes.push(`${name} written`),
       (error: Error) => this.outcomes.push(`${name} refused: ${(error as VarveError).code}`),
     )
@@ -242,6 +258,63 @@ describe('groups', () => {
     await rig.succeed()
     const times = rig.written.flatMap(({ entries }) => entries.map(({ at }) => at))
     expect(times).toEqual([...times].sort((a, b) => a - b))
+  })
+})
+
+describe('a lone writer', () => {
+  const count = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => from + at)
+
+  test('is written without waiting for a task, and every so often in one, so that others get their turn', async () => {
+    const rig = new Rig('disk', false, true)
+    const seen: number[] = []
+    const bystander = (): void => {
+      seen.push(rig.published.length)
+      if (rig.published.length < 40) rig.runtime.defer(bystander)
+    }
+    bystander()
+    const writing = rig.writeEach(count(0, 40))
+    await rig.turn()
+    await writing
+    expect(seen).toEqual([0, 0, 16, 32, 40])
+    expect(rig.seqs).toEqual(count(1, 41))
+  })
+
+  test('is written in a task when the last one was milliseconds ago', async () => {
+    const rig = new Rig('disk', false, true)
+    rig.write(1)
+    await rig.turn()
+    await rig.runtime.advance(2)
+    const writing = rig.writeEach([2])
+    expect(rig.runtime.pending.deferred).toBe(1)
+    await rig.turn()
+    await writing
+    expect(rig.published).toEqual([1, 2])
+  })
+
+  test('and what others write in the same turn are one group', async () => {
+    const rig = new Rig('disk', false, true)
+    rig.write(1)
+    await rig.turn()
+    for (const id of [2, 3]) rig.write(id)
+    await rig.turn()
+    for (const id of [4, 5]) rig.write(id)
+    expect(rig.runtime.pending.deferred, 'nobody is alone now').toBe(1)
+    await rig.turn()
+    expect(rig.written.map(({ entries }) => entries.length)).toEqual([1, 2, 2])
+  })
+
+  test('another one that writes by turns with it is in its group from the next task on', async () => {
+    const rig = new Rig('disk', false, true)
+    rig.write(-1)
+    await rig.turn()
+    const first = rig.writeEach(count(0, 40))
+    await Promise.resolve()
+    const second = rig.writeEach(count(100, 140))
+    await rig.turn()
+    await Promise.all([first, second])
+    const sizes = rig.written.map(({ entries }) => entries.length)
+    expect(sizes.slice(0, 16)).toEqual(sizes.slice(0, 16).map(() => 1))
+    expect(new Set(sizes.slice(17, -17))).toEqual(new Set([2]))
   })
 })
 

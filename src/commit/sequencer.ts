@@ -42,6 +42,9 @@ export interface SequencerOptions {
 
 /** More commits than this are not written in one storage transaction, so that the event loop gets its turn. */
 const GROUP_COMMITS_MAX = 1_000
+/** A lone writer gives timers and I/O their turn after this many groups, or milliseconds, whichever comes first. */
+const GROUPS_IN_TURN_MAX = 16
+const TURN_MS_MAX = 2
 
 /**
  * Puts commits into their one order, writes them in groups, and tells the world when they are written.
@@ -61,7 +64,12 @@ export class Sequencer {
   readonly #waiting: CommitGroup[] = []
   /** True while a group is being written, or something else needs the storage for itself. */
   #busy = false
-  #scheduled = false
+  #isScheduled = false
+  /** True after a group of one commit. */
+  #isLone = false
+  /** When the event loop last had its turn, as far as is known, and how many groups were written since. */
+  #turnAt = 0
+  #writtenInTurn = 0
   #refusal: VarveError | undefined
   #parted: StoreDegradedError | undefined
   readonly #exclusive: (() => Promise<void>)[] = []
@@ -152,7 +160,7 @@ export class Sequencer {
       }
     }
     const group = this.#join(commit)
-    this.#schedule()
+    this.#hurry()
     if (durability !== 'memory') return group.written()
     group.answered++
     return undefined
@@ -196,14 +204,36 @@ export class Sequencer {
     return { ...entry, ...(draft.data && { data: draft.data }), ...(cleared.length > 0 && { cleared }) }
   }
 
+  /** Sees to it that what waits is written in a task of its own: whatever is about to write in this turn joins the group. */
   #schedule(): void {
-    if (this.#scheduled || this.#busy) return
-    this.#scheduled = true
-    // A task of its own, not a promise job: whatever is about to write in this turn joins the group.
+    if (this.#isScheduled || this.#busy) return
+    this.#isScheduled = true
     this.#options.runtime.defer(() => {
-      this.#scheduled = false
-      if (!this.#busy) this.#writeNext()
+      this.#turnAt = this.#options.runtime.elapsed()
+      this.#writtenInTurn = 0
+      this.#writeDue()
     })
+  }
+
+  /**
+   * As `schedule`, but still in this turn where the writer seems to be alone: one that waits for each of its writes has
+   * nobody to wait for, and a task costs more than all else that is done for a commit.
+   *
+   * Timers and I/O are not starved: after a few groups, or milliseconds, the next one is a task again. That is also what
+   * brings writers together that run in the same turn and do not know of each other.
+   */
+  #hurry(): void {
+    if (this.#isScheduled || this.#busy) return
+    const { runtime } = this.#options
+    const isAlone = this.#isLone && this.#writtenInTurn < GROUPS_IN_TURN_MAX
+    if (!isAlone || runtime.elapsed() - this.#turnAt >= TURN_MS_MAX) return this.#schedule()
+    this.#isScheduled = true
+    void Promise.resolve().then(() => this.#writeDue())
+  }
+
+  #writeDue(): void {
+    this.#isScheduled = false
+    if (!this.#busy) this.#writeNext()
   }
 
   #writeNext(): void {
@@ -215,6 +245,8 @@ export class Sequencer {
   #write(group: CommitGroup): void {
     const { entries, ops, durability } = group
     this.#busy = true
+    this.#isLone = group.commits.length === 1
+    this.#writtenInTurn++
     let outcome: Appended | Missed | Promise<Appended | Missed> = { appended: true, head: this.#head }
     try {
       if (entries.length > 0) outcome = this.#options.storage.append(this.#head, { entries, ops, durability })

@@ -14,6 +14,7 @@ import {
   BucketCrashedError,
   DuplicateKeyError,
   RecordNotFoundError,
+  shorten,
   TransactionConflictError,
   TransactionEndedError,
 } from './errors.js'
@@ -191,9 +192,9 @@ function conflictOf(touch: Touch): TransactionConflictError {
   if ('cleared' in touch) return new TransactionConflictError(touch.cleared, '*', 'the bucket was cleared')
   const { bucket, key, before, after } = touch.change
   if (before === undefined)
-    return new TransactionConflictError(bucket, key, `Record with key "${String(key)}" already exists`)
+    return new TransactionConflictError(bucket, key, `Record with key "${shorten(key)}" already exists`)
   if (after === undefined)
-    return new TransactionConflictError(bucket, key, `Record with key "${String(key)}" not found`)
+    return new TransactionConflictError(bucket, key, `Record with key "${shorten(key)}" not found`)
   const versions = `expected ${String(before._version)}, got ${String(after._version)}`
   return new TransactionConflictError(bucket, key, `Version mismatch: ${versions}`)
 }

@@ -80,9 +80,9 @@ export function publishCommit(bus: Bus<StoreEvent>, { draft }: Commit): void {
     bus.publish(['bucket', bucket.name, 'cleared'], { type: 'cleared', bucket: bucket.name, count })
   }
   for (const change of draft.changes) publishChange(bus, change)
-  if (draft.type === 'store/drop' && draft.redefined !== undefined) {
+  if (draft.dropped !== undefined) {
     const count = draft.data?.records as number
-    bus.publish(['bucket', draft.redefined, 'dropped'], { type: 'dropped', bucket: draft.redefined, count })
+    bus.publish(['bucket', draft.dropped, 'dropped'], { type: 'dropped', bucket: draft.dropped, count })
   }
 }
 

@@ -135,11 +135,11 @@ export class SQLiteAdapter implements StorageAdapter {
     return this.#session?.quarantined ?? []
   }
 
-  append(expectedHead: number, batch: Batch): Promise<Appended | Missed> {
+  append(expectedHead: number, batch: Batch): Appended | Missed | Promise<Appended | Missed> {
     try {
       const session = this.#must('append')
       try {
-        return Promise.resolve(writeOnce(session, expectedHead, batch))
+        return writeOnce(session, expectedHead, batch)
       } catch (error) {
         if (!isBusy(error)) throw error
         return this.#whileBusy(session.context, () => writeOnce(session, expectedHead, batch))

@@ -64,8 +64,9 @@ export function parseAggregates(given: unknown, by: readonly string[], argument:
     return Object.freeze(Object.fromEntries(parsed))
   } catch (thrown) {
     // A getter or proxy that throws is its owner's mistake.
-    if (thrown instanceof InvalidArgumentError) throw thrown
-    return refuse(`${argument}: reading it failed: ${asError(thrown).message}`, given)
+    const error = asError(thrown)
+    if (error instanceof InvalidArgumentError) throw error
+    return refuse(`${argument}: reading it failed: ${error.message}`, given)
   }
 }
 
@@ -168,5 +169,14 @@ function groupKey(record: StoredRecord, by: readonly string[]): (Value | null)[]
 
 /** The same text for records of the same group. */
 export function groupText(record: StoredRecord, by: readonly string[]): string {
-  return stringify(groupKey(record, by))
+  return stringify(byName(groupKey(record, by)))
+}
+
+/** `value` with the fields of its objects in one order: they say the same in any. */
+function byName(value: Value): Value {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(byName)
+  const fields = value as { readonly [field: string]: Value }
+  const names = Object.keys(fields).sort()
+  return Object.fromEntries(names.map((name) => [name, byName(fields[name] as Value)]))
 }

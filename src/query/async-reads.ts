@@ -65,7 +65,7 @@ export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R,
 
   /** As `where`; all records, without a filter. */
   query(filter?: FilterOf<R>): Query<R> {
-    return this.#query('query(filter)', filter ?? {})
+    return this.#query('query(filter)', filter === undefined ? {} : filter)
   }
 
   #query(method: string, filter: unknown): Query<R> {

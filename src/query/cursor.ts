@@ -5,8 +5,6 @@ import type { Slot } from '../state/slot.js'
 import { fieldOf } from './field-path.js'
 import type { OrderTerm } from './order.js'
 
-const CURSOR_CHARACTERS_MAX = 100_000
-
 /**
  * A place in an ordered result, as text: what the order looks at, and the ordinal. It stays exact when its record is
  * changed or deleted, because it says where the record stood, not which one it was.
@@ -23,9 +21,7 @@ export function cursorAt({ ordinal, record }: Slot, order: readonly OrderTerm[])
  */
 export function slotAt(cursor: unknown, order: readonly OrderTerm[], argument: string): Slot {
   const expected = 'a nextCursor or prevCursor of the same query'
-  if (typeof cursor !== 'string' || cursor.length > CURSOR_CHARACTERS_MAX) {
-    throw new InvalidArgumentError(argument, expected, cursor)
-  }
+  if (typeof cursor !== 'string') throw new InvalidArgumentError(argument, expected, cursor)
   const parts = parse(cursor, argument, expected)
   const [text, ordinal, ...values] = parts
   const isOurs = Number.isSafeInteger(ordinal) && values.length === order.length

@@ -20,7 +20,9 @@ function namesIn(path: string): readonly string[] {
  * is no such field; inherited properties and items of arrays are not fields.
  */
 export function fieldOf(record: StoredRecord, path: string): Value | undefined {
-  if (Object.hasOwn(record, path)) return record[path]
+  const found = record[path]
+  // No field holds undefined, so only what is found has to be looked at for whose it is.
+  if (found !== undefined && Object.hasOwn(record, path)) return found
   if (!path.includes('.')) return undefined
   let value: Value | undefined = record
   for (const name of namesIn(path)) {

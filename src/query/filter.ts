@@ -29,8 +29,13 @@ export interface Filter {
   readonly conditions: readonly Condition[]
 }
 
+/** The filter that everything matches. */
+export const EVERYTHING: Filter = Object.freeze({ conditions: [] })
+
 const DEPTH_MAX = 32
 const CONDITIONS_MAX = 10_000
+/** What a pattern costs grows with its length times that of the text. */
+const LIKE_MAX = 1_000
 
 /** What the operand of each operator has to be, in words, and what it becomes; undefined where it is refused. */
 const OPERATORS: {
@@ -48,7 +53,10 @@ const OPERATORS: {
   startsWith: ['a string', takeString],
   endsWith: ['a string', takeString],
   contains: ['a string', takeString],
-  like: ['a string, with % for any characters, _ for one, and \\ before one that is meant', takeString],
+  like: [
+    `a string of at most ${LIKE_MAX} characters, with % for any, _ for one, and \\ before one that is meant`,
+    (value) => (typeof value === 'string' && value.length <= LIKE_MAX ? value : undefined),
+  ],
   has: ['a string, number, boolean, valid Date or null', takeScalarOrNull],
   exists: ['true or false', (value) => (typeof value === 'boolean' ? value : undefined)],
 }
@@ -64,8 +72,9 @@ export function parseFilter(filter: unknown, argument: string): Filter {
     return new Parser(argument).filter(filter, 0)
   } catch (thrown) {
     // A getter or proxy that throws is its owner's mistake, not a bug of the bucket.
-    if (thrown instanceof InvalidArgumentError) throw thrown
-    const failure = `${argument}: reading it failed: ${asError(thrown).message}`
+    const error = asError(thrown)
+    if (error instanceof InvalidArgumentError) throw error
+    const failure = `${argument}: reading it failed: ${error.message}`
     throw new InvalidArgumentError(failure, 'plain field values', filter)
   }
 }
@@ -90,6 +99,11 @@ class Parser {
 
   filter(given: unknown, depth: number): Filter {
     if (!isObject(given)) this.#refuse('an object of field values', given)
+    // Anything else may have no fields to look at, as a Map or a promise, and would mean everything.
+    const prototype: unknown = Object.getPrototypeOf(given)
+    if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+      this.#refuse('a plain object of field values', given)
+    }
     if (depth > DEPTH_MAX) this.#refuse(`at most ${DEPTH_MAX} filters inside each other`, given)
     const conditions: Condition[] = []
     for (const name of Object.keys(given)) {
@@ -107,8 +121,14 @@ class Parser {
   }
 
   #filters(list: readonly unknown[], depth: number): Filter[] {
-    this.#note(list.length, list)
-    return Array.from(list, (one) => this.filter(one, depth + 1))
+    return this.#copy(list).map((one) => this.filter(one, depth + 1))
+  }
+
+  /** The items as they are, however the list says that it is walked, which may have no end; counted before they are read. */
+  #copy(list: readonly unknown[]): unknown[] {
+    const { length } = list
+    this.#note(length, list)
+    return Array.from({ length }, (_, at) => list[at])
   }
 
   #field(path: string, value: unknown, conditions: Condition[]): void {
@@ -131,9 +151,8 @@ class Parser {
       const operator = Object.hasOwn(OPERATORS, op) ? OPERATORS[op] : undefined
       if (operator === undefined) return this.#refuse(`for field ${field} operators out of ${known}`, op)
       const [expected, take] = operator
-      const taken = take(operand)
+      const taken = take(Array.isArray(operand) ? this.#copy(operand) : operand)
       if (taken === undefined) return this.#refuse(`${expected} for operator ${op} of field ${field}`, operand)
-      if (Array.isArray(taken)) this.#note(taken.length, operand)
       conditions.push({ op, path, value: taken } as Comparison)
     }
   }
@@ -145,7 +164,9 @@ function isObject(value: unknown): value is { readonly [name: string]: unknown }
 
 function takeScalar(value: unknown): Scalar | undefined {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
-  return value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : undefined
+  if (!(value instanceof Date)) return undefined
+  const time = Date.prototype.getTime.call(value)
+  return Number.isNaN(time) ? undefined : new Date(time).toISOString()
 }
 
 function takeScalarOrNull(value: unknown): Scalar | null | undefined {
@@ -157,8 +178,8 @@ function takeString(value: unknown): string | undefined {
 }
 
 function takeList(value: unknown): readonly (Scalar | null)[] | undefined {
-  if (!Array.isArray(value) || value.length > CONDITIONS_MAX) return undefined
-  const list = Array.from(value, takeScalarOrNull)
+  if (!Array.isArray(value)) return undefined
+  const list = value.map(takeScalarOrNull)
   return list.includes(undefined) ? undefined : (list as (Scalar | null)[])
 }
 
@@ -179,6 +200,11 @@ export function conditionText(condition: Condition): string {
   if (condition.op === 'not') return `not ${filterText(condition.filter)}`
   const { op, path, value } = condition
   const isList = op === 'in' || op === 'notIn'
-  const text = isList ? [...new Set(value.map((one) => stringify(one)))].sort().join() : stringify(value)
+  const text = isList ? [...new Set(value.map(valueText))].sort().join() : valueText(value)
   return `${JSON.stringify(path)} ${op} ${isList ? `[${text}]` : text}`
+}
+
+/** NaN, which matches nothing, is not null, which matches what is missing. */
+function valueText(value: Comparison['value']): string {
+  return Number.isNaN(value) ? 'NaN' : stringify(value)
 }

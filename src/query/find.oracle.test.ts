@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { StoredRecord } from '../base/value.js'
-import { at, clean, data, filter, index, isWanted, order, terms } from '../../tests/support/query-cases.js'
+import { at, clean, data, filter, index, isWanted, order, path, terms } from '../../tests/support/query-cases.js'
 import { tableOptions } from './table-options.js'
 import type { IndexDefinition } from '../schema/definition.js'
 import { checkTable } from '../state/check-table.js'
@@ -196,3 +196,25 @@ test(
   },
   TIMEOUT_MS,
 )
+
+test('an index that is added or dropped changes no answer', () => {
+  fc.assert(
+    fc.property(aCase, path, ({ filters, ...rest }, by) => {
+      const indexed = tableOf(rest).source
+      const plain = tableOf({ ...rest, indexes: [] }).source
+      const aggregates = { n: { kind: 'count' }, low: { kind: 'min', path: 'b' } } as const
+      const wants: Want[] = [
+        { kind: 'rows' },
+        { kind: 'distinct', path: by },
+        { kind: 'groups', by: [by, 'c'], aggregates },
+        { kind: 'avg', path: by },
+        { kind: 'page', size: 3, after: undefined, before: undefined },
+      ]
+      for (const one of filters) {
+        const spec: QuerySpec = { ...specOf('things', parseFilter(one.by, 'where')), order: one.order }
+        for (const want of wants) expect(answer(indexed, { spec, want })).toEqual(answer(plain, { spec, want }))
+      }
+    }),
+    { numRuns: RUNS },
+  )
+})

@@ -5,36 +5,36 @@ import type { Comparison, Condition, Filter, Scalar } from './filter.js'
 /** Whether `record` matches. Logic is two-valued: each condition holds or does not, and `not` is its plain opposite. */
 export function matches(filter: Filter, record: StoredRecord): boolean {
   const { conditions } = filter
-  for (let i = 0; i < conditions.length; i++) if (!holds(conditions[i] as Condition, record)) return false
+  for (let i = 0; i < conditions.length; i++) {
+    const condition = conditions[i] as Condition
+    // Scans and read sets are mostly this: it has to cost little more than the look at the field.
+    if (condition.op === 'eq' && condition.value !== null) {
+      const { path, value } = condition
+      const found = record[path]
+      // A field that has the value has it as its own: nothing inherited is a scalar.
+      if (found === value) continue
+      if (found !== undefined || !path.includes('.') || fieldOf(record, path) !== value) return false
+    } else if (!holds(condition, record)) return false
+  }
   return true
 }
 
 function holds(condition: Condition, record: StoredRecord): boolean {
-  if (condition.op === 'eq') {
-    const { value, path } = condition
-    // A field that has the value has it as its own: nothing inherited is a scalar.
-    if (value !== null && record[path] === value) return true
-    const found = fieldOf(record, path)
-    return value === null ? found == null : found === value
+  if (condition.op === 'or') {
+    for (const filter of condition.filters) if (matches(filter, record)) return true
+    return false
   }
-  if (condition.op === 'or') return condition.filters.some((filter) => matches(filter, record))
   if (condition.op === 'not') return !matches(condition.filter, record)
   return compares(condition, fieldOf(record, condition.path))
 }
 
 function compares(condition: Comparison, found: Value | undefined): boolean {
-  switch (condition.op) {
-    case 'exists':
-      return (found != null) === condition.value
-    case 'in':
-      return setOf(condition.value).has((found ?? null) as Scalar | null)
-    default:
-      return found != null && comparesValue(condition, found)
-  }
-}
-
-function comparesValue(condition: Exclude<Comparison, { op: 'exists' }>, found: Exclude<Value, null>): boolean {
   const { op, value } = condition
+  // Only these three have something to say about what is missing.
+  if (op === 'eq') return (found ?? null) === value
+  if (op === 'exists') return (found != null) === value
+  if (op === 'in') return setOf(value).has((found ?? null) as Scalar | null)
+  if (found == null) return false
   switch (op) {
     case 'ne':
       return found !== value
@@ -52,12 +52,8 @@ function comparesValue(condition: Exclude<Comparison, { op: 'exists' }>, found: 
       return isBetween(found, value)
     case 'has':
       return Array.isArray(found) && found.includes(value)
-    case 'eq':
-      return found === value
-    case 'in':
-      return setOf(value).has(found as Scalar)
     default:
-      return typeof found === 'string' && comparesText(op, value, found)
+      return typeof found === 'string' && comparesText(op, value as string, found)
   }
 }
 

@@ -55,11 +55,11 @@ export function pathBounds(conditions: readonly Condition[]): ReadonlyMap<string
 }
 
 function valuesOf(condition: Comparison): readonly IndexValue[] | undefined {
-  if (condition.op === 'eq')
-    return isIndexable(condition.value ?? undefined) ? [condition.value as IndexValue] : undefined
-  if (condition.op !== 'in') return undefined
-  const list = condition.value as readonly Value[]
-  return list.every(isIndexable) ? [...new Set(list)] : undefined
+  if (condition.op !== 'eq' && condition.op !== 'in') return undefined
+  const list = (condition.op === 'eq' ? [condition.value] : condition.value) as readonly (Value | undefined)[]
+  if (!list.every(isIndexable)) return undefined
+  // Nothing equals NaN, and it has no place in any order.
+  return [...new Set(list)].filter((one) => !Number.isNaN(one))
 }
 
 /** Conditions that are a run by themselves: what is null or missing comes before everything else. */

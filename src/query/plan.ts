@@ -1,5 +1,6 @@
 import type { Key } from '../base/value.js'
 import { compareValues } from '../base/value-order.js'
+import { compoundValue } from '../state/field-index.js'
 import type { FieldIndex, IndexValue } from '../state/field-index.js'
 import type { TableIndex } from '../state/table-index.js'
 import type { OrderedList } from '../state/ordered-list.js'
@@ -47,6 +48,16 @@ export interface Plan {
   readonly hasLooseTies: boolean
 }
 
+interface Costed {
+  readonly plan: Plan
+  readonly cost: number
+}
+
+/** Putting the indexes of a bucket of this size in order is nothing. */
+const SMALL = 1_000
+/** Looking at this part of a bucket is cheap enough to leave its indexes as they are. */
+const SMALL_PART = 16
+
 /** Sorting `n` records costs about as much as looking at this many. */
 const sortCost = (n: number): number => n * Math.log2(n + 2) * 0.3
 
@@ -79,23 +90,36 @@ class Planner {
   best(): Plan {
     this.#offerKeys()
     this.#offerScan()
+    const unordered: [TableIndex, readonly Condition[]][] = []
     for (const index of this.#table.indexes) {
       const implied = this.#impliedBy(index)
       if (implied === undefined) continue
       this.#offerValues(index, implied)
-      this.#offerRange(index, implied)
+      if (index.orderedIfKept === undefined) unordered.push([index, implied])
+      else this.#offerRange(index, implied)
     }
+    const best = this.#cheapest()
+    if (unordered.length === 0) return best.plan
+    // Putting an index in order takes a sort of the whole bucket, and from then on a place for each record: only where
+    // what there is would look at a good part of the bucket.
+    const { size } = this.#table
+    if (size > SMALL && best.cost < size / SMALL_PART) return best.plan
+    for (const [index, implied] of unordered) this.#offerRange(index, implied)
+    return this.#cheapest().plan
+  }
+
+  #cheapest(): Costed {
     let narrowest = Number.POSITIVE_INFINITY
     for (const { size } of this.#candidates) narrowest = Math.min(narrowest, size)
-    let [best] = this.#candidates as [Plan, ...Plan[]]
-    let least = Number.POSITIVE_INFINITY
+    let [plan] = this.#candidates as [Plan, ...Plan[]]
+    let cost = Number.POSITIVE_INFINITY
     for (const one of this.#candidates) {
-      const cost = this.#costOf(one, narrowest)
-      if (cost >= least) continue
-      best = one
-      least = cost
+      const oneCost = this.#costOf(one, narrowest)
+      if (oneCost >= cost) continue
+      plan = one
+      cost = oneCost
     }
-    return best
+    return { plan, cost }
   }
 
   /** Records that will be looked at, plus what sorting costs. */
@@ -151,14 +175,18 @@ class Planner {
 
   #offerValues(index: TableIndex, implied: readonly Condition[]): void {
     const { hash } = index
-    const [path] = index.options.fields as readonly [string]
-    const values = index.options.fields.length === 1 ? this.#bounds.get(path)?.values : undefined
-    if (hash === undefined || values === undefined) return
-    const { list, by } = values
+    const { fields } = index.options
+    const known = fields.map((path) => this.#bounds.get(path)?.values).filter((one) => one !== undefined)
+    if (hash === undefined || known.length < fields.length) return
+    const isCompound = fields.length > 1
+    if (isCompound && known.some(({ list }) => list.length !== 1)) return
+    const first = known.map(({ list }) => list[0] as IndexValue)
+    const values = isCompound ? [compoundValue(first)] : (known[0] as (typeof known)[0]).list
     let size = 0
-    for (const value of list) size += hash.count(value)
-    const isInOrder = list.length <= 1 && this.#orderWithin([path]).length === 0
-    this.#offer({ kind: 'values', index, hash, values: list }, size, isInOrder ? 'given' : 'sort', [by, ...implied])
+    for (const value of values) size += hash.count(value)
+    const isInOrder = values.length <= 1 && this.#orderWithin(fields).length === 0
+    const done = [...known.map(({ by }) => by), ...implied]
+    this.#offer({ kind: 'values', index, hash, values }, size, isInOrder ? 'given' : 'sort', done)
   }
 
   /** The terms of the order that are not the same for records that agree on `paths`. */

@@ -263,6 +263,26 @@ describe('how many filters a change is compared with', () => {
   })
 })
 
+test('filters for NaN, which nothing is equal to, and for null are not the same', () => {
+  const index = new PredicateIndex<string>()
+  const pairs = [
+    [{ a: Number.NaN }, { a: null }],
+    [{ a: { in: [Number.NaN] } }, { a: { in: [null] } }],
+    [
+      { a: Number.NaN, b: null },
+      { a: null, b: Number.NaN },
+    ],
+  ]
+  for (const [at, pair] of pairs.entries()) {
+    for (const [which, by] of pair.entries()) index.add('users', { filter: parseFilter(by, 'test') }, `${at} ${which}`)
+  }
+  const visited: string[] = []
+  const inserted: Change = { bucket: 'users', key: 1, before: undefined, after: { id: 1 } }
+  index.forTouched({ changes: [inserted], cleared: [] }, (who) => visited.push(who))
+  expect(visited).toEqual(['0 1', '1 1'])
+  checkPredicateIndex(index)
+})
+
 test('those who are visited may add and remove', () => {
   const index = new PredicateIndex<string>()
   const all = (who: string): Entry<string> => index.add('users', 'all', who)

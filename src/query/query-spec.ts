@@ -29,6 +29,9 @@ export type Want =
       readonly before: string | undefined
     }
 
+/** The rows of a query. */
+export const ROWS: Want = Object.freeze({ kind: 'rows' })
+
 /** A question: a query, and what of it is wanted. Equal questions have equal answers. */
 export interface Question {
   readonly spec: QuerySpec

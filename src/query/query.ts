@@ -7,7 +7,7 @@ import type { Explanation } from './explain.js'
 import { liveRows } from './live.js'
 import type { LiveCallback, LiveOptions, LiveRows, LiveSubscription, SubscribeLive } from './live.js'
 import { parseOrderTerm } from './order.js'
-import { parseCount, parsePath } from './query-spec.js'
+import { parseCount, parsePath, ROWS } from './query-spec.js'
 import type { Question, QuerySpec, Want } from './query-spec.js'
 
 /** What `page` takes: at most one of `after` and `before`. */
@@ -24,7 +24,7 @@ export interface PageOptions {
 export type Selected<R, P extends string> = { readonly [N in P]: N extends keyof R ? R[N] : PathValue<R, N> }
 
 /** A row of a group: its fields, then its aggregates. */
-export type GroupRow<R, P extends string, A> = { readonly [N in P]: PathValue<R, N> | null } & {
+export type GroupRow<R, P extends string, A> = { readonly [N in P]: NonNullable<PathValue<R, N>> | null } & {
   readonly [N in keyof A]: A[N] extends { readonly kind: 'min' | 'max' } ? number | undefined : number
 }
 
@@ -112,7 +112,6 @@ export interface SyncQuery<R, T = R> extends Asking<R, T, false> {
 /** Answers a question, or promises to. */
 export type Ask = (question: Question) => unknown
 
-const ROWS: Want = Object.freeze({ kind: 'rows' })
 const rows = (): Want => ROWS
 
 /** Rows that `for await` asks for at once. */

@@ -1,12 +1,9 @@
 import { indexOn } from '../../tests/support/index-on.js'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
-import { InvalidArgumentError } from '../base/errors.js'
+import { expect, test } from 'vitest'
 import type { Key, StoredRecord, Value } from '../base/value.js'
 import { compareKeys } from '../state/key-order.js'
 import { Table } from '../state/table.js'
-import { parseFilter } from './filter.js'
-import { matches } from './matches.js'
 import { Reads } from './reads.js'
 import { TableSource } from './source.js'
 
@@ -134,34 +131,6 @@ test('the way with the fewest records to look at is taken: by key, then by the m
   expect(access({ indexed: 'q', other: 2 })).toEqual(['index', ['indexed'], 0])
   expect(access({ indexed: 'x', id: 3 })).toEqual(['key', undefined, 1])
   expect(access({ indexed: null })).toEqual(['range', ['indexed'], 0])
-})
-
-describe('filters', () => {
-  test('a Date stands for its ISO text, null for null and missing, and inherited properties are not fields', () => {
-    const date = new Date(86_400_000)
-    const filter = (by: object) => parseFilter(by, 'test')
-    expect(matches(filter({ at: date }), { at: date.toISOString() })).toBe(true)
-    expect(matches(filter({ at: null }), {})).toBe(true)
-    expect(matches(filter({ toString: null }), {})).toBe(true)
-    expect(matches(filter({ at: null }), { at: 0 })).toBe(false)
-    expect(matches(filter({ at: Number.NaN }), { at: 0 })).toBe(false)
-  })
-
-  test.each([
-    ['no object', 'x'],
-    ['null', null],
-    ['an array', []],
-    ['a date', new Date()],
-    ['undefined as a value', { a: undefined }],
-    ['an object as a value', { a: {} }],
-    ['a function as a value', { a: () => 1 }],
-    ['an invalid date', { a: new Date(Number.NaN) }],
-    ['a bigint', { a: 1n }],
-    ['a symbol', { a: Symbol('a') }],
-  ])('%s is refused, with the argument named', (_what, given) => {
-    expect(() => parseFilter(given, 'bucket("a").where(filter)')).toThrow(InvalidArgumentError)
-    expect(() => parseFilter(given, 'bucket("a").where(filter)')).toThrow(/^bucket\("a"\)\.where\(filter\): expected/)
-  })
 })
 
 test.each<[call: string, wrong: (reads: Reads<any>) => unknown]>([

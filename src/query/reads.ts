@@ -2,13 +2,12 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import { isKey } from '../base/value.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { FilterOf, NumericField } from '../schema/infer.js'
-import { Numbers } from './aggregate.js'
 import { answer } from './answer.js'
-import { parseFilter } from './filter.js'
+import { EVERYTHING, parseFilter } from './filter.js'
 import type { Filter } from './filter.js'
 import { makeSyncQuery } from './query.js'
 import type { SyncQuery } from './query.js'
-import { specOf } from './query-spec.js'
+import { ROWS, specOf } from './query-spec.js'
 import type { Question, QuerySpec } from './query-spec.js'
 import type { ReadSet } from './read-set.js'
 import type { Source } from './source.js'
@@ -37,12 +36,13 @@ export interface PaginatedResult<R, K = unknown> {
 export interface BucketReader<R, K = unknown> {
   /** The record under `key`, compared without conversion: `'1'` is not `1`. */
   get(key: K): R | undefined
+  /** Whether there is a record under `key`. */
   has(key: K): boolean
   /** All records, in insertion order. */
   all(): R[]
   /** All keys, in the order of `first`. */
   keys(): (K & Key)[]
-  /** The records whose fields equal those of `filter`, in insertion order; `{}` means all. */
+  /** The records that match, in insertion order; `{}` means all. */
   where(filter: FilterOf<R>): R[]
   /** A query of the records that match; all, without a filter. It is read when it is run. */
   query(filter?: FilterOf<R>): SyncQuery<R>
@@ -52,6 +52,7 @@ export interface BucketReader<R, K = unknown> {
   count(filter?: FilterOf<R>): number
   /** The first `n` records: by insertion, or by key in an `ordered_set`. */
   first(n: number): R[]
+  /** The last `n` records, in the same order. */
   last(n: number): R[]
   /** The next `limit` records in the order of `first`. Goes on from where the cursor was, even if its record is gone. */
   paginate(options: PaginateOptions<K>): PaginatedResult<R, K>
@@ -59,7 +60,9 @@ export interface BucketReader<R, K = unknown> {
   sum(field: NumericField<R>, filter?: FilterOf<R>): number
   /** Their mean; 0 for none. */
   avg(field: NumericField<R>, filter?: FilterOf<R>): number
+  /** Smallest number in `field`; undefined for none. */
   min(field: NumericField<R>, filter?: FilterOf<R>): number | undefined
+  /** Largest number in `field`; undefined for none. */
   max(field: NumericField<R>, filter?: FilterOf<R>): number | undefined
 }
 
@@ -67,10 +70,13 @@ export interface BucketReader<R, K = unknown> {
 export class Reads<R, K = unknown> implements BucketReader<R, K> {
   readonly #source: Source
   readonly #readSet: ReadSet | undefined
+  readonly #answerFrom: ((question: Question) => unknown) | undefined
 
-  constructor(source: Source, readSet?: ReadSet) {
+  /** @param answerFrom answers questions, and keeps account of them, in place of `source` and `readSet`. */
+  constructor(source: Source, readSet?: ReadSet, answerFrom?: (question: Question) => unknown) {
     this.#source = source
     this.#readSet = readSet
+    this.#answerFrom = answerFrom
   }
 
   get(key: K): R | undefined {
@@ -84,7 +90,7 @@ export class Reads<R, K = unknown> implements BucketReader<R, K> {
   }
 
   all(): R[] {
-    return this.#collect(undefined)
+    return this.ask({ spec: specOf(this.#source.bucket, EVERYTHING), want: ROWS }) as R[]
   }
 
   keys(): (K & Key)[] {
@@ -93,24 +99,15 @@ export class Reads<R, K = unknown> implements BucketReader<R, K> {
   }
 
   where(filter: FilterOf<R>): R[] {
-    return this.#collect(this.#filter('where(filter)', filter))
-  }
-
-  #collect(filter: Filter | undefined): R[] {
-    this.#readSet?.readWhere(this.#source.bucket, filter)
-    return this.#source.find(filter) as unknown as R[]
+    return this.ask({ spec: this.specFor('where(filter)', filter), want: ROWS }) as R[]
   }
 
   findOne(filter: FilterOf<R>): R | undefined {
-    const checked = this.#filter('findOne(filter)', filter)
-    this.#readSet?.readWhere(this.#source.bucket, checked)
-    return this.#source.find(checked, 1)[0] as R | undefined
+    return this.ask({ spec: this.specFor('findOne(filter)', filter), want: { kind: 'first' } }) as R | undefined
   }
 
   count(filter?: FilterOf<R>): number {
-    const checked = filter === undefined ? undefined : this.#filter('count(filter)', filter)
-    this.#readSet?.readWhere(this.#source.bucket, checked)
-    return checked === undefined ? this.#source.size : this.#source.count(checked)
+    return this.ask({ spec: this.specFor('count(filter)', orAll(filter)), want: { kind: 'count' } }) as number
   }
 
   first(n: number): R[] {
@@ -156,42 +153,41 @@ export class Reads<R, K = unknown> implements BucketReader<R, K> {
   }
 
   sum(field: NumericField<R>, filter?: FilterOf<R>): number {
-    return this.#numbers('sum', field, filter).answer('sum') as number
+    return this.#aggregate('sum', field, filter) as number
   }
 
   avg(field: NumericField<R>, filter?: FilterOf<R>): number {
-    return this.#numbers('avg', field, filter).answer('avg') as number
+    return this.#aggregate('avg', field, filter) as number
   }
 
   min(field: NumericField<R>, filter?: FilterOf<R>): number | undefined {
-    return this.#numbers('min', field, filter).answer('min')
+    return this.#aggregate('min', field, filter)
   }
 
   max(field: NumericField<R>, filter?: FilterOf<R>): number | undefined {
-    return this.#numbers('max', field, filter).answer('max')
+    return this.#aggregate('max', field, filter)
   }
 
-  #numbers(name: string, field: string, filter: FilterOf<R> | undefined): Numbers {
-    if (typeof field !== 'string') throw this.#invalid(`${name}(field)`, 'the name of a field', field)
-    const checked = filter === undefined ? undefined : this.#filter(`${name}(field, filter)`, filter)
-    this.#readSet?.readWhere(this.#source.bucket, checked)
-    const numbers = new Numbers(field)
-    for (const record of this.#source.find(checked)) numbers.add(record)
-    return numbers
+  #aggregate(kind: 'sum' | 'avg' | 'min' | 'max', path: string, filter: FilterOf<R> | undefined): number | undefined {
+    if (typeof path !== 'string') throw this.#invalid(`${kind}(field)`, 'the name of a field', path)
+    return this.ask({ spec: this.specFor(`${kind}(field, filter)`, orAll(filter)), want: { kind, path } }) as
+      | number
+      | undefined
   }
 
   /** A query of the records that match; all, without a filter. It is read when it is run. */
   query(filter?: FilterOf<R>): SyncQuery<R> {
-    return makeSyncQuery<R>(this.specFor('query(filter)', filter), (question) => this.ask(question))
+    return makeSyncQuery<R>(this.specFor('query(filter)', orAll(filter)), (question) => this.ask(question))
   }
 
   /** The query that `filter` means. */
-  specFor(method: string, filter: unknown = {}): QuerySpec {
+  specFor(method: string, filter: unknown): QuerySpec {
     return specOf(this.#source.bucket, this.#filter(method, filter))
   }
 
   /** The answer to a question about this bucket. */
   ask(question: Question): unknown {
+    if (this.#answerFrom !== undefined) return this.#answerFrom(question)
     this.#readSet?.readWhere(this.#source.bucket, question.spec.filter)
     return answer(this.#source, question)
   }
@@ -213,4 +209,9 @@ export class Reads<R, K = unknown> implements BucketReader<R, K> {
   #invalid(method: string, expected: string, given: unknown): InvalidArgumentError {
     return new InvalidArgumentError(`bucket("${this.#source.bucket}").${method}`, expected, given)
   }
+}
+
+/** No filter means all records; what is given has to be one. */
+function orAll(filter: unknown): unknown {
+  return filter === undefined ? {} : filter
 }

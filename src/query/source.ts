@@ -3,13 +3,12 @@ import { isIndexable } from '../state/field-index.js'
 import type { FieldIndex, IndexValue } from '../state/field-index.js'
 import type { Slot } from '../state/slot.js'
 import type { Table } from '../state/table.js'
+import { EVERYTHING } from './filter.js'
 import type { Filter } from './filter.js'
 import { findSlots } from './find.js'
 import type { Collators } from './order.js'
 import { choosePlan } from './plan.js'
 import { specOf } from './query-spec.js'
-
-const EVERYTHING: Filter = Object.freeze({ conditions: [] })
 
 /** What records can be read from: a table, or a table as a transaction sees it. */
 export interface Source {

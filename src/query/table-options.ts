@@ -9,7 +9,7 @@ import type { BucketDefinition, IndexDefinition, SchemaField } from '../schema/d
 import { DefinitionError } from '../schema/errors.js'
 import { isStandardSchema } from '../schema/field.js'
 import type { IndexOptions, IndexPredicate, IndexValue } from '../state/field-index.js'
-import { isIndexable } from '../state/field-index.js'
+import { compoundValue, isIndexable } from '../state/field-index.js'
 import type { TableOptions } from '../state/table.js'
 
 /** What the table of a bucket needs to know of its definition. @throws {DefinitionError} the filter of an index is wrong. */
@@ -98,6 +98,6 @@ function valueReader(fields: readonly string[], where: IndexPredicate | undefine
       if (!isIndexable(value)) return undefined
       values.push(value)
     }
-    return JSON.stringify(values)
+    return compoundValue(values)
   }
 }

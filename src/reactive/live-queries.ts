@@ -8,7 +8,10 @@ import { PredicateIndex } from '../query/predicate-index.js'
 import type { Footprint } from '../query/read-set.js'
 import { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './errors.js'
 import { LiveReads } from './live-reads.js'
+import { LiveViews } from './live-views.js'
 import { QueryBucket } from './query-bucket.js'
+import type { Dependent, View } from './view.js'
+import type { Views } from './views.js'
 
 /** What a query function gets to read with. */
 export interface QueryContext {
@@ -34,18 +37,22 @@ export interface LiveQueriesOptions {
   readonly sequencer: Sequencer
   readonly runtime: Runtime
   readonly bucketOf: (name: string) => Bucket
+  readonly views: Views
   readonly onError: (error: Error) => void
 }
 
 /** So many evaluations in a row may be overtaken by commits to what they read. */
 const TORN_MAX = 100
 
-class Subscription {
+class Subscription implements Dependent {
+  /** It runs once, for `runQuery`. */
+  readonly isOnce: boolean
   readonly fn: QueryFunction
   readonly params: unknown
   readonly callback: (result: unknown) => void
   readonly onError: (error: Error) => void
   readonly reads: LiveReads<Subscription>
+  readonly views: LiveViews
   /** Its function is running. */
   isRunning = false
   /** What the evaluation has read is not of one state, or will never be durable. */
@@ -57,20 +64,36 @@ class Subscription {
   last: unknown = undefined
   /** How far the log was when it was last called back. */
   deliveredAt = 0
+  readonly #schedule: (subscription: Subscription) => void
 
   constructor(
     index: PredicateIndex<Subscription>,
+    views: Views,
+    schedule: (subscription: Subscription) => void,
     isOnce: boolean,
     fn: QueryFunction,
     params: unknown,
     callback: (result: unknown) => void,
     onError: (error: Error) => void,
   ) {
+    this.isOnce = isOnce
     this.fn = fn
     this.params = params
     this.callback = callback
     this.onError = onError
+    this.#schedule = schedule
     this.reads = new LiveReads(index, this, isOnce)
+    this.views = new LiveViews(views, this)
+  }
+
+  /** A view that it has read is not what it was: an evaluation that goes on with what it was is worth nothing. */
+  overtaken({ isStale }: View): void {
+    if (isStale || this.isRunning) this.isTorn = true
+  }
+
+  touched(): void {
+    this.isDirty = true
+    this.#schedule(this)
   }
 }
 
@@ -78,8 +101,8 @@ class Subscription {
  * Named queries and their subscriptions. A commit that touches what a subscription has read makes it run again; when
  * its result has changed, its callback is called.
  *
- * Holds Q1: results come from one consistent, durable state each. Q2: no subscriber gets an older state after a newer
- * one. Q3: one evaluation at a time per subscription, and at most one per batch of commits.
+ * Results come from one consistent, durable state each, from one evaluation at a time per subscription, and from at most one
+ * per batch of commits. Holds Q2: no subscriber gets an older state after a newer one.
  */
 export class LiveQueries {
   readonly #options: LiveQueriesOptions
@@ -123,6 +146,8 @@ export class LiveQueries {
   async run(name: string, params: unknown): Promise<unknown> {
     const subscription = new Subscription(
       this.#index,
+      this.#options.views,
+      () => undefined,
       true,
       this.#query(name),
       params,
@@ -156,6 +181,8 @@ export class LiveQueries {
     const { signal } = checkOptions(options)
     const subscription = new Subscription(
       this.#index,
+      this.#options.views,
+      (one) => this.#schedule(one),
       false,
       fn,
       params,
@@ -201,20 +228,25 @@ export class LiveQueries {
     this.#subscriptions.delete(subscription)
     this.#held.delete(subscription)
     subscription.reads.end()
+    subscription.views.end()
   }
 
   /** Runs the function once. The result is durable, and of one state unless the subscription is torn. */
   async #evaluate(subscription: Subscription): Promise<unknown> {
-    const { fn, params, reads } = subscription
+    const { fn, params, reads, views, isOnce } = subscription
     subscription.isRunning = true
     subscription.isTorn = false
     subscription.isDirty = false
     reads.begin()
+    views.begin()
     const context: QueryContext = {
       bucket: (name) => {
         // Before the bucket is looked up: a query that misses a bucket runs again when it is defined.
         reads.readNothing(name)
-        return new QueryBucket(this.#options.bucketOf(name), reads)
+        const bucket = this.#options.bucketOf(name)
+        // Views are for those who ask again.
+        if (isOnce || !subscription.isActive) return new QueryBucket(bucket, reads)
+        return new QueryBucket(bucket, reads, (question) => views.answer(question))
       },
     }
     this.#evaluating++
@@ -222,6 +254,7 @@ export class LiveQueries {
       const result = await (params === undefined ? fn(context) : fn(context, params))
       // Where it fails, what it read last time counts too: it may have failed before it came to that, and has to run again.
       reads.keepCurrent()
+      views.keepCurrent()
       subscription.isRunning = false
       // It may have read commits that are not durable yet. What is committed from here on makes it old, but not wrong.
       const settled = this.#options.sequencer.settled()

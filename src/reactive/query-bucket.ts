@@ -1,6 +1,7 @@
 import type { Bucket } from '../commit/bucket.js'
 import { AsyncReads } from '../query/async-reads.js'
 import { Reads } from '../query/reads.js'
+import type { Question } from '../query/query-spec.js'
 import type { ReadSet } from '../query/read-set.js'
 import type { AnyDefinition, KeyOf, RecordOf } from '../schema/infer.js'
 
@@ -9,10 +10,11 @@ export class QueryBucket<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyO
   readonly #bucket: Bucket
   readonly #reads: Reads<RecordOf<D>, KeyOf<D>>
 
-  constructor(bucket: Bucket, readSet: ReadSet) {
+  /** @param answerFrom answers questions in place of the bucket, and keeps account of them. */
+  constructor(bucket: Bucket, readSet: ReadSet, answerFrom?: (question: Question) => unknown) {
     super()
     this.#bucket = bucket
-    this.#reads = new Reads<RecordOf<D>, KeyOf<D>>(bucket.source, readSet)
+    this.#reads = new Reads<RecordOf<D>, KeyOf<D>>(bucket.source, readSet, answerFrom)
   }
 
   /** Name of the bucket. */

@@ -269,8 +269,10 @@ interface Operators<V> {
   readonly exists?: boolean
 }
 
-type ItemOf<V> =
-  Extract<V, readonly unknown[]> extends readonly (infer I)[]
+// `never` is every type: asked plainly, what holds no array would have items of any type.
+type ItemOf<V> = [Extract<V, readonly unknown[]>] extends [never]
+  ? never
+  : Extract<V, readonly unknown[]> extends readonly (infer I)[]
     ? unknown extends I
       ? unknown
       : Operand<I> | null

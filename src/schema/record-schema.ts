@@ -4,6 +4,7 @@ import { isKey } from '../base/value.js'
 import type { Key, StoredRecord, Value } from '../base/value.js'
 import { copyValue, RECORD_CHARACTERS_MAX } from './copy-value.js'
 import type { CopyState, Draft } from './copy-value.js'
+import { META_FIELDS } from './definition.js'
 import type { BucketDefinition, FieldDefinition, GeneratedType } from './definition.js'
 import { ValidationError } from './errors.js'
 import type { ValidationIssue } from './errors.js'
@@ -41,8 +42,6 @@ interface RecordDraft extends CopyState, Meta {
 }
 
 const { hasOwnProperty } = Object.prototype
-
-const META_FIELDS: readonly string[] = ['_version', '_createdAt', '_updatedAt', '_expiresAt']
 
 /**
  * Makes and checks the records of one bucket. Never changes what it is given; what it returns is frozen and shares

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { stringify } from '../base/json.js'
 import type { StoredRecord, Value } from '../base/value.js'
 import { OrderedList } from './ordered-list.js'
 import { byOrdinal } from './slot.js'
@@ -10,6 +11,11 @@ export type IndexValue = string | number | boolean
 /** True for values that an index holds. */
 export function isIndexable(value: Value | undefined): value is IndexValue {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+}
+
+/** What a record with `values` in the fields of an index on several is found under. */
+export function compoundValue(values: readonly IndexValue[]): IndexValue {
+  return stringify(values)
 }
 
 /** What an index is of. */
@@ -91,20 +97,10 @@ export class FieldIndex {
     const found = this.#slots.get(value)
     if (this.unique) {
       if (found === slot) this.#slots.delete(value)
-    } else if (found instanceof OrderedList) {
-      assert(
-        found.delete(slot),
-        'S2',
-        () => `index ${this.name} has no record with ordinal ${slot.ordinal} under this value`,
-      )
-      if (found.size === 0) this.#slots.delete(value)
     } else {
-      assert(
-        found === slot,
-        'S2',
-        () => `index ${this.name} has no record with ordinal ${slot.ordinal} under this value`,
-      )
-      this.#slots.delete(value)
+      const isThere = found instanceof OrderedList ? found.delete(slot) : found === slot
+      assert(isThere, 'S2', () => `index ${this.name} has no record with ordinal ${slot.ordinal} under this value`)
+      if (!(found instanceof OrderedList) || found.size === 0) this.#slots.delete(value)
     }
   }
 

@@ -34,7 +34,7 @@ function compare(list: OrderedList<number>, model: readonly number[]): void {
   checkOrderedList(list)
   expect(list.size).toBe(model.length)
   expect(list.first).toBe(model[0])
-  expect(list.toArray()).toEqual(model)
+  expect([...list.from()]).toEqual(model)
   expect([...list.from()]).toEqual(model)
 }
 
@@ -84,6 +84,60 @@ test('lists of many chunks split, shrink and empty without losing an item', () =
     }),
     { numRuns: 10 },
   )
+})
+
+/** Items 0, 2, 4 … of a list that has been added to and deleted from, so that its chunks differ in size. */
+function grown(size: number, seed: number): { list: OrderedList<number>; items: number[] } {
+  const items = Array.from({ length: size }, (_, at) => at * 2)
+  const list = new OrderedList(byValue, items)
+  for (let odd = seed % 7; odd < size; odd += 3) list.add(odd * 2 + 1)
+  for (let odd = seed % 7; odd < size; odd += 3) list.delete(odd * 2 + 1)
+  for (let gone = seed % 5; gone < size / 3; gone++) list.delete(gone * 2)
+  return { list, items: items.filter((item) => item < (seed % 5) * 2 || item >= Math.ceil(size / 3) * 2) }
+}
+
+test('places, parts and walks of a list are those of a plain array, over one chunk or many', () => {
+  const share = fc.double({ min: 0, max: 1, noNaN: true })
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 3_000 }), fc.nat(100), share, share, share, (size, seed, x, y, z) => {
+      const { list, items } = grown(size, seed)
+      checkOrderedList(list)
+      const place = (at: number): number => Math.floor(at * items.length)
+      const [from, to] = [place(Math.min(x, y)), place(Math.max(x, y))]
+      for (const at of [-1, 0, from, to, items.length - 1, items.length]) expect(list.at(at)).toBe(items[at])
+      const part = items.slice(from, to)
+      expect(list.slice(from, to)).toEqual(part)
+      expect(list.slice(to, from)).toEqual([])
+      const bound = z * size * 2
+      let calls = 0
+      const isBefore = (item: number): boolean => ++calls > 0 && item < bound
+      expect(list.partition(isBefore, from, to)).toBe(from + part.filter((item) => item < bound).length)
+      expect(calls).toBeLessThanOrEqual(2 * Math.ceil(Math.log2(size + 2)))
+      expect(list.partition(isBefore)).toBe(items.filter((item) => item < bound).length)
+      expect(list.partition(() => true, from, to)).toBe(to)
+      expect(list.partition(() => false, from, to)).toBe(from)
+      const stopAfter = Math.floor(z * (part.length + 1))
+      const walk = (name: 'forEachIn' | 'forEachBack', most = Number.POSITIVE_INFINITY): number[] => {
+        const seen: number[] = []
+        list[name](from, to, (item) => seen.push(item) < most)
+        return seen
+      }
+      expect(walk('forEachIn')).toEqual(part)
+      expect(walk('forEachBack')).toEqual(part.toReversed())
+      if (stopAfter === 0) return
+      expect(walk('forEachIn', stopAfter)).toEqual(part.slice(0, stopAfter))
+      expect(walk('forEachBack', stopAfter)).toEqual(part.toReversed().slice(0, stopAfter))
+    }),
+  )
+})
+
+test('places are those of now after each change', () => {
+  const list = new OrderedList(byValue, [1, 3])
+  expect(list.at(1)).toBe(3)
+  list.add(2)
+  expect([list.at(1), list.at(2), list.partition((item) => item < 3)]).toEqual([2, 3, 2])
+  list.delete(1)
+  expect([list.at(0), list.at(1), list.at(2)]).toEqual([2, 3, undefined])
 })
 
 test('check finds a planted fault: items that are not in order (S3)', () => {

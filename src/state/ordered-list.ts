@@ -221,11 +221,6 @@ export class OrderedList<T> {
     return picked
   }
 
-  /** All items, in order. */
-  toArray(): T[] {
-    return this.#chunks.length === 1 ? (this.#chunks[0] as T[]).slice() : this.#chunks.flat()
-  }
-
   /** For `checkOrderedList`, which is apart so that no bundle has it. */
   get parts(): { readonly chunks: readonly (readonly T[])[]; readonly compare: (a: T, b: T) => number } {
     return { chunks: this.#chunks, compare: this.#compare }

@@ -1,7 +1,8 @@
-import { indexOn } from '../../tests/support/index-on.js'
+import { compoundOn, indexOn } from '../../tests/support/index-on.js'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Key, StoredRecord, Value } from '../base/value.js'
+import type { IndexPredicate, IndexValue } from './field-index.js'
 import { compareKeys } from './key-order.js'
 import type { Slot } from './slot.js'
 import { Table } from './table.js'
@@ -11,9 +12,10 @@ import { checkTable } from './check-table.js'
 const KEYS: readonly Key[] = ['a', 'b', 'c', 'd', 'e', 'aa', '1', 1, 2, 10, -1, true, false]
 
 interface Step {
-  readonly op: 'insert' | 'update' | 'delete' | 'touch' | 'cursor' | 'undo' | 'settle' | 'due'
+  readonly op: 'insert' | 'update' | 'delete' | 'touch' | 'cursor' | 'undo' | 'settle' | 'due' | 'order'
   readonly key: number
   readonly group: Value | undefined
+  readonly score: number | undefined
   readonly expiresAt: number | undefined
   readonly createdAt: number
 }
@@ -32,9 +34,11 @@ const anyStep = fc.record<Step>({
     'undo',
     'settle',
     'due',
+    'order',
   ),
   key: fc.nat(KEYS.length - 1),
   group: fc.constantFrom('x', 'y', 1, true, null, undefined),
+  score: fc.constantFrom(1, 2, undefined),
   expiresAt: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
   createdAt: fc.integer({ min: 1, max: 5 }),
 })
@@ -80,6 +84,10 @@ interface Applied {
   readonly after: StoredRecord | undefined
 }
 
+function valueWhere(where: IndexPredicate, record: StoredRecord): IndexValue | undefined {
+  return where.test(record) ? (record.version as number) : undefined
+}
+
 class Harness {
   readonly table: Table
   readonly model = new Model()
@@ -88,17 +96,26 @@ class Harness {
   version = 0
 
   constructor(byKey: boolean, eviction: TableOptions['eviction']) {
-    const indexes = [indexOn('group'), indexOn('version', true)]
+    const where = { texts: ['"score" eq 1'], test: ({ score }: StoredRecord) => score === 1 }
+    const indexes = [
+      indexOn('group'),
+      indexOn('version', true),
+      compoundOn('group', 'score'),
+      compoundOn('group', 'version', true),
+      compoundOn('group', 'version', false, where),
+      { ...indexOn('version'), where, valueIn: (record: StoredRecord) => valueWhere(where, record) },
+    ]
     this.options = { bucket: 'things', key: 'id', indexes, byKey, eviction }
     this.table = new Table(this.options)
   }
 
-  #record(key: Key, { group, expiresAt, createdAt }: Step): StoredRecord {
+  #record(key: Key, { group, score, expiresAt, createdAt }: Step): StoredRecord {
     return Object.freeze({
       id: key,
       version: ++this.version,
       _createdAt: createdAt,
       ...(group === undefined ? {} : { group }),
+      ...(score === undefined ? {} : { score }),
       ...(expiresAt === undefined ? {} : { _expiresAt: expiresAt }),
     })
   }
@@ -152,6 +169,10 @@ class Harness {
         model.undo.length = 0
         this.applied.length = 0
         return
+      case 'order':
+        // From now on the order of this index is kept.
+        expect(table.indexes[step.key % table.indexes.length]?.ordered.size).toBeLessThanOrEqual(table.size)
+        return
       case 'due':
         expect(table.due(step.createdAt, step.key)).toEqual(
           this.#due()
@@ -198,14 +219,25 @@ class Harness {
       inserted.push(slot.record)
     })
     expect(inserted).toEqual(model.records)
-    expect(table.order.toArray().map(({ record }) => record)).toEqual(
+    expect([...table.order.from()].map(({ record }) => record)).toEqual(
       model.ordered(this.options.byKey).map(({ record }) => record),
     )
     expect(table.nextDue).toBe(this.#due()[0]?.[0])
     for (const key of KEYS) {
       expect(table.cursor(key)?.ordinal).toBe(model.cursors.get(key) ?? model.at(key)?.ordinal)
     }
+    this.#compareOrders()
     this.#compareEviction()
+  }
+
+  /** What an index is kept in order of is what a filter and a sort of all records give (S8). */
+  #compareOrders(): void {
+    for (const { options, orderedIfKept } of this.table.indexes) {
+      const { where, order } = options
+      const expected = this.model.placed.filter(({ record }) => where?.test(record) !== false).sort(order)
+      if (orderedIfKept === undefined) expect(options.unique || options.fields.length === 1).toBe(true)
+      else expect([...orderedIfKept.from()].map(({ record }) => record)).toEqual(expected.map(({ record }) => record))
+    }
   }
 
   #compareEviction(): void {
@@ -222,7 +254,7 @@ class Harness {
 
 for (const byKey of [false, true]) {
   for (const eviction of [undefined, 'oldest', 'lru'] as const) {
-    test(`any steps and undos, ${byKey ? 'by key' : 'by insertion'}, eviction ${eviction ?? 'none'}: as the model (S1, S2, S4, S5)`, () => {
+    test(`any steps and undos, ${byKey ? 'by key' : 'by insertion'}, eviction ${eviction ?? 'none'}: as the model (S1, S2, S4, S5, S8)`, () => {
       fc.assert(
         fc.property(fc.array(anyStep, { maxLength: 60 }), (script) => {
           const harness = new Harness(byKey, eviction)
@@ -240,6 +272,46 @@ for (const byKey of [false, true]) {
     })
   }
 }
+
+test('an index on several fields is in order from the start, one on a single field when that is first asked for', () => {
+  const indexes = [indexOn('group'), compoundOn('group', 'score'), compoundOn('group', 'score', true)]
+  const table = new Table({ bucket: 'things', key: 'id', indexes, byKey: false, eviction: undefined })
+  const kept = () => table.indexes.map(({ orderedIfKept }) => orderedIfKept?.size)
+  table.insert({ id: 1, group: 'b', score: 2 })
+  table.insert({ id: 2, group: 'a' })
+  expect(kept()).toEqual([undefined, 2, undefined])
+  const ids = (at: number) => table.indexes[at]?.ordered.map(({ record }) => record.id)
+  expect([ids(0), ids(1), ids(2)]).toEqual([
+    [2, 1],
+    [2, 1],
+    [2, 1],
+  ])
+  table.update({ id: 2, group: 'c' })
+  expect([kept(), ids(0), ids(1), ids(2)]).toEqual([
+    [2, 2, 2],
+    [1, 2],
+    [1, 2],
+    [1, 2],
+  ])
+})
+
+test('a record enters and leaves a partial index as it begins and ceases to match', () => {
+  const where = { texts: ['"score" eq 1'], test: ({ score }: StoredRecord) => score === 1 }
+  const indexes = [compoundOn('group', 'id', true, where)]
+  const table = new Table({ bucket: 'things', key: 'id', indexes, byKey: false, eviction: undefined })
+  const [index] = table.indexes
+  const sizes = () => [index?.hash?.size, index?.ordered.size]
+  table.insert(Object.freeze({ id: 1, group: 'a', score: 2 }))
+  expect(sizes()).toEqual([0, 0])
+  table.update(Object.freeze({ id: 1, group: 'a', score: 1 }))
+  expect(sizes()).toEqual([1, 1])
+  table.update(Object.freeze({ id: 1, score: 1 }))
+  // It lacks a field: nothing finds it by value, and it is the first in order.
+  expect(sizes()).toEqual([0, 1])
+  checkTable(table)
+  table.update(Object.freeze({ id: 1, group: 'a' }))
+  expect(sizes()).toEqual([0, 0])
+})
 
 test('ordinals are never given twice, also after deletion, undo and emptying (S6)', () => {
   const table = new Table({ bucket: 'things', key: 'id', indexes: [], byKey: false, eviction: undefined })

@@ -145,6 +145,76 @@ test('a unique index on several fields, or on some of the records, is kept', asy
   await store.stop()
 })
 
+test('a unique index on several fields is asked by value, and tells the infinities apart', async () => {
+  const store = await Store.start({
+    buckets: {
+      b: {
+        key: 'id',
+        schema: { id: { type: 'number' }, tenant: { type: 'string' }, n: { type: 'number' } },
+        indexes: [{ fields: ['tenant', 'n'], unique: true }],
+      },
+    },
+  })
+  const bucket = store.bucket('b')
+  await bucket.insertMany([0, 1, Infinity, -Infinity].map((n, id) => ({ id, tenant: 'a', n })))
+  await bucket.insertMany(Array.from({ length: 20 }, (_, n) => ({ id: 10 + n, tenant: 'b', n })))
+  const one = bucket.where({ tenant: 'a', n: 1 })
+  expect(ids(await one)).toEqual([1])
+  expect(await one.explain()).toMatchObject({ access: 'index', index: ['tenant', 'n'], examined: 1, tested: '' })
+  expect(ids(await bucket.where({ tenant: 'a', n: -Infinity }))).toEqual([3])
+  expect(await bucket.where({ tenant: 'a', n: { in: [0, 1] } }).explain()).toMatchObject({ access: 'range' })
+  await expect(bucket.insert({ id: 9, tenant: 'a', n: Infinity })).rejects.toThrow('already has value "["a",1e999]"')
+  await store.stop()
+})
+
+test('NaN matches nothing, with whatever indexes', async () => {
+  const store = await Store.start({
+    buckets: {
+      b: {
+        key: 'id',
+        schema: { id: { type: 'number' }, a: { type: 'number' }, t: { type: 'string' } },
+        indexes: [['a', 't'], { fields: ['t'], where: { a: null } }],
+      },
+    },
+  })
+  const bucket = store.bucket('b')
+  await bucket.insertMany(Array.from({ length: 9 }, (_, id) => ({ id, t: 'x', ...(id === 5 && { a: 1 }) })))
+  expect(await bucket.where({ a: Number.NaN })).toEqual([])
+  expect(await bucket.where({ a: Number.NaN, t: 'x' })).toEqual([])
+  expect(await bucket.where({ a: { in: [Number.NaN, 1] } }).count()).toBe(1)
+  expect(await bucket.where({ a: null, t: 'x' }).count()).toBe(8)
+  await store.stop()
+})
+
+test('a page goes on after a value of any length, and objects are the same with their fields in any order', async () => {
+  const store = await Store.start({
+    buckets: {
+      b: { key: 'id', schema: { id: { type: 'number' }, text: { type: 'string' }, o: { type: 'object' } } },
+    },
+  })
+  const bucket = store.bucket('b')
+  const text = 'y'.repeat(200_000)
+  await bucket.insertMany([
+    { id: 1, text, o: { x: 1, y: 2 } },
+    { id: 2, text, o: { y: 2, x: 1 } },
+  ])
+  const query = bucket.query().orderBy('text')
+  const { nextCursor } = await query.page({ size: 1 })
+  expect(ids((await query.page({ size: 1, after: nextCursor })).records)).toEqual([2])
+  expect(await query.distinct('o')).toEqual([{ x: 1, y: 2 }])
+  expect(await query.groupBy('o').aggregate({ n: count() })).toEqual([{ o: { x: 1, y: 2 }, n: 2 }])
+  await store.stop()
+})
+
+test('what has no fields is no filter: it would be everything', async () => {
+  const { store, bucket } = await cities()
+  for (const wrong of [new Map([['country', 'DE']]), Promise.resolve({ country: 'DE' }), new Set()]) {
+    await expect(bucket.deleteMany(wrong as never)).rejects.toThrow('a plain object of field values')
+  }
+  expect(await bucket.count()).toBe(5)
+  await store.stop()
+})
+
 test('queries work in transactions over what was written there, in store.read, and in query functions', async () => {
   const { store, bucket } = await cities()
   const top = async (from: {
@@ -192,5 +262,51 @@ test.each<[string, (bucket: Awaited<ReturnType<typeof cities>>['bucket']) => Pro
   const error: unknown = await Promise.resolve(ask(bucket)).catch((refused: unknown) => refused)
   expect(error).toBeInstanceOf(InvalidArgumentError)
   expect((error as Error).message).toContain(`bucket("cities").where(…).${argument}`)
+  await store.stop()
+})
+
+test('a filter whose getter throws a revoked proxy is refused, and harms nobody', async () => {
+  const { store, bucket } = await cities()
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const hostile = {
+    get name(): string {
+      // oxlint-disable-next-line typescript/only-throw-error -- that is what is tried
+      throw proxy
+    },
+  }
+  await expect(bucket.where(hostile)).rejects.toThrow(InvalidArgumentError)
+  expect(store.supervision()).toMatchObject({ state: 'running' })
+  await expect(bucket.where({ name: { like: '%'.repeat(1_001) } })).rejects.toThrow(/at most 1000 characters/)
+  await store.stop()
+})
+
+test('an index of a large bucket is not put in order for a query that another index answers well', async () => {
+  const store = await Store.start()
+  const things = await store.defineBucket('things', {
+    key: 'id',
+    schema: { id: { type: 'number' }, group: { type: 'number' }, rank: { type: 'number' } },
+    indexes: ['group', 'rank'],
+  })
+  await things.insertMany(Array.from({ length: 2_000 }, (_, id) => ({ id, group: id % 100, rank: id })))
+  const isOrdered = (): boolean => {
+    const { table } = (
+      store as unknown as {
+        engine: { catalog: { must(name: string): { table: { indexes: { orderedIfKept: unknown }[] } } } }
+      }
+    ).engine.catalog.must('things')
+    return table.indexes.some(({ orderedIfKept }) => orderedIfKept !== undefined)
+  }
+  expect(
+    (
+      await things
+        .where({ group: 3, rank: { gt: 50 } })
+        .orderBy('rank')
+        .explain()
+    ).access,
+  ).toBe('index')
+  expect(isOrdered()).toBe(false)
+  expect((await things.where({ rank: { gt: 1_990 } }).explain()).access).toBe('range')
+  expect(isOrdered()).toBe(true)
   await store.stop()
 })

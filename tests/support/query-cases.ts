@@ -34,6 +34,7 @@ function holds(value: Value | undefined, op: string, wanted: Value): boolean {
   if (op === 'eq') return wanted === null ? value == null : value === wanted
   if (op === 'in') return list.some((one) => holds(value, 'eq', one))
   if (value == null) return false
+  if (Number.isNaN(wanted)) return op === 'ne'
   if (op === 'ne') return wanted === null || value !== wanted
   if (op === 'notIn') return !list.includes(value)
   if (op === 'between') return list.every((end, at) => holds(value, at === 0 ? 'gte' : 'lte', end))
@@ -78,7 +79,13 @@ const ops: fc.Arbitrary<any> = fc.oneof(
   fc.boolean().map((exists) => ({ exists })),
 )
 
-const fields = fc.dictionary(path, ops, { maxKeys: 3, noNullPrototype: true })
+/** Allowed in filters, and not in the conditions of indexes. */
+const NAN_OPS = [Number.NaN, { in: [Number.NaN, 1] }, { ne: Number.NaN }, { gte: Number.NaN }]
+
+const fields = fc.dictionary(path, fc.oneof({ weight: 12, arbitrary: ops }, fc.constantFrom<any>(...NAN_OPS)), {
+  maxKeys: 3,
+  noNullPrototype: true,
+})
 export const filter: fc.Arbitrary<object> = fc.oneof(
   { weight: 6, arbitrary: fields },
   { weight: 1, arbitrary: fc.tuple(fields, fc.array(fields, { maxLength: 2 })).map(([one, or]) => ({ ...one, or })) },
@@ -93,6 +100,8 @@ export const terms: fc.Arbitrary<OrderTerm[]> = fc.array(fc.record({ path, isDes
 export const index: fc.Arbitrary<IndexDefinition> = fc.oneof(
   path,
   fc.uniqueArray(path, { minLength: 1, maxLength: 3 }),
+  // With the key in it, it is unique whatever the records are.
+  path.map((name) => ({ fields: [...new Set([name, 'id'])], unique: true })),
   fc
     .tuple(fc.uniqueArray(path, { minLength: 1, maxLength: 2 }), path, ops)
     .map(([names, where, said]) => ({ fields: names, where: { [where]: said } })),

@@ -6,6 +6,8 @@ import { Progress } from '../progress.js'
 import type { DemoStore } from './buckets.js'
 import { loadCities, loadCountries } from './sources.js'
 import type { Source } from './sources.js'
+import { printTopList, watchTopList } from './top-list.js'
+import type { TopListResult } from './top-list.js'
 
 /** Records of one commit. Larger ones are hardly faster, and smaller ones wait for the disk more often. */
 const BATCH_RECORDS = 2_000
@@ -38,6 +40,8 @@ export interface ImportResult {
   readonly mode: 'imported' | 'resumed' | 'opened'
   readonly countries: BucketImport
   readonly cities: BucketImport
+  /** A live list that was kept while the cities came in; null where all of them were there. */
+  readonly top: TopListResult | null
 }
 
 /**
@@ -51,9 +55,10 @@ export interface ImportResult {
 export async function importData(store: DemoStore, options: ImportOptions): Promise<ImportResult> {
   const before = await store.bucket('countries').count()
   const countries = await importBucket(store, 'countries', loadCountries, options)
-  const cities = await importBucket(store, 'cities', loadCities, options)
-  const isOpened = countries.inserted + cities.inserted === 0
-  return { mode: isOpened ? 'opened' : before > 0 ? 'resumed' : 'imported', countries, cities }
+  const [imported, top] = await watchTopList(store, () => importBucket(store, 'cities', loadCities, options))
+  const isOpened = countries.inserted + imported.inserted === 0
+  const mode = isOpened ? 'opened' : before > 0 ? 'resumed' : 'imported'
+  return { mode, countries, cities: imported, top: imported.inserted === 0 ? null : top }
 }
 
 async function importBucket<I>(
@@ -148,6 +153,7 @@ export function printImport(page: Page, result: ImportResult, place: string): vo
     opened: `Nothing to import: ${place} has it all.`,
   }
   page.line(said[mode])
+  if (result.top !== null) printTopList(page, result.top)
 }
 
 function importRow(bucket: string, { source, records, inserted, ms, perSecond }: BucketImport): string[] {
