@@ -48,6 +48,11 @@ export interface Plan {
   readonly hasLooseTies: boolean
 }
 
+interface Costed {
+  readonly plan: Plan
+  readonly cost: number
+}
+
 /** Putting the indexes of a bucket of this size in order is nothing. */
 const SMALL = 1_000
 /** Looking at this part of a bucket is cheap enough to leave its indexes as they are. */
@@ -93,27 +98,28 @@ class Planner {
       if (index.orderedIfKept === undefined) unordered.push([index, implied])
       else this.#offerRange(index, implied)
     }
-    const [best, cost] = this.#cheapest()
+    const best = this.#cheapest()
+    if (unordered.length === 0) return best.plan
     // Putting an index in order takes a sort of the whole bucket, and from then on a place for each record: only where
     // what there is would look at a good part of the bucket.
     const { size } = this.#table
-    if (unordered.length === 0 || (size > SMALL && cost < size / SMALL_PART)) return best
+    if (size > SMALL && best.cost < size / SMALL_PART) return best.plan
     for (const [index, implied] of unordered) this.#offerRange(index, implied)
-    return this.#cheapest()[0]
+    return this.#cheapest().plan
   }
 
-  #cheapest(): [plan: Plan, cost: number] {
+  #cheapest(): Costed {
     let narrowest = Number.POSITIVE_INFINITY
     for (const { size } of this.#candidates) narrowest = Math.min(narrowest, size)
-    let [best] = this.#candidates as [Plan, ...Plan[]]
-    let least = Number.POSITIVE_INFINITY
+    let [plan] = this.#candidates as [Plan, ...Plan[]]
+    let cost = Number.POSITIVE_INFINITY
     for (const one of this.#candidates) {
-      const cost = this.#costOf(one, narrowest)
-      if (cost >= least) continue
-      best = one
-      least = cost
+      const oneCost = this.#costOf(one, narrowest)
+      if (oneCost >= cost) continue
+      plan = one
+      cost = oneCost
     }
-    return [best, least]
+    return { plan, cost }
   }
 
   /** Records that will be looked at, plus what sorting costs. */

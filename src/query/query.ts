@@ -305,7 +305,7 @@ class QueryValue extends QueryParts {
       return this.#live({ spec, want: ROWS }, to, having)
     }
     const isRows = callback === undefined || (typeof callback === 'object' && callback !== null)
-    return isRows ? liveRows(subscribe, callback ?? {}) : subscribe(callback as LiveCallback<never>, options)
+    return isRows ? liveRows(subscribe, callback ?? {}) : subscribe(callback, options)
   }
 
   // oxlint-disable-next-line typescript/promise-function-async -- it is asked often, and one promise is enough

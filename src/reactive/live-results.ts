@@ -260,9 +260,11 @@ class Subscription implements Dependent {
       this.settleReady = nothing
     }
     if (isQuiet) return undefined
+    const { added, removed, changed, moved } = this.view.changesTo(before ?? NO_ROWS, rows)
+    // What came was taken back before it was seen.
+    if (before !== undefined && added.length + removed.length + changed.length + moved.length === 0) return undefined
     this.#deliveries++
     try {
-      const { added, removed, changed, moved } = this.view.changesTo(before ?? NO_ROWS, rows)
       return this.#callback(rows, { added, removed, changed, moved, position })
     } catch (error) {
       this.report(error, onError)

@@ -63,7 +63,8 @@ export class LiveViews {
 
 /** The answer with arrays that the caller may change: the view keeps its own. */
 function ownAnswer({ want }: Question, answer: unknown): unknown {
-  if (Array.isArray(answer)) return answer.slice()
+  // V8 takes forty times as long for `slice` of a frozen array.
+  if (Array.isArray(answer)) return [...(answer as unknown[])]
   if (want.kind !== 'page') return answer
   const page = answer as QueryPage<unknown>
   return { ...page, records: page.records.slice() }

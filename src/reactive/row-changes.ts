@@ -55,25 +55,31 @@ export function rowChanges<T>(
   while (same < shorter - i && before[before.length - 1 - same] === after[after.length - 1 - same]) same++
   const beforeEnd = before.length - same
   const afterEnd = after.length - same
-  let j = i
   const gone: At<T>[] = []
   const come: At<T>[] = []
   const changed: { before: T; after: T }[] = []
-  while (i < beforeEnd && j < afterEnd) {
-    const a = before[i] as T
-    const b = after[j] as T
-    if (a === b) {
-      i++
-      j++
-    } else if (isSame(keyOf(a), keyOf(b))) {
-      changed.push({ before: a, after: b })
-      i++
-      j++
-    } else if (before[i + 1] === b) gone.push({ row: a, at: i++ })
-    else if (after[j + 1] === a) come.push({ row: b, at: j++ })
-    else {
-      gone.push({ row: a, at: i++ })
-      come.push({ row: b, at: j++ })
+  const nameOf = (row: T): unknown => keyOf(row) ?? row
+  let j = i
+  if (i < beforeEnd && j < afterEnd) {
+    // Who has gone for good and who was not there at all is no reason to think that the others have moved.
+    const staying = namesIn(after, j, afterEnd, nameOf)
+    const known = namesIn(before, i, beforeEnd, nameOf)
+    while (i < beforeEnd && j < afterEnd) {
+      const a = before[i] as T
+      const b = after[j] as T
+      const [nameA, nameB] = [nameOf(a), nameOf(b)]
+      if (nameA === nameB) {
+        if (a !== b) changed.push({ before: a, after: b })
+        i++
+        j++
+      } else if (!staying.has(nameA)) gone.push({ row: a, at: i++ })
+      else if (!known.has(nameB)) come.push({ row: b, at: j++ })
+      else if (i + 1 < beforeEnd && nameOf(before[i + 1] as T) === nameB) gone.push({ row: a, at: i++ })
+      else if (j + 1 < afterEnd && nameOf(after[j + 1] as T) === nameA) come.push({ row: b, at: j++ })
+      else {
+        gone.push({ row: a, at: i++ })
+        come.push({ row: b, at: j++ })
+      }
     }
   }
   for (; i < beforeEnd; i++) gone.push({ row: before[i] as T, at: i })
@@ -81,7 +87,13 @@ export function rowChanges<T>(
   if (gone.length === 0 || come.length === 0) {
     return { added: rowsOf(come), removed: rowsOf(gone), changed, moved: NONE }
   }
-  return matched(gone, come, changed, keyOf)
+  return matched(gone, come, changed, nameOf)
+}
+
+function namesIn<T>(rows: readonly T[], from: number, to: number, nameOf: (row: T) => unknown): ReadonlySet<unknown> {
+  const names = new Set<unknown>()
+  for (let at = from; at < to; at++) names.add(nameOf(rows[at] as T))
+  return names
 }
 
 function oneStep<T>(
@@ -110,14 +122,14 @@ function matched<T>(
   gone: readonly At<T>[],
   come: readonly At<T>[],
   changed: { before: T; after: T }[],
-  keyOf: (row: T) => unknown,
+  nameOf: (row: T) => unknown,
 ): RowChanges<T> {
   const moved: { row: T; from: number; to: number }[] = []
   const left = new Map<unknown, At<T>>()
-  for (const one of gone) left.set(keyOf(one.row) ?? one.row, one)
+  for (const one of gone) left.set(nameOf(one.row), one)
   const added: T[] = []
   for (const { row, at } of come) {
-    const key = keyOf(row) ?? row
+    const key = nameOf(row)
     const was = left.get(key)
     if (was === undefined) {
       added.push(row)
@@ -128,8 +140,4 @@ function matched<T>(
     if (was.row !== row) changed.push({ before: was.row, after: row })
   }
   return { added, removed: Array.from(left.values(), ({ row }) => row), changed, moved }
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  return a !== undefined && a === b
 }

@@ -1,0 +1,273 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { BucketDefinition, LiveChanges, StoreOptions } from '../../src/index.js'
+import { SQLiteAdapter, Store } from '../../src/index.js'
+import { RowsView } from '../../src/reactive/rows-view.js'
+import { FaultPlan, faultyAdapter } from '../../src/testing/faults.js'
+
+// What an adversary has broken in queries and live queries; each of these failed once.
+
+const def = { key: 'id', schema: { id: { type: 'number' }, n: { type: 'number' } } } as const satisfies BucketDefinition
+
+async function open(options: Omit<StoreOptions, 'buckets'> = {}) {
+  const store = await Store.start({ ...options, buckets: { b: def, e: { ...def, persistent: false } } })
+  onTestFinished(() => store.stop())
+  return { store, b: store.bucket('b'), e: store.bucket('e') }
+}
+
+async function openFaulty() {
+  const folder = mkdtempSync(join(tmpdir(), 'varve-live-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const plan = new FaultPlan()
+  const adapter = faultyAdapter(new SQLiteAdapter(join(folder, 'a.db')), plan)
+  const errors: string[] = []
+  const opened = await open({ persistence: { adapter }, onError: (error) => errors.push(error.message) })
+  return { ...opened, plan, errors }
+}
+
+const ids = (rows: readonly { readonly id: number }[]): number[] => rows.map(({ id }) => id)
+
+describe('a commit that is taken back', () => {
+  test('is never delivered to who subscribed while it was in flight', async () => {
+    const { store, b, plan, errors } = await openFaulty()
+    await b.insert({ id: 1 })
+    const idle: number[][] = []
+    b.query().live((rows) => idle.push(ids(rows)))
+    await store.settle()
+    plan.arm({ failAt: 1, error: () => new Error('disk'), only: /append/ })
+    const write = b.insert({ id: 2 }).catch((error: unknown) => error)
+    await Promise.resolve()
+    const seen: unknown[] = []
+    b.query().live((rows, { position }) => seen.push([ids(rows), position]))
+    expect(await write).toBeInstanceOf(Error)
+    await store.settle()
+    await b.insert({ id: 3 })
+    await store.settle()
+    expect(seen).toEqual([
+      [[1], 1],
+      [[1, 3], 2],
+    ])
+    expect(idle).toEqual([[1], [1, 3]])
+    expect(errors).toEqual([])
+  })
+
+  test('does not count in the position of a result of another bucket', async () => {
+    const { store, b, e, plan, errors } = await openFaulty()
+    plan.arm({ failAt: 1, error: () => new Error('disk'), only: /append/ })
+    const write = b.insert({ id: 2 }).catch((error: unknown) => error)
+    await Promise.resolve()
+    const seen: unknown[] = []
+    e.query().live((rows, { position }) => seen.push([rows.length, position]))
+    await write
+    await store.settle()
+    await e.insert({ id: 7 })
+    await store.settle()
+    expect(seen).toEqual([
+      [0, 0],
+      [1, 0],
+    ])
+    expect(errors).toEqual([])
+  })
+})
+
+test('a write to every row of a live list is not a write times the list', async () => {
+  const { store, b } = await open()
+  await b.insertMany(Array.from({ length: 20_000 }, (_, id) => ({ id, n: (id * 7_919) % 20_000 })))
+  let last: readonly { readonly id: number }[] = []
+  b.query()
+    .orderBy('n')
+    .live((rows) => (last = rows))
+  await store.settle()
+  const apply = vi.spyOn(RowsView.prototype, 'apply')
+  await b.updateMany({}, { n: 5 })
+  await store.settle()
+  // Each change moves a part of the list: after some of them it is made anew instead, once.
+  expect(apply.mock.calls.length).toBeLessThan(1_000)
+  apply.mockRestore()
+  expect(last).toHaveLength(20_000)
+  expect(ids(last).slice(0, 3)).toEqual([0, 1, 2])
+})
+
+test('a query that is ended while it runs leaves nothing behind', async () => {
+  const { store, b } = await open()
+  let go: (() => void) | undefined
+  store.defineQuery('q', async (ctx) => {
+    const from = ctx.bucket('b')
+    await from.count()
+    await new Promise<void>((resolve) => (go = resolve))
+    return from.query().orderBy('id')
+  })
+  for (let i = 0; i < 3; i++) {
+    const abort = new AbortController()
+    const subscribed = store.subscribe('q', () => undefined, { signal: abort.signal })
+    while (go === undefined) await Promise.resolve()
+    abort.abort()
+    go()
+    go = undefined
+    await subscribed
+  }
+  const stop = b
+    .query()
+    .orderBy('id')
+    .live(() => undefined)
+  await stop.ready
+  expect([(await store.getStats()).queries.activeSubscriptions, stop.explain().shared]).toEqual([1, 1])
+})
+
+test('a page that a query function is given is its own', async () => {
+  const { store, b } = await open()
+  await b.insertMany([1, 2, 3].map((id) => ({ id })))
+  store.defineQuery('q', (ctx) => ctx.bucket('b').query().page({ size: 2 }))
+  await store.subscribe('q', (page) => (page as { records: unknown[] }).records.reverse().push('junk'), {
+    immediate: true,
+  })
+  const seen: unknown[] = []
+  await store.subscribe('q', (page) => seen.push(ids((page as { records: { id: number }[] }).records)), {
+    immediate: true,
+  })
+  expect(seen).toEqual([[1, 2]])
+})
+
+test('undefined in the filter of an index is refused', async () => {
+  const { store } = await open()
+  const indexes = [{ fields: ['n'], unique: true, where: { active: undefined } }]
+  await expect(store.defineBucket('c', { ...def, indexes } as never)).rejects.toThrow(
+    /undefined is no value to compare with/,
+  )
+})
+
+test('an iterator ends while somebody waits for it: by return, by a signal, and by the end of the store', async () => {
+  const { store, b } = await open()
+  const abort = new AbortController()
+  const done = { done: true, value: undefined }
+  const iterators = [b.query().live(), b.query().live({ signal: abort.signal }), b.query().live()].map((rows) =>
+    rows[Symbol.asyncIterator](),
+  )
+  for (const one of iterators) expect((await one.next()).value).toEqual([])
+  const waiting = iterators.map((one) => one.next())
+  expect(await iterators[0]?.return?.()).toEqual(done)
+  expect(await waiting[0]).toEqual(done)
+  abort.abort()
+  expect(await waiting[1]).toEqual(done)
+  await store.stop()
+  expect(await waiting[2]).toEqual(done)
+  expect(await iterators[2]?.next()).toEqual(done)
+})
+
+test('rows that stay have not moved because others came or went', async () => {
+  const { store, b } = await open()
+  await b.insertMany([1, 2, 3, 4, 5].map((id) => ({ id })))
+  const seen: LiveChanges<{ readonly id: number }>[] = []
+  b.query()
+    .orderBy('id')
+    .live((_rows, changes) => seen.push(changes), { immediate: false })
+  await b.deleteMany({ id: { in: [1, 2] } })
+  await store.settle()
+  await store.transaction(async (tx) => {
+    for (const id of [1, 2, 0]) await tx.bucket('b').insert({ id })
+    await tx.bucket('b').delete(4)
+  })
+  await store.settle()
+  expect(seen.map(({ added, removed, moved }) => [ids(added), ids(removed), moved])).toEqual([
+    [[], [1, 2], []],
+    [[0, 1, 2], [4], []],
+  ])
+})
+
+test('a bucket that is defined again with another key says what has changed by that', async () => {
+  const { store } = await open({ onError: () => undefined })
+  const first = await store.defineBucket('c', def)
+  const seen: unknown[] = []
+  first
+    .query()
+    .live((rows, { removed, changed }) =>
+      seen.push([rows.map((row) => (row as unknown as { sku: string }).sku), removed.length, changed.length]),
+    )
+  await store.settle()
+  await store.dropBucket('c')
+  const again = await store.defineBucket('c', {
+    key: 'sku',
+    schema: { sku: { type: 'string' }, id: { type: 'number' } },
+  })
+  await again.insertMany(['x', 'y', 'z'].map((sku) => ({ sku, id: 1 })))
+  await store.settle()
+  await again.delete('y')
+  await store.settle()
+  expect(seen.slice(-2)).toEqual([
+    [['x', 'y', 'z'], 0, 0],
+    [['x', 'z'], 1, 0],
+  ])
+})
+
+test('nobody is called because something happened outside of his window, or the bucket was loaded anew', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'varve-live-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const { store, b } = await open({ file: join(folder, 'a.db'), onError: () => undefined })
+  await b.insertMany([1, 2, 3].map((id) => ({ id })))
+  const seen: number[][] = []
+  b.query()
+    .offset(1)
+    .limit(1)
+    .live((rows) => seen.push(ids(rows)))
+  b.query().live((rows) => seen.push(ids(rows)))
+  b.query()
+    .offset(Infinity)
+    .live((rows) => seen.push(ids(rows)))
+  await store.settle()
+  expect(seen.splice(0)).toEqual([[2], [1, 2, 3], []])
+  store.kill('bucket:b')
+  await b.count()
+  await store.settle()
+  expect(seen).toEqual([])
+  await b.update(1, { n: 1 })
+  await store.settle()
+  expect(seen).toEqual([[1, 2, 3]])
+})
+
+test('what comes right after a quiet subscription is told', async () => {
+  const { store, b } = await open()
+  await b.insert({ id: 1 })
+  const seen: number[][] = []
+  b.query().live((_rows, { added }) => seen.push(ids(added)), { immediate: false })
+  await b.insert({ id: 2 })
+  await store.settle()
+  expect(seen).toEqual([[2]])
+})
+
+test('a cursor is one of its query, and of what is stored', async () => {
+  const { store, b } = await open()
+  const inside = await store.transaction(async (tx) => {
+    await tx.bucket('b').insertMany([1, 2, 3].map((id) => ({ id, n: id })))
+    const first = await tx.bucket('b').query().page({ size: 2 })
+    expect(ids((await tx.bucket('b').query().page({ size: 2, after: first.nextCursor })).records)).toEqual([3])
+    return first
+  })
+  await expect(b.query().page({ size: 9, after: inside.nextCursor })).rejects.toThrow(/what is stored/)
+  const { nextCursor: after } = await b.where({ n: 1 }).orderBy('n').page({ size: 1 })
+  await expect(b.where({ n: 2 }).orderBy('n').page({ size: 1, after })).rejects.toThrow(/of the same query/)
+})
+
+test('a signal is let go of when the store ends, and one that throws has subscribed nobody', async () => {
+  const { store, b } = await open()
+  let listeners = 0
+  const signal = { aborted: false, addEventListener: () => listeners++, removeEventListener: () => listeners-- }
+  b.query().live(() => undefined, { signal: signal as never })
+  const hostile = {
+    ...signal,
+    addEventListener: () => {
+      throw new Error('no')
+    },
+  }
+  expect(() => b.query().live(() => undefined, { signal: hostile as never })).toThrow('no')
+  await store.settle()
+  expect((await store.getStats()).queries.activeSubscriptions).toBe(1)
+  await store.stop()
+  expect(listeners).toBe(0)
+})
+
+test('operators right after not are refused, for they may be meant for a field of that name', async () => {
+  const { b } = await open()
+  await expect(b.where({ not: { gt: 6 } } as never)).rejects.toThrow(/a filter after not/)
+})
