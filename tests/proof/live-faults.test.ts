@@ -49,7 +49,7 @@ function slowStorage(): { storage: StorageAdapter; failNext: () => void } {
 }
 
 const stateOf = (rows: Iterable<{ readonly id: number; readonly n?: unknown }>): string =>
-  JSON.stringify(Array.from(rows, ({ id, n }) => [id, n]).sort())
+  JSON.stringify(Array.from(rows, ({ id, n }) => `${id}:${String(n)}`).sort())
 
 /** Every result that is delivered has been the state of the bucket at some moment of its history on disk, and the last is its end. */
 async function deliversHistory(steps: readonly Step[]): Promise<void> {
@@ -64,9 +64,9 @@ async function deliversHistory(steps: readonly Step[]): Promise<void> {
   const now = new Map<number, { id: number; n?: unknown }>()
   const history = [stateOf([])]
   await store.on('bucket.b.*', (event) => {
-    if (event.type === 'deleted') now.delete(event.key as number)
-    else if (event.type === 'inserted') now.set(event.key as number, event.record as never)
-    else if (event.type === 'updated') now.set(event.key as number, event.newRecord as never)
+    if (event.type === 'deleted') now.delete(event.key)
+    else if (event.type === 'inserted') now.set(event.key, event.record)
+    else if (event.type === 'updated') now.set(event.key, event.newRecord)
     history.push(stateOf(now.values()))
   })
   const seen: { state: string; at: number }[][] = []
