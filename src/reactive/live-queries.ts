@@ -7,6 +7,7 @@ import type { Sequencer } from '../commit/sequencer.js'
 import { PredicateIndex } from '../query/predicate-index.js'
 import type { Footprint } from '../query/read-set.js'
 import { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './errors.js'
+import { checkSubscribeOptions } from './check-subscribe-options.js'
 import { LiveReads } from './live-reads.js'
 import { LiveViews } from './live-views.js'
 import { QueryBucket } from './query-bucket.js'
@@ -175,10 +176,8 @@ export class LiveQueries {
     callback: (result: unknown) => void,
     options: SubscribeOptions = {},
   ): Promise<() => void> {
-    if (typeof callback !== 'function')
-      throw new InvalidArgumentError('subscribe(query, callback)', 'a function', callback)
+    const { signal } = checkSubscribeOptions('subscribe(query, callback, options)', callback, options)
     const fn = this.#query(name)
-    const { signal } = checkOptions(options)
     const subscription = new Subscription(
       this.#index,
       this.#options.views,
@@ -362,20 +361,4 @@ export class LiveQueries {
     for (const subscription of [...this.#subscriptions]) this.#remove(subscription)
     this.#queries.clear()
   }
-}
-
-function checkOptions(options: SubscribeOptions): SubscribeOptions {
-  const argument = 'subscribe(query, callback, options)'
-  if (typeof options !== 'object' || options === null) throw new InvalidArgumentError(argument, 'an object', options)
-  const { immediate, onError, signal } = options
-  if (immediate !== undefined && typeof immediate !== 'boolean') {
-    throw new InvalidArgumentError(`${argument}: immediate`, 'true or false', immediate)
-  }
-  if (onError !== undefined && typeof onError !== 'function') {
-    throw new InvalidArgumentError(`${argument}: onError`, 'a function', onError)
-  }
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-    throw new InvalidArgumentError(`${argument}: signal`, 'an AbortSignal', signal)
-  }
-  return options
 }

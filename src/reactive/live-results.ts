@@ -1,9 +1,10 @@
 import { assert } from '../base/assert.js'
-import { asError, InvalidArgumentError } from '../base/errors.js'
+import { asError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Sequencer } from '../commit/sequencer.js'
 import type { LiveCallback, LiveExplanation, LiveOptions, LiveSubscription } from '../query/live.js'
 import type { Question } from '../query/query-spec.js'
+import { checkSubscribeOptions } from './check-subscribe-options.js'
 import type { Dependent, View } from './view.js'
 import type { Views } from './views.js'
 
@@ -44,7 +45,12 @@ export class LiveResults {
 
   /** @throws {InvalidArgumentError} @throws {BucketNotDefinedError} nothing was done. */
   subscribe(question: Question, callback: LiveCallback<never>, options: LiveOptions = {}): LiveSubscription {
-    const { immediate = true, onError = this.#options.onError, signal, onEnd } = checkOptions(callback, options)
+    const {
+      immediate = true,
+      onError = this.#options.onError,
+      signal,
+      onEnd,
+    } = checkSubscribeOptions('live(callback, options)', callback, options)
     const { views } = this.#options
     const stop = (): void => {
       signal?.removeEventListener('abort', stop)
@@ -285,24 +291,4 @@ class Subscription implements Dependent {
     const { text, uses } = this.view
     return { query: text, deliveries: this.#deliveries, shared: uses, position: this.position }
   }
-}
-
-function checkOptions(callback: unknown, options: LiveOptions): LiveOptions {
-  const argument = 'live(callback, options)'
-  if (typeof callback !== 'function') throw new InvalidArgumentError(argument, 'a function', callback)
-  if (typeof options !== 'object' || options === null) throw new InvalidArgumentError(argument, 'an object', options)
-  const { immediate, onError, signal, onEnd } = options
-  if (onEnd !== undefined && typeof onEnd !== 'function') {
-    throw new InvalidArgumentError(`${argument}: onEnd`, 'a function', onEnd)
-  }
-  if (immediate !== undefined && typeof immediate !== 'boolean') {
-    throw new InvalidArgumentError(`${argument}: immediate`, 'true or false', immediate)
-  }
-  if (onError !== undefined && typeof onError !== 'function') {
-    throw new InvalidArgumentError(`${argument}: onError`, 'a function', onError)
-  }
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-    throw new InvalidArgumentError(`${argument}: signal`, 'an AbortSignal', signal)
-  }
-  return options
 }

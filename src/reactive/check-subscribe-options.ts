@@ -1,0 +1,33 @@
+import { InvalidArgumentError } from '../base/errors.js'
+
+/** What all subscriptions can be given. */
+interface Checked {
+  readonly immediate?: boolean
+  readonly onError?: (error: Error) => void
+  readonly onEnd?: () => void
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Checks what a caller gives when he subscribes.
+ *
+ * @param argument how he knows it, for errors: `live(callback, options)`.
+ * @throws {InvalidArgumentError}
+ */
+export function checkSubscribeOptions<O extends Checked>(argument: string, callback: unknown, options: O): O {
+  if (typeof callback !== 'function') throw new InvalidArgumentError(argument, 'a function', callback)
+  if (typeof options !== 'object' || options === null) throw new InvalidArgumentError(argument, 'an object', options)
+  const { immediate, onError, onEnd, signal } = options
+  if (immediate !== undefined && typeof immediate !== 'boolean') {
+    throw new InvalidArgumentError(`${argument}: immediate`, 'true or false', immediate)
+  }
+  for (const [name, fn] of Object.entries({ onError, onEnd })) {
+    if (fn !== undefined && typeof fn !== 'function') {
+      throw new InvalidArgumentError(`${argument}: ${name}`, 'a function', fn)
+    }
+  }
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw new InvalidArgumentError(`${argument}: signal`, 'an AbortSignal', signal)
+  }
+  return options
+}
