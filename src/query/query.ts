@@ -278,8 +278,6 @@ class SyncQueryValue extends QueryParts {
 }
 
 class QueryValue extends QueryParts {
-  readonly [Symbol.toStringTag]: string = 'Query'
-
   readonly #live: SubscribeLive | undefined
 
   constructor(made: QuerySpec | Refusal, ask: Ask, live: SubscribeLive | undefined) {
@@ -289,6 +287,10 @@ class QueryValue extends QueryParts {
 
   protected override with(made: QuerySpec | Refusal): QueryValue {
     return new QueryValue(made, this.askHost, this.#live)
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'Query'
   }
 
   live(callback?: LiveCallback<never> | LiveOptions, options?: LiveOptions): unknown {
