@@ -47,6 +47,7 @@ export interface Exportable {
 
 interface BucketLine {
   readonly bucket: string
+  readonly key?: unknown
   readonly counter: number
 }
 
@@ -99,6 +100,7 @@ export class Importer {
   #batch: StoredRecord[] = []
   #records = 0
   #line = 0
+  #hasHeader = false
   #isComplete = false
 
   /** @throws {InvalidArgumentError} */
@@ -147,7 +149,7 @@ export class Importer {
     const line: unknown = JSON.parse(text)
     if (typeof line !== 'object' || line === null) throw this.#error('expected an object')
     if (this.#isComplete) throw this.#error('there is something after the end')
-    if (this.#line === 1) this.#takeHeader(line)
+    if (!this.#hasHeader) this.#takeHeader(line)
     else if ('record' in line) await this.#takeRecord(line.record)
     else if ('bucket' in line) await this.#takeBucket(line as BucketLine)
     else if ('end' in line) await this.#takeEnd(line as { records?: unknown })
@@ -156,13 +158,19 @@ export class Importer {
 
   #takeHeader(line: { varve?: unknown; version?: unknown }): void {
     if (line.varve !== 'export') throw this.#error('this is not what export writes')
+    this.#hasHeader = true
     if (line.version !== 1)
       throw this.#error(`written by a newer version (format ${String(line.version)}); update varve`)
   }
 
   async #takeBucket(line: BucketLine): Promise<void> {
     await this.#flush()
-    this.#bucket = this.#bucketOf(line.bucket)
+    const bucket = this.#bucketOf(line.bucket)
+    const { key } = bucket.schema
+    if (line.key !== undefined && line.key !== key) {
+      throw this.#error(`bucket "${line.bucket}" was exported with key "${String(line.key)}", here its key is "${key}"`)
+    }
+    this.#bucket = bucket
     this.#counter = Number.isSafeInteger(line.counter) ? line.counter : 0
     this.#names.push(line.bucket)
     await this.#bucket.process.call(() => undefined)

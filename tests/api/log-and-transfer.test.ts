@@ -211,6 +211,11 @@ describe('export and import', () => {
       (lines) => lines.map((line) => line.replace('"bucket":"b"', '"bucket":"nope"')),
       /not defined/,
     ],
+    [
+      'a bucket with another key',
+      (lines) => lines.map((line) => line.replace('"key":"id"', '"key":"sku"')),
+      /was exported with key "sku", here its key is "id"/,
+    ],
     ['a record without metadata', (lines) => lines.map((line) => line.replace('"_version":1,', '')), /_version/],
     ['null', (lines) => [...lines.slice(0, 2), 'null', ...lines.slice(2)], /expected an object/],
     [
@@ -227,6 +232,14 @@ describe('export and import', () => {
     expect(error).toBeInstanceOf(ImportError)
     expect(error.message).toMatch(message)
     await copy.bucket('b').insert({ id: 'it still works' })
+  })
+
+  test('blank lines before the header, and between lines, are no lines', async () => {
+    const { store, bucket } = await openBucket(KEYED)
+    await bucket.insert({ id: 'a' })
+    const { store: copy } = await openBucket(KEYED)
+    await copy.import([`\n\n${(await textOf(store)).replaceAll('\n', '\n\n')}`])
+    expect(await copy.bucket('b').count()).toBe(1)
   })
 
   test.each([[undefined], [null], [5]])('import(%j) is refused', async (source) => {
