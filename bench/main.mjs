@@ -1,15 +1,5 @@
 /**
- * The benchmark: `npm run bench`, or a part of it with `npm run bench:crud` and so on.
- *
- *   node --expose-gc bench/main.mjs [crud|queries|reactive|live|durable|open|heap|size] …
- *     --only <case>     one case by its name        --rounds <n>    measured rounds, at least 5 count (default 7)
- *     --quick           small and short, to see that it works; nothing is recorded
- *     --no-peers        only Varve and the limits   --json <file>   results as JSON, `-` for stdout
- *     --dir <folder>    where files are made (default: the folder for temporary files)
- *     --cpu             for cases in memory count the time that this thread was running, not the wall clock: for busy
- *                       machines (Linux, in steps of up to 4 ms); collection in other threads is then not counted
- *
- * Prints a table, and records what was measured in bench/results/latest.json. Fails when a result is wrong; a missed
+ * The benchmark: `npm run bench`, or a part of it with `npm run bench:crud` and so on; see `USAGE`. Prints a table, and records what was measured in bench/results/latest.json. Fails when a result is wrong; a missed
  * target is marked ✗ and is no failure.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -32,7 +22,21 @@ const GROUPS = {
 }
 const LATEST = fileURLToPath(new URL('./results/latest.json', import.meta.url))
 
-const { values: flags, positionals } = parseArgs({
+const USAGE = `npm run bench -- [crud|queries|reactive|live|durable|open|heap|size] … [options]
+
+Runs Varve beside other libraries and beside what can be done at best, and prints a table.
+
+  --only <case>     one case by its name
+  --rounds <n>      measured rounds (default 7; at least 5 are recorded)
+  --quick           small and short, to see that it works; nothing is recorded
+  --no-peers        only Varve and the limits
+  --json <file>     results as JSON, - for stdout
+  --dir <folder>    where files are made (default: the folder for temporary files)
+  --cpu             for cases in memory count the time that this thread was running, not the wall clock: for busy machines
+                    (Linux, in steps of up to 4 ms); collection in other threads is then not counted
+  --help            this text`
+
+const { values: flags, positionals } = parsed({
   allowPositionals: true,
   options: {
     only: { type: 'string' },
@@ -42,8 +46,13 @@ const { values: flags, positionals } = parseArgs({
     cpu: { type: 'boolean', default: false },
     json: { type: 'string' },
     dir: { type: 'string', default: tmpdir() },
+    help: { type: 'boolean', default: false },
   },
 })
+if (flags.help) {
+  console.log(USAGE)
+  process.exit(0)
+}
 for (const name of positionals) {
   if (!Object.hasOwn(GROUPS, name)) fail(`unknown part "${name}"; it is one of ${Object.keys(GROUPS).join(', ')}`)
 }
@@ -138,6 +147,14 @@ async function loadPeers() {
 
 function say(message) {
   process.stderr.write(`bench: ${message}\n`)
+}
+
+function parsed(config) {
+  try {
+    return parseArgs(config)
+  } catch (error) {
+    return fail(`${error.message}\n\n${USAGE}`)
+  }
 }
 
 function fail(message) {

@@ -1,9 +1,6 @@
 /**
  * The torture: children commit on a file and are killed with SIGKILL at random; after each kill the file is opened and
- * judged. Says in the end how many kills, commits and violations there were; the exit code is 1 when there was one.
- *
- *   npm run torture -- [--minutes 1] [--seed N] [--adapter sqlite|file] [--lanes 2] [--planted-bug [ack-early|half]] [--json]
- *                      [--stop-early]  at the first violation
+ * judged. Says in the end how many kills, commits and violations there were; the exit code is 1 when there was one. See `USAGE`.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -26,6 +23,19 @@ const READY_MS_MAX = 30_000
 /** The log is read from its first entry after so many kills; in between, from where it was. */
 const WHOLE_EVERY = 20
 const VIOLATIONS_SHOWN = 20
+
+const USAGE = `npm run torture -- [options]
+
+Kills processes that commit on a file, again and again, and checks what is left. Ends with 1 when something was lost.
+
+  --minutes <n>              how long (default 1)
+  --adapter <sqlite|file>    what they write with (default sqlite)
+  --lanes <n>                files at a time (default 2)
+  --seed <n>                 replays the same moments (default a random one, which is printed)
+  --planted-bug [ack-early|half]   a bug that has to be found
+  --stop-early               at the first violation
+  --json                     the result as one JSON document
+  --help                     this text`
 
 const options = readOptions()
 const root = mkdtempSync(join(tmpdir(), 'varve-torture-'))
@@ -51,8 +61,13 @@ function readOptions() {
     'planted-bug': text,
     json: flag,
     'stop-early': flag,
+    help: flag,
   }
-  const { values } = parseArgs({ args, options: known })
+  const { values } = parsed(args, known)
+  if (values.help === true) {
+    console.log(USAGE)
+    process.exit(0)
+  }
   const {
     minutes = '1',
     seed = String(Math.floor(Math.random() * 2 ** 31)),
@@ -60,14 +75,26 @@ function readOptions() {
     lanes = '2',
     json = false,
   } = values
-  if (!['sqlite', 'file'].includes(adapter))
-    throw new Error(`--adapter: expected sqlite or file, got ${String(adapter)}`)
+  if (!['sqlite', 'file'].includes(adapter)) refuse(`--adapter: expected sqlite or file, got ${String(adapter)}`)
   for (const [name, value] of Object.entries({ minutes, seed, lanes })) {
-    if (!(Number(value) > 0)) throw new Error(`--${name}: expected a number above 0, got ${String(value)}`)
+    if (!(Number(value) > 0)) refuse(`--${name}: expected a number above 0, got ${String(value)}`)
   }
   const bug = values['planted-bug'] ?? '-'
   const enough = values['stop-early'] === true ? 1 : VIOLATIONS_SHOWN
   return { enough, minutes: Number(minutes), seed: Number(seed), lanes: Number(lanes), adapter, bug, json }
+}
+
+function parsed(args, known) {
+  try {
+    return parseArgs({ args, options: known })
+  } catch (error) {
+    return refuse(error.message)
+  }
+}
+
+function refuse(problem) {
+  console.error(`torture: ${problem}\n\n${USAGE}`)
+  process.exit(2)
 }
 
 /** One file, and its children one after another. */
