@@ -88,3 +88,19 @@ test('of one row that has changed, or moved, nothing has to be compared', () => 
     moved: [{ row: later, from: 0, to: 1 }],
   })
 })
+
+test('rows between others that have gone, come and changed have not moved', () => {
+  const rows = (...ids: number[]) => ids.map((id) => ({ id, changed: id < 0 }))
+  const [a, b, c, d, e, f, g, h] = rows(1, 2, 3, 4, 5, 6, 7, 8)
+  const [A, H, x, y] = [{ ...a, changed: true }, { ...h, changed: true }, ...rows(9, 10)]
+  const changes = rowChanges([a, b, c, d, e, f, g, h], [A, d, e, x, y, f, H], (row) => row?.id)
+  expect(changes).toEqual({
+    added: [x, y],
+    removed: [b, c, g],
+    changed: [
+      { before: a, after: A },
+      { before: h, after: H },
+    ],
+    moved: [],
+  })
+})
