@@ -7,7 +7,8 @@ export interface Explanation {
   readonly bucket: string
   /**
    * Where the records came from: by `key`, by the value of an index (`index`), from a part of an ordered index (`range`), or
-   * by looking at all (`scan`). `overlay`: at all, because the transaction has written to this bucket.
+   * by looking at all (`scan`). `overlay`: with what the transaction has written to this bucket laid over it;
+   * then `examined` counts all records that it sees, and no index is named.
    */
   readonly access: 'key' | 'index' | 'range' | 'scan' | 'overlay'
   /** Fields of the index that was used, if any. */
@@ -52,7 +53,7 @@ function sentence(facts: Omit<Explanation, 'text'>, spec: QuerySpec): string {
     index: `by value from ${name}`,
     range: `from a range of ${name}`,
     scan: 'by a scan of all records',
-    overlay: 'by a scan, because this transaction has written to it',
+    overlay: 'with what this transaction has written laid over it',
   }[access]
   const orders = { given: 'in its order', backward: 'backward, in its order', sort: 'then sorted' }[order]
   const sorted = spec.order.length === 0 && order !== 'backward' ? '' : `, ${orders}`
