@@ -304,11 +304,24 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
   async flush(): Promise<void> {
     this.mustRun()
     await this.engine.sequencer.flush()
+    this.engine.positionMoved()
   }
 
   /** How far the log has got, as seqs. */
   get position(): Position {
     return this.engine.sequencer.position
+  }
+
+  /**
+   * Calls `listener` whenever `position` has moved: at each commit, when it is durable, and when it was taken back. For
+   * showing what is saved; it has to be quick, because commits wait for it.
+   *
+   * @returns ends it.
+   */
+  onPosition(listener: (position: Position) => void): () => void {
+    this.mustRun()
+    if (typeof listener !== 'function') throw new InvalidArgumentError('onPosition(listener)', 'a function', listener)
+    return this.engine.onPosition(listener)
   }
 
   /** What was found when the storage was opened, and what had to be left out since. */

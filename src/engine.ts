@@ -3,7 +3,7 @@ import type { Bucket } from './commit/bucket.js'
 import { StoreDegradedError, StoreStoppedError } from './commit/errors.js'
 import { Sequencer } from './commit/sequencer.js'
 import type { Commit } from './commit/commit-group.js'
-import type { CommitListener } from './commit/sequencer.js'
+import type { CommitListener, Position } from './commit/sequencer.js'
 import { Transactions } from './commit/transactions.js'
 import { Bus } from './events/bus.js'
 import { publishCommit } from './lifecycle/bucket-events.js'
@@ -38,6 +38,7 @@ export class Engine implements CommitListener {
   isStopped = false
   /** Told after each commit that was published, by what is built on top of the small store. */
   onPublished: (() => void) | undefined
+  readonly #positionListeners = new Set<(position: Position) => void>()
 
   /** Opens the storage and starts everything. @throws {StorageError} nothing is left running. */
   static async open(options: CheckedOptions): Promise<Engine> {
@@ -114,10 +115,32 @@ export class Engine implements CommitListener {
     return this.supervisor.startChild(child)
   }
 
+  /** Calls `listener` whenever the position of the log has moved. @returns ends it. */
+  onPosition(listener: (position: Position) => void): () => void {
+    // The same function may be given twice, and ended once.
+    const own = (position: Position): void => listener(position)
+    this.#positionListeners.add(own)
+    return () => void this.#positionListeners.delete(own)
+  }
+
+  /** Tells who listens where the log is now. */
+  positionMoved(): void {
+    if (this.#positionListeners.size === 0) return
+    const { position } = this.sequencer
+    for (const listener of this.#positionListeners) {
+      try {
+        listener(position)
+      } catch (error) {
+        this.options.onError(asError(error))
+      }
+    }
+  }
+
   applied({ draft }: Commit): void {
     this.transactions.observe(draft, false)
     this.views.applied(draft)
     this.queries.overtake(draft, false)
+    this.positionMoved()
   }
 
   published(commit: Commit): void {
@@ -126,6 +149,7 @@ export class Engine implements CommitListener {
     this.expiry.notice(commit.draft.changes)
     this.onPublished?.()
     publishCommit(this.bus, commit)
+    this.positionMoved()
   }
 
   undone({ draft }: Commit): void {
@@ -133,6 +157,7 @@ export class Engine implements CommitListener {
     this.queries.overtake(draft, true)
     this.queries.react(draft)
     this.views.undone(draft)
+    this.positionMoved()
   }
 
   /** Writes what was submitted, then ends everything. What is asked for from now on is refused. */

@@ -9,7 +9,7 @@ export function deepEqual(a: unknown, b: unknown): boolean {
   if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && equalItems(a, b as unknown[])
   const prototype: unknown = Object.getPrototypeOf(a)
   if (prototype !== Object.getPrototypeOf(b)) return isPlain(a) && isPlain(b) && equalProperties(a, b)
-  if (a instanceof Date) return a.getTime() === (b as Date).getTime()
+  if (a instanceof Date) return Object.is(a.getTime(), (b as Date).getTime())
   if (a instanceof RegExp) return String(a) === String(b)
   if (a instanceof Map) return equalMaps(a, b as Map<unknown, unknown>)
   if (a instanceof Set)

@@ -7,7 +7,7 @@ import type { Explanation } from './explain.js'
 import { liveRows } from './live.js'
 import type { LiveCallback, LiveOptions, LiveRows, LiveSubscription, SubscribeLive } from './live.js'
 import { parseOrderTerm } from './order.js'
-import { parseCount, parsePath, ROWS } from './query-spec.js'
+import { parseCount, parsePath, ROWS, specText } from './query-spec.js'
 import type { Question, QuerySpec, Want } from './query-spec.js'
 
 /** What `page` takes: at most one of `after` and `before`. */
@@ -280,6 +280,13 @@ class SyncQueryValue extends QueryParts {
 class QueryValue extends QueryParts {
   readonly #live: SubscribeLive | undefined
 
+  /** See `queryIdentity`. */
+  static identityOf(query: unknown): QueryIdentity | undefined {
+    if (typeof query !== 'object' || query === null || !(#live in query)) return undefined
+    const owner = query.#live
+    return owner === undefined ? undefined : { owner, text: specText(query.spec) }
+  }
+
   constructor(made: QuerySpec | Refusal, ask: Ask, live: SubscribeLive | undefined) {
     super(made, ask)
     this.#live = live
@@ -361,4 +368,21 @@ export function makeQuery<R>(made: QuerySpec | Refusal, ask: Ask, live: Subscrib
 /** A query that answers at once. */
 export function makeSyncQuery<R>(spec: QuerySpec, ask: Ask): SyncQuery<R> {
   return new SyncQueryValue(spec, ask) as unknown as SyncQuery<R>
+}
+
+/** What two queries have in common that ask the same of the same store. */
+export interface QueryIdentity {
+  /** The same object for all queries of one store. */
+  readonly owner: object
+  /** The same text for equal queries. */
+  readonly text: string
+}
+
+/**
+ * What identifies a live query, for those who share what they keep for equal ones.
+ *
+ * @returns undefined for what is no query of a bucket of a store. @throws what is wrong with what the query was given.
+ */
+export function queryIdentity(query: unknown): QueryIdentity | undefined {
+  return QueryValue.identityOf(query)
 }

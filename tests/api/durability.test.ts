@@ -69,6 +69,43 @@ describe('a storage that takes its time', () => {
     expect(store.position).toEqual({ visible: durable + 1, durable: durable + 1 })
   })
 
+  test('onPosition tells of each move: seen, durable, taken back, flushed', async () => {
+    const errors: Error[] = []
+    const storage = new SlowStorage()
+    const { store, bucket } = await openBucket(KEYED, {
+      persistence: { adapter: storage as StorageAdapter },
+      onError: (error) => errors.push(error),
+    })
+    const { durable: at } = store.position
+    const moves: (readonly [number, number])[] = []
+    const stop = store.onPosition(({ visible, durable }) => moves.push([visible - at, durable - at]))
+    store.onPosition(() => {
+      throw new Error('of the listener')
+    })
+    await bucket.insert({ id: 'a' })
+    expect(moves).toEqual([
+      [1, 0],
+      [1, 1],
+    ])
+    expect(errors[0]?.message).toBe('of the listener')
+    storage.failure = new StorageFullError('full')
+    await rejection(bucket.insert({ id: 'b' }))
+    expect(moves.slice(2)).toEqual([
+      [2, 1],
+      [1, 1],
+    ])
+    storage.failure = undefined
+    await bucket.insert({ id: 'c' }, { durability: 'process' })
+    expect(moves.at(-1)).toEqual([2, 1])
+    await store.flush()
+    expect(moves.at(-1)).toEqual([2, 2])
+    stop()
+    const { length } = moves
+    await bucket.insert({ id: 'd' })
+    expect(moves).toHaveLength(length)
+    expect(() => store.onPosition(undefined as never)).toThrow('expected a function')
+  })
+
   test('writes that are made together are written together', async () => {
     const storage = new SlowStorage()
     const { store, bucket } = await openBucket(KEYED, { persistence: { adapter: storage as StorageAdapter } })
