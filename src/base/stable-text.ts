@@ -1,3 +1,5 @@
+import { asError } from './errors.js'
+
 /** How deep a value may be: deeper ones, and those that contain themselves, have no text. */
 const DEPTH_MAX = 64
 
@@ -12,8 +14,9 @@ export function stableText(value: unknown): string | undefined {
   const parts: string[] = []
   try {
     return write(value, parts, 0) ? parts.join('') : undefined
-  } catch {
+  } catch (error) {
     // A getter or a proxy that throws: whoever reads the value next is told so.
+    void asError(error)
     return undefined
   }
 }
