@@ -1,4 +1,6 @@
-import { InvalidArgumentError } from './base/errors.js'
+import { asError, InvalidArgumentError } from './base/errors.js'
+import type { Bucket } from './commit/bucket.js'
+import type { BucketHandle } from './commit/bucket-handle.js'
 import { Store as CoreStore } from './core-store.js'
 import type { Engine } from './engine.js'
 import { History, HISTORY_DEFAULT, parseHistory } from './lifecycle/history.js'
@@ -9,6 +11,22 @@ import { isSnapshotAdapter, SnapshotStorage } from './log/snapshot-storage.js'
 import type { SnapshotAdapter } from './log/snapshot-storage.js'
 import { isStorageAdapter } from './log/storage.js'
 import type { HistoryBudget, StorageAdapter } from './log/storage.js'
+import type {
+  DispatchArgs,
+  DispatchOptions,
+  EventDefinitions,
+  EventHandlers,
+  EventOptions,
+  EventReceipt,
+  EventRef,
+  EventSchemaDefinition,
+  EventSchemas,
+  RefOf,
+  UpcastSteps,
+} from './sourcing/event-definition.js'
+import { checkEventOptions, Events } from './sourcing/events.js'
+import type { SchemaDefinition } from './schema/definition.js'
+import type { DataInputOf, DataOf } from './schema/infer.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import { checkOptionNames, CORE_OPTIONS } from './store-options.js'
 import { Process } from './supervise/process.js'
@@ -36,9 +54,25 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions>
   readonly waitMs?: number
   /** Another place for the data than a file. */
   readonly persistence?: StorePersistenceConfig
+  /** What becomes of events that nobody has defined: they are refused (default), or kept in the log, without effect. */
+  readonly unknownEvents?: 'refuse' | 'keep'
+  /**
+   * Run handlers of events twice, and tell `onError` of those that do not give the same again, or ask the host for time or chance.
+   * For development: it costs time. Default false.
+   */
+  readonly checkDeterminism?: boolean
   /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
   readonly history?: HistoryOption
 }
+
+/** Events that are defined at the start, before anything is handled. */
+export interface EventsOption<B, E> {
+  readonly events?: EventDefinitions<E, B>
+}
+
+/** The events of a store whose events the compiler does not know. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyEvents = any
 
 /**
  * The class of the small store as this one sees it. The two `start` check literal definitions by the same rules, which
@@ -51,10 +85,17 @@ interface CoreStoreClass {
 
 const Base: CoreStoreClass = CoreStore as unknown as CoreStoreClass
 
-/** The whole store: the small one of `varve/core`, and files, history, copies, and workers of your own. */
-export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
+/** The whole store: the small one of `varve/core`, and events, files, history, copies, and workers of your own. */
+export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventSchemas = AnyEvents> extends Base<B> {
+  readonly #events: Events
+
   protected constructor(engine: Engine) {
     super(engine)
+    this.#events = new Events(engine)
+  }
+
+  protected override handleOf<D>(bucket: Bucket): BucketHandle<D> {
+    return bucket.definition.sourced === true ? this.#events.handle<D>(bucket) : super.handleOf<D>(bucket)
   }
 
   /**
@@ -64,19 +105,90 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
    * @throws {StorageLockedError} another process, or store, has the file open.
    * @throws {StorageError} the file cannot be used; nothing in it was changed, nothing is left running.
    */
-  static override async start<const B extends BucketDefinitions = BucketDefinitions>(
-    options: StoreOptions<B> & BucketsCheck<B> = {},
-  ): Promise<Store<B>> {
+  static override async start<
+    const B extends BucketDefinitions = BucketDefinitions,
+    const E extends EventSchemas = EventSchemas,
+  >(options: StoreOptions<B> & BucketsCheck<B> & EventsOption<B, E> = {}): Promise<Store<B, E>> {
     checkOptionNames(options, OPTIONS)
-    const { file, waitMs, persistence, history, ...rest } = options
+    const { file, waitMs, persistence, history, events = {}, unknownEvents, checkDeterminism, ...rest } = options
+    const eventOptions = checkEventOptions(events, unknownEvents, checkDeterminism)
     const budget = parseHistory(history ?? HISTORY_DEFAULT)
     const adapter = await storageOf(file, waitMs, persistence)
     const onError = rest.onError ?? persistence?.onError
     const core = { ...rest, ...(onError && { onError }), ...(adapter && { persistence: { adapter } }) }
-    const store = (await super.start(core as never)) as Store<B>
+    const store = (await super.start(core as never)) as Store<B, E>
+    try {
+      await store.#events.start(events, eventOptions)
+    } catch (error) {
+      await store.stop().catch((also: unknown) => store.engine.options.onError(asError(also)))
+      throw error
+    }
     // A log in memory bounds itself, unless a budget was asked for.
     if (budget !== undefined && (adapter !== undefined || history !== undefined)) store.#keepHistory(budget)
     return store
+  }
+
+  /**
+   * Defines a type of events: what its data is, and what happens when one is dispatched.
+   *
+   * @returns a typed reference; the type works as well.
+   * @throws {EventDefinitionError} it was not taken.
+   */
+  defineEvent<const S extends EventSchemaDefinition = SchemaDefinition, R = unknown, const V extends number = 1>(
+    type: string,
+    options: EventOptions<S, B, R> & { readonly version?: V } & UpcastSteps<V>,
+  ): RefOf<S, R> {
+    this.mustRun()
+    this.#events.registry.define(type, options as EventOptions)
+    return Object.freeze({ type })
+  }
+
+  /**
+   * Adds handlers to a type of events, after those that are there: one module defines an event, others join in. Those of
+   * `bucket/<name>` join in the writes of a sourced bucket.
+   *
+   * @throws {EventNotDefinedError} @throws {EventDefinitionError} they were not taken.
+   */
+  extendEvent<I, D, R>(event: EventRef<I, D, R>, handlers: EventHandlers<D, B, R>): void
+  /** By type: for events that were given to `start` the data is typed. */
+  extendEvent<T extends (keyof E & string) | (string & {})>(
+    type: T,
+    handlers: EventHandlers<T extends keyof E ? DataOf<E[T]> : { readonly [field: string]: unknown }, B>,
+  ): void
+  extendEvent(event: string | EventRef<never>, handlers: unknown): void {
+    this.mustRun()
+    this.#events.registry.extend(typeOfEvent(event), handlers as EventHandlers)
+  }
+
+  /**
+   * Dispatches an event: all that its handlers want is one commit, with one entry in the log, or nothing happens.
+   *
+   * @returns what became of it, when that is durable.
+   * @throws {EventNotDefinedError} @throws {InvalidArgumentError} it cannot be stored; nothing was done.
+   * @throws {EventFailedError} a handler failed, or wanted what is not possible; nothing was written.
+   */
+  dispatch<I, D, R>(
+    event: EventRef<I, D, R>,
+    ...args: DispatchArgs<NoInfer<I>>
+  ): Promise<EventReceipt<D, R>>
+  /** By type: for events that were given to `start` the data is typed. */
+  dispatch<T extends keyof E & string>(
+    type: T,
+    ...args: DispatchArgs<DataInputOf<E[T]>>
+  ): Promise<EventReceipt<DataOf<E[T]>>>
+  /** A type that is not known to the compiler. */
+  dispatch<T extends string>(
+    type: T extends keyof E ? never : T,
+    data?: object,
+    options?: DispatchOptions,
+  ): Promise<EventReceipt<{ readonly [field: string]: unknown }>>
+  /** As one object. */
+  dispatch<T extends string>(
+    event: { readonly type: T; readonly data: T extends keyof E ? DataInputOf<E[T]> : object } & DispatchOptions,
+  ): Promise<EventReceipt<T extends keyof E ? DataOf<E[T]> : { readonly [field: string]: unknown }>>
+  async dispatch(event: unknown, data?: unknown, options?: unknown): Promise<EventReceipt<never, never>> {
+    this.mustRun()
+    return (await this.#events.dispatch(this.#events.parse('dispatch', event, data, options))) as EventReceipt<never, never>
   }
 
   #workers: Supervisor | undefined
@@ -153,7 +265,19 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
   }
 }
 
-const OPTIONS: readonly string[] = [...CORE_OPTIONS, 'file', 'waitMs', 'history']
+const OPTIONS: readonly string[] = [
+  ...CORE_OPTIONS,
+  'file',
+  'waitMs',
+  'history',
+  'events',
+  'unknownEvents',
+  'checkDeterminism',
+]
+
+function typeOfEvent(event: string | EventRef<never>): string {
+  return typeof event === 'object' && event !== null ? event.type : event
+}
 
 async function storageOf(
   file: unknown,

@@ -53,6 +53,7 @@ export class Transaction {
   /** It has met the conflict: something was not read, or not written. */
   #isBroken = false
   #hasEnded = false
+  #doom: Error | undefined
   head: EntryHead = PLAIN
   /** Where the times and generated values of its records come from, instead of from the store's runtime. */
   source: Runtime | undefined
@@ -98,9 +99,19 @@ export class Transaction {
   /** @throws {TransactionEndedError} @throws {TransactionConflictError} */
   mustBeOpen(bucket: string): void {
     if (this.#hasEnded) throw new TransactionEndedError(bucket)
+    if (this.#doom !== undefined) throw this.#doom
     if (this.#conflict === undefined) return
     this.#isBroken = true
     throw this.#conflict
+  }
+
+  /** Something failed half-way: whatever happens, nothing of it is committed. */
+  doom(error: Error): void {
+    this.#doom ??= error
+  }
+
+  get isOver(): boolean {
+    return this.#hasEnded
   }
 
   /** Remembers work that was begun, so that the commit waits for it even if nobody else does. */
@@ -141,6 +152,7 @@ export class Transaction {
     for (let absent = this.#absent; absent !== undefined; absent = this.#absent) {
       await absent.process.call(() => undefined)
     }
+    if (this.#doom !== undefined) throw this.#doom
     // Without writes it can have its place right before the commit that it is in conflict with.
     const hasWrites = this.#hasWrites || this.head.event?.(0) !== undefined
     // What it tells its caller has to be as durable as what it would have written.

@@ -9,6 +9,7 @@ import type { RowMirror } from '../log/rows.js'
 import type { BucketMeta, Quarantined, StorageAdapter, StorageReport } from '../log/storage.js'
 import { checkDefinition } from '../schema/check-definition.js'
 import type { BucketDefinition } from '../schema/definition.js'
+import { DefinitionError } from '../schema/errors.js'
 import { RecordSchema } from '../schema/record-schema.js'
 import type { ProcessState } from '../supervise/child.js'
 import { Process } from '../supervise/process.js'
@@ -54,6 +55,8 @@ export class Catalog {
   readonly #stored: Map<string, BucketMeta>
   /** Drops that are on their way, by name. */
   readonly #dropping = new Map<string, Promise<void>>()
+  /** Told of each bucket whose writes are events; where nobody is, there are no such buckets. */
+  onSourced: ((bucket: string) => void) | undefined
   /** Rows that were left out because they are damaged. */
   readonly quarantined: Quarantined[] = []
 
@@ -103,6 +106,12 @@ export class Catalog {
   define(name: string, definition: BucketDefinition): { readonly bucket: Bucket; readonly loaded: Promise<void> } {
     if (typeof name === 'string' && this.#buckets.has(name)) throw new BucketAlreadyExistsError(name)
     const checked = checkDefinition(name, definition)
+    if (checked.sourced === true) {
+      if (this.onSourced === undefined) {
+        throw new DefinitionError(name, `bucket "${name}": sourced buckets need the store of "varve", not of "varve/core"`)
+      }
+      this.onSourced(name)
+    }
     const schema = new RecordSchema(name, checked, this.#options.runtime)
     const bucket = new Bucket(name, checked, schema, checked.persistent !== false)
     bucket.process = new Process(
