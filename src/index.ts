@@ -39,7 +39,7 @@ export type { HistoryOption } from './lifecycle/history.js'
 export type { LogEntries, LogReader, LogReadOptions } from './lifecycle/log-reader.js'
 export type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
 export { ImportError } from './lifecycle/transfer.js'
-export type { Change, DeleteCause, Entry } from './log/entry.js'
+export type { Change, DeleteCause, Entry, EntryEvent, EventData, SubEvent } from './log/entry.js'
 export { StorageError, StorageFullError, StorageLockedError, StorageUnreadableError } from './log/errors.js'
 export { FileAdapter } from './log/file-adapter.js'
 export { MemoryAdapter } from './log/memory-adapter.js'
@@ -106,6 +106,36 @@ export type {
   StoreRecord,
 } from './schema/infer.js'
 export { parseTtl, TtlError } from './schema/ttl.js'
+export {
+  EventDefinitionError,
+  EventFailedError,
+  EventNotDefinedError,
+  EventNotParkedError,
+  EventRecursionError,
+  NonDeterministicError,
+} from './sourcing/errors.js'
+export type { EventPhase } from './sourcing/errors.js'
+export type {
+  AppliedEvent,
+  BucketResult,
+  DispatchOptions,
+  DomainEvent,
+  EnqueueOptions,
+  EventDefinitions,
+  EventHandlers,
+  EventOptions,
+  EventReceipt,
+  EventRef,
+  EventSchemaDefinition,
+  EventTransaction,
+  EventView,
+  QueueOutcome,
+  QueuePolicy,
+  ReduceResult,
+  SubEventInput,
+} from './sourcing/event-definition.js'
+export type { ParkedEvents, QueueControl } from './sourcing/parked.js'
+export type { QueuedEvent, QueueStats } from './sourcing/queue.js'
 export type { StoreOptions, StorePersistenceConfig } from './store.js'
 export { Store } from './store.js'
 export type {

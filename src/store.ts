@@ -14,6 +14,7 @@ import type { HistoryBudget, StorageAdapter } from './log/storage.js'
 import type {
   DispatchArgs,
   DispatchOptions,
+  EnqueueOptions,
   EventDefinitions,
   EventHandlers,
   EventOptions,
@@ -25,6 +26,7 @@ import type {
   UpcastSteps,
 } from './sourcing/event-definition.js'
 import { checkEventOptions, Events } from './sourcing/events.js'
+import { ParkedEvents, QueueControl } from './sourcing/parked.js'
 import type { SchemaDefinition } from './schema/definition.js'
 import type { DataInputOf, DataOf } from './schema/infer.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
@@ -189,6 +191,33 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventSche
   async dispatch(event: unknown, data?: unknown, options?: unknown): Promise<EventReceipt<never, never>> {
     this.mustRun()
     return (await this.#events.dispatch(this.#events.parse('dispatch', event, data, options))) as EventReceipt<never, never>
+  }
+
+  /**
+   * Puts an event into the queue, to be handled later, exactly once, also when the program is killed in between. What becomes
+   * of it when it fails is for the `policy` of its definition to say.
+   *
+   * @returns its id, when it is durable in the queue.
+   * @throws {EventNotDefinedError} @throws {InvalidArgumentError} @throws {ValidationError} nothing was done.
+   */
+  enqueue<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>, EnqueueOptions>): Promise<number>
+  /** By type: for events that were given to `start` the data is typed. */
+  enqueue<T extends keyof E & string>(type: T, ...args: DispatchArgs<DataInputOf<E[T]>, EnqueueOptions>): Promise<number>
+  /** A type that is not known to the compiler. */
+  enqueue<T extends string>(type: T extends keyof E ? never : T, data?: object, options?: EnqueueOptions): Promise<number>
+  async enqueue(event: unknown, data?: unknown, options?: unknown): Promise<number> {
+    this.mustRun()
+    return this.#events.enqueue(event, data, options)
+  }
+
+  /** Queued events that were set aside because they kept failing. */
+  get parked(): ParkedEvents {
+    return new ParkedEvents(this.#events, this.#events.queue)
+  }
+
+  /** The queue of events, to look at and to steer. */
+  get queue(): QueueControl {
+    return new QueueControl(this.#events.queue)
   }
 
   #workers: Supervisor | undefined

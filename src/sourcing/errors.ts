@@ -1,4 +1,5 @@
 import { asError, VarveError } from '../base/errors.js'
+import type { Value } from '../base/value.js'
 
 /** Where in the life of an event something went wrong. */
 export type EventPhase = 'validate' | 'upcast' | 'preprocess' | 'reduce' | 'apply' | 'derive' | 'events' | 'transact' | 'commit'
@@ -87,4 +88,18 @@ export class EventNotParkedError extends VarveError {
   constructor(id: number) {
     super('EVENT_NOT_PARKED', `no event is parked under id ${String(id)}; nothing was done`, { id })
   }
+}
+
+/** What is kept of a failure: enough to know where to look, no stack. */
+export function describeFailure({ phase, reducer, path, cause }: EventFailedError): { readonly [field: string]: Value } {
+  const { name, message } = asError(cause)
+  const code = cause instanceof VarveError ? cause.code : undefined
+  return Object.freeze({
+    phase,
+    ...(reducer !== undefined && { reducer }),
+    path: Object.freeze([...path]),
+    name,
+    message: message.slice(0, 2_000),
+    ...(code !== undefined && { code }),
+  })
 }

@@ -158,9 +158,9 @@ export interface EventOptions<S = SchemaDefinition, B = AnyBuckets, R = unknown>
 export type EventDefinitions<E = EventSchemas, B = AnyBuckets> = { readonly [T in keyof E]: EventOptions<E[T], B> }
 
 /** The arguments of `dispatch` after the event: data may be left out where nothing in it is needed. */
-export type DispatchArgs<I> = object extends I
-  ? [data?: I | undefined, options?: DispatchOptions | undefined]
-  : [data: I, options?: DispatchOptions | undefined]
+export type DispatchArgs<I, O = DispatchOptions> = object extends I
+  ? [data?: I | undefined, options?: O | undefined]
+  : [data: I, options?: O | undefined]
 
 /** A defined event, with the types of its data and of what `dispatch` resolves with. Its type can be used in its place. */
 export interface EventRef<I = object, D = EventData, R = unknown> {
@@ -194,4 +194,12 @@ export interface DispatchOptions {
   /** Who did it, and why. */
   readonly meta?: { readonly [field: string]: unknown }
   readonly durability?: 'memory' | 'process' | 'disk'
+}
+
+/** What `enqueue` takes besides type and data. */
+export interface EnqueueOptions extends DispatchOptions {
+  /** Events of one lane are handled in order. Default: what the `lane` of the definition says, else none. */
+  readonly lane?: string
+  /** It is not handled before so many milliseconds have passed. Default 0. */
+  readonly delayMs?: number
 }

@@ -60,6 +60,11 @@ export class EventRegistry {
     return typeOf(type, {}, [], undefined)
   }
 
+  /** What becomes of failing events of a type. Those that nobody has defined are not tried again. */
+  policyOf(type: string): { readonly policy: CheckedPolicy; readonly recordFailures: boolean } {
+    return this.#types.get(type) ?? { policy: { ...POLICY_DEFAULT, retries: 0 }, recordFailures: false }
+  }
+
   /** @throws {EventDefinitionError} it was not taken. */
   define(type: string, options: EventOptions): void {
     const problem = typeof type === 'string' ? problemOf(type) : `expected a name, got ${describeValue(type)}`

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js'
 import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
 import { TransactionEndedError } from '../commit/errors.js'
+import type { CommitNote } from '../commit/write-options.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
 import type { TransactionBucketHandle } from '../commit/transaction-handle.js'
 import type { Change, EntryEvent, EventData, SubEvent } from '../log/entry.js'
@@ -57,6 +58,15 @@ export interface EventRoot {
   readonly at: number
   readonly meta: EventData | undefined
   readonly seed: EventSeed
+}
+
+/** An event that is to be dispatched, checked. */
+export interface Dispatch extends EventInput {
+  readonly at: number | undefined
+  readonly note: CommitNote
+  readonly seed: EventSeed
+  /** Done in the same transaction, before the event. */
+  readonly before?: (transaction: Transaction) => void
 }
 
 /** An event while it is being handled. */

@@ -1,5 +1,4 @@
 import { asError, InvalidArgumentError, VarveError } from '../base/errors.js'
-import type { Value } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
 import { CommitDraft } from '../commit/draft.js'
 import { BucketNotDefinedError, BucketUnavailableError } from '../commit/errors.js'
@@ -11,12 +10,13 @@ import type { Engine } from '../engine.js'
 import { isInternalBucket, sourcedType } from '../log/entry.js'
 import type { EventData } from '../log/entry.js'
 import { copyPlainObject } from '../schema/copy-value.js'
-import type { DispatchOptions, EventReceipt } from './event-definition.js'
+import type { DispatchOptions, EnqueueOptions, EventReceipt } from './event-definition.js'
 import { EventRegistry } from './event-registry.js'
 import { EventRun, plainFailure } from './event-run.js'
-import type { EventInput, EventParts } from './event-run.js'
-import { EventFailedError } from './errors.js'
+import type { Dispatch, EventInput, EventParts } from './event-run.js'
+import { describeFailure, EventFailedError } from './errors.js'
 import { Guard } from './guard.js'
+import { EventQueue } from './queue.js'
 import { EventSeed } from './seeded-stream.js'
 import { SourcedBucketHandle, SourcedTransactionHandle } from './sourced-handle.js'
 
@@ -31,26 +31,19 @@ export interface EventsOptions {
   readonly checkDeterminism: boolean
 }
 
-/** An event that is to be dispatched, checked. */
-export interface Dispatch extends EventInput {
-  readonly at: number | undefined
-  readonly note: CommitNote
-  readonly seed: EventSeed
-  /** Done in the same transaction, before the event. */
-  readonly before?: (transaction: Transaction) => void
-}
-
 /** The events of one store: takes them in, and handles each in a transaction of its own. */
 export class Events {
   readonly registry: EventRegistry
   readonly #engine: Engine
   readonly #parts: { -readonly [P in keyof EventParts]: EventParts[P] }
   readonly #runs = new WeakMap<Transaction, EventRun>()
+  readonly queue: EventQueue
 
   constructor(engine: Engine) {
     const { runtime } = engine.options
     this.#engine = engine
     this.registry = new EventRegistry()
+    this.queue = new EventQueue(engine, this)
     this.#parts = {
       registry: this.registry,
       runtime,
@@ -77,10 +70,11 @@ export class Events {
   }
 
   /** Takes what `Store.start` was given, and goes on with what was left to do. @throws {EventDefinitionError} */
-  start(definitions: { readonly [type: string]: unknown }, options: EventsOptions): void {
+  async start(definitions: { readonly [type: string]: unknown }, options: EventsOptions): Promise<void> {
     this.registry.keepsUnknown = options.unknownEvents === 'keep'
     if (options.checkDeterminism) this.#parts.guard = new Guard(this.#engine.options.onError)
     defineAll(this.registry, definitions)
+    await this.queue.resumeStored()
   }
 
   /** What `dispatch` was called with, checked. @throws {InvalidArgumentError} @throws {EventNotDefinedError} nothing was done. */
@@ -106,6 +100,37 @@ export class Events {
     return { type, data: copy, at, note, seed: this.seed() }
   }
 
+  /**
+   * Data for events of `type`, complete and checked as at a dispatch, without handling anything.
+   *
+   * @throws {EventNotDefinedError} @throws {InvalidArgumentError} @throws {ValidationError}
+   */
+  checkData(method: string, type: string, data: unknown): { readonly data: EventData; readonly version: number } {
+    const { schema, version } = this.registry.must(type)
+    const copy = data === undefined ? {} : copyPlainObject(`${method}("${type}", data)`, data)
+    return { data: schema.check(copy, this.#parts.runtime), version }
+  }
+
+  /**
+   * Puts an event into the queue.
+   *
+   * @returns its id, when it is durable there.
+   * @throws as `parse`; and {ValidationError} its data does not fit; nothing was done.
+   */
+  async enqueue(first: unknown, data: unknown, options: unknown): Promise<number> {
+    const event = this.parse('enqueue', first, data, options)
+    const checked = this.checkData('enqueue', event.type, event.data)
+    const { lane: own, delayMs = 0 } = (options ?? (data === undefined ? first : undefined) ?? {}) as EnqueueOptions
+    const lane = own ?? this.registry.must(event.type).lane?.(checked.data)
+    if (lane !== undefined && typeof lane !== 'string') {
+      throw new InvalidArgumentError(`enqueue("${event.type}", data, { lane })`, 'a string', lane)
+    }
+    if (!(typeof delayMs === 'number' && delayMs >= 0 && Number.isFinite(delayMs))) {
+      throw new InvalidArgumentError(`enqueue("${event.type}", data, { delayMs })`, 'milliseconds from 0', delayMs)
+    }
+    return this.queue.add({ ...event, ...checked }, lane, delayMs)
+  }
+
   /** Randomness for a new event. */
   seed(text?: string): EventSeed {
     return new EventSeed(() => this.#parts.runtime.uuid(), text)
@@ -117,7 +142,7 @@ export class Events {
    * @returns what became of it, when that is durable.
    * @throws {EventFailedError} nothing was written. @throws {StorageError} it could not be written, and was undone.
    */
-  async dispatch(event: Dispatch): Promise<EventReceipt> {
+  async dispatch(event: Dispatch, isRecorded = true): Promise<EventReceipt> {
     try {
       const { run, committed, at } = await this.#handle(event)
       const { data, events, result } = run.handled
@@ -126,7 +151,7 @@ export class Events {
       const own = changes.filter(({ bucket }) => !isInternalBucket(bucket))
       return Object.freeze({ seq, type: event.type, data, at, changes: Object.freeze(own), events, result })
     } catch (error) {
-      if (error instanceof EventFailedError) await this.#record(event, error)
+      if (isRecorded && error instanceof EventFailedError) await this.#record(event, error)
       throw error
     }
   }
@@ -219,20 +244,6 @@ export class Events {
       this.#engine.options.onError(asError(also))
     }
   }
-}
-
-/** What is kept of a failure: enough to know where to look, no stack. */
-export function describeFailure({ phase, reducer, path, cause }: EventFailedError): { readonly [field: string]: Value } {
-  const { name, message } = asError(cause)
-  const code = cause instanceof VarveError ? cause.code : undefined
-  return Object.freeze({
-    phase,
-    ...(reducer !== undefined && { reducer }),
-    path: Object.freeze([...path]),
-    name,
-    message: message.slice(0, 2_000),
-    ...(code !== undefined && { code }),
-  })
 }
 
 /** Whether a commit was refused because of what the event wants, and not because the storage cannot write. */
