@@ -115,6 +115,7 @@ export {
   NonDeterministicError,
 } from './sourcing/errors.js'
 export type { EventPhase } from './sourcing/errors.js'
+export { event } from './sourcing/event-definition.js'
 export type {
   AppliedEvent,
   BucketResult,

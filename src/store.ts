@@ -15,20 +15,21 @@ import type {
   DispatchArgs,
   DispatchOptions,
   EnqueueOptions,
+  EventDataOf,
   EventDefinitions,
   EventHandlers,
+  EventInputOf,
   EventOptions,
   EventReceipt,
   EventRef,
+  EventResultOf,
   EventSchemaDefinition,
-  EventSchemas,
   RefOf,
   UpcastSteps,
 } from './sourcing/event-definition.js'
 import { checkEventOptions, Events } from './sourcing/events.js'
 import { ParkedEvents, QueueControl } from './sourcing/parked.js'
 import type { SchemaDefinition } from './schema/definition.js'
-import type { DataInputOf, DataOf } from './schema/infer.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import { checkOptionNames, CORE_OPTIONS } from './store-options.js'
 import { Process } from './supervise/process.js'
@@ -68,8 +69,8 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions>
 }
 
 /** Events that are defined at the start, before anything is handled. */
-export interface EventsOption<B, E> {
-  readonly events?: EventDefinitions<E, B>
+export interface EventsOption<E> {
+  readonly events?: E
 }
 
 /** The events of a store whose events the compiler does not know. */
@@ -88,7 +89,7 @@ interface CoreStoreClass {
 const Base: CoreStoreClass = CoreStore as unknown as CoreStoreClass
 
 /** The whole store: the small one of `varve/core`, and events, files, history, copies, and workers of your own. */
-export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventSchemas = AnyEvents> extends Base<B> {
+export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefinitions = AnyEvents> extends Base<B> {
   readonly #events: Events
 
   protected constructor(engine: Engine) {
@@ -109,8 +110,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventSche
    */
   static override async start<
     const B extends BucketDefinitions = BucketDefinitions,
-    const E extends EventSchemas = EventSchemas,
-  >(options: StoreOptions<B> & BucketsCheck<B> & EventsOption<B, E> = {}): Promise<Store<B, E>> {
+    const E extends EventDefinitions<B> = EventDefinitions<B>,
+  >(options: StoreOptions<B> & BucketsCheck<B> & EventsOption<E> = {}): Promise<Store<B, E>> {
     checkOptionNames(options, OPTIONS)
     const { file, waitMs, persistence, history, events = {}, unknownEvents, checkDeterminism, ...rest } = options
     const eventOptions = checkEventOptions(events, unknownEvents, checkDeterminism)
@@ -155,7 +156,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventSche
   /** By type: for events that were given to `start` the data is typed. */
   extendEvent<T extends (keyof E & string) | (string & {})>(
     type: T,
-    handlers: EventHandlers<T extends keyof E ? DataOf<E[T]> : { readonly [field: string]: unknown }, B>,
+    handlers: EventHandlers<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }, B>,
   ): void
   extendEvent(event: string | EventRef<never>, handlers: unknown): void {
     this.mustRun()
@@ -176,8 +177,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventSche
   /** By type: for events that were given to `start` the data is typed. */
   dispatch<T extends keyof E & string>(
     type: T,
-    ...args: DispatchArgs<DataInputOf<E[T]>>
-  ): Promise<EventReceipt<DataOf<E[T]>>>
+    ...args: DispatchArgs<EventInputOf<E[T]>>
+  ): Promise<EventReceipt<EventDataOf<E[T]>, EventResultOf<E[T]>>>
   /** A type that is not known to the compiler. */
   dispatch<T extends string>(
     type: T extends keyof E ? never : T,
@@ -186,8 +187,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventSche
   ): Promise<EventReceipt<{ readonly [field: string]: unknown }>>
   /** As one object. */
   dispatch<T extends string>(
-    event: { readonly type: T; readonly data: T extends keyof E ? DataInputOf<E[T]> : object } & DispatchOptions,
-  ): Promise<EventReceipt<T extends keyof E ? DataOf<E[T]> : { readonly [field: string]: unknown }>>
+    event: { readonly type: T; readonly data: T extends keyof E ? EventInputOf<E[T]> : object } & DispatchOptions,
+  ): Promise<EventReceipt<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }>>
   async dispatch(event: unknown, data?: unknown, options?: unknown): Promise<EventReceipt<never, never>> {
     this.mustRun()
     return (await this.#events.dispatch(this.#events.parse('dispatch', event, data, options))) as EventReceipt<never, never>
@@ -202,7 +203,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventSche
    */
   enqueue<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>, EnqueueOptions>): Promise<number>
   /** By type: for events that were given to `start` the data is typed. */
-  enqueue<T extends keyof E & string>(type: T, ...args: DispatchArgs<DataInputOf<E[T]>, EnqueueOptions>): Promise<number>
+  enqueue<T extends keyof E & string>(type: T, ...args: DispatchArgs<EventInputOf<E[T]>, EnqueueOptions>): Promise<number>
   /** A type that is not known to the compiler. */
   enqueue<T extends string>(type: T extends keyof E ? never : T, data?: object, options?: EnqueueOptions): Promise<number>
   async enqueue(event: unknown, data?: unknown, options?: unknown): Promise<number> {

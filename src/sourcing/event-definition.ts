@@ -10,9 +10,6 @@ import type { AnyBuckets } from '../store-options.js'
 /** What the data of an event is checked against: fields as in a bucket, or one Standard Schema validator of objects. */
 export type EventSchemaDefinition = SchemaDefinition | StandardSchemaV1
 
-/** Schemas by type of event. */
-export type EventSchemas = { readonly [type: string]: EventSchemaDefinition }
-
 /** An event, as its handlers see it. Everything in it is frozen. */
 export interface DomainEvent<D = EventData> {
   readonly type: string
@@ -137,9 +134,11 @@ type Below<V extends number, T extends readonly unknown[] = [unknown]> = T['leng
     ? number
     : T['length'] | Below<V, [...T, unknown]>
 
-/** What `defineEvent` takes besides handlers. */
-export interface EventOptions<S = SchemaDefinition, B = AnyBuckets, R = unknown>
-  extends EventHandlers<DataOf<S>, B, R> {
+/** What `defineEvent` takes. */
+export interface EventOptions<S = SchemaDefinition, B = AnyBuckets, R = unknown> extends EventHandling<S, DataOf<S>, B, R> {}
+
+/** Handlers of an event, and what they are of: data that fits the schema `S`, which they see as `D`. */
+export interface EventHandling<S, D, B, R> extends EventHandlers<D, B, R> {
   /** Raised when data of before no longer fits; then `upcast` says how it is brought forward. Default 1. */
   readonly version?: number
   /** Default: any plain object. */
@@ -149,13 +148,42 @@ export interface EventOptions<S = SchemaDefinition, B = AnyBuckets, R = unknown>
   /** For `enqueue`. */
   readonly policy?: QueuePolicy
   /** For `enqueue`: events of one lane are handled in order, and wait for one that is being tried again or is parked. */
-  lane?(data: DataOf<S>): string | undefined
+  lane?(data: D): string | undefined
   /** Whether a failure is written to the log, as an entry `store/failure`. Default false. */
   readonly recordFailures?: boolean
 }
 
+/** Data of an event in a definition that is given to `start`: the compiler knows it only with `event({ … })`. */
+// oxlint-disable-next-line typescript/no-explicit-any -- with `unknown`, every reducer would have to cast
+type LooseData = { readonly [field: string]: any }
+
 /** Definitions by type, as `Store.start` takes them. */
-export type EventDefinitions<E = EventSchemas, B = AnyBuckets> = { readonly [T in keyof E]: EventOptions<E[T], B> }
+export type EventDefinitions<B = AnyBuckets> = {
+  readonly [type: string]: EventHandling<EventSchemaDefinition, LooseData, B, unknown>
+}
+
+/** The schema of a definition; `unknown` where it has none. */
+type SchemaOf<D> = unknown extends D ? unknown : D extends { readonly schema?: infer S } ? Exclude<S, undefined> : unknown
+
+/** The data of events with the definition `D`. */
+export type EventDataOf<D> = DataOf<SchemaOf<D>>
+
+/** What is given to dispatch one of them. */
+export type EventInputOf<D> = DataInputOf<SchemaOf<D>>
+
+/** What its `transact` returns. */
+export type EventResultOf<D> = unknown extends D
+  ? unknown
+  : D extends { readonly transact?: (...args: never) => infer R }
+    ? Awaited<R>
+    : unknown
+
+/** A definition for `Store.start({ events })`, whose handlers know the type of their data. */
+export function event<const S extends EventSchemaDefinition = SchemaDefinition, R = unknown, const V extends number = 1>(
+  options: EventOptions<S, AnyBuckets, R> & { readonly version?: V } & UpcastSteps<V>,
+): EventOptions<S, AnyBuckets, R> {
+  return options
+}
 
 /** The arguments of `dispatch` after the event: data may be left out where nothing in it is needed. */
 export type DispatchArgs<I, O = DispatchOptions> = object extends I

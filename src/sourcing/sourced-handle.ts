@@ -39,21 +39,21 @@ class SourcedWrites {
   }
 
   insert(data: unknown): EventInput {
-    return this.#input({ action: 'insert', data })
+    return this.#input({ action: 'insert', data: read(data) })
   }
 
   insertMany(list: unknown): EventInput {
-    return this.#input({ action: 'insertMany', data: checkList(this.#at('insertMany(list)'), list) })
+    return this.#input({ action: 'insertMany', data: checkList(this.#at('insertMany(list)'), list).map(read) })
   }
 
   update(key: unknown, data: unknown, options: UpdateOptions | undefined): EventInput {
     const version = checkVersion(this.#at('update(key, changes, { ifVersion })'), options)
-    const write: Write = { action: 'update', key: checkKey(this.#at('update(key)'), key), data }
+    const write: Write = { action: 'update', key: checkKey(this.#at('update(key)'), key), data: read(data) }
     return this.#input(version === undefined ? write : { ...write, ifVersion: version })
   }
 
   upsert(data: unknown): EventInput {
-    return this.#input({ action: 'upsert', data })
+    return this.#input({ action: 'upsert', data: read(data) })
   }
 
   delete(key: unknown): EventInput {
@@ -61,7 +61,7 @@ class SourcedWrites {
   }
 
   updateMany(filter: unknown, data: unknown): EventInput {
-    return this.#matching({ action: 'updateMany', data }, this.#at('updateMany(filter)'), filter)
+    return this.#matching({ action: 'updateMany', data: read(data) }, this.#at('updateMany(filter)'), filter)
   }
 
   deleteMany(filter: unknown): EventInput {
@@ -88,6 +88,17 @@ class SourcedWrites {
       return sourcedData(name, { ...write, keys } as Write)
     }
     return { type: sourcedType(name), data, raw: write.data }
+  }
+}
+
+/** What a caller gave, read once: the event and the record are both made of it. What fails fails again where it is told well. */
+function read(data: unknown): unknown {
+  if (typeof data !== 'object' || data === null) return data
+  try {
+    return Array.isArray(data) || data instanceof Date ? data : { ...data }
+  } catch (error) {
+    void error
+    return data
   }
 }
 
