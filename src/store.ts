@@ -170,10 +170,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
    * @throws {EventNotDefinedError} @throws {InvalidArgumentError} it cannot be stored; nothing was done.
    * @throws {EventFailedError} a handler failed, or wanted what is not possible; nothing was written.
    */
-  dispatch<I, D, R>(
-    event: EventRef<I, D, R>,
-    ...args: DispatchArgs<NoInfer<I>>
-  ): Promise<EventReceipt<D, R>>
+  dispatch<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>>): Promise<EventReceipt<D, R>>
   /** By type: for events that were given to `start` the data is typed. */
   dispatch<T extends keyof E & string>(
     type: T,
@@ -191,7 +188,10 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
   ): Promise<EventReceipt<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }>>
   async dispatch(event: unknown, data?: unknown, options?: unknown): Promise<EventReceipt<never, never>> {
     this.mustRun()
-    return (await this.#events.dispatch(this.#events.parse('dispatch', event, data, options))) as EventReceipt<never, never>
+    return (await this.#events.dispatch(this.#events.parse('dispatch', event, data, options))) as EventReceipt<
+      never,
+      never
+    >
   }
 
   /**
@@ -203,9 +203,16 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
    */
   enqueue<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>, EnqueueOptions>): Promise<number>
   /** By type: for events that were given to `start` the data is typed. */
-  enqueue<T extends keyof E & string>(type: T, ...args: DispatchArgs<EventInputOf<E[T]>, EnqueueOptions>): Promise<number>
+  enqueue<T extends keyof E & string>(
+    type: T,
+    ...args: DispatchArgs<EventInputOf<E[T]>, EnqueueOptions>
+  ): Promise<number>
   /** A type that is not known to the compiler. */
-  enqueue<T extends string>(type: T extends keyof E ? never : T, data?: object, options?: EnqueueOptions): Promise<number>
+  enqueue<T extends string>(
+    type: T extends keyof E ? never : T,
+    data?: object,
+    options?: EnqueueOptions,
+  ): Promise<number>
   async enqueue(event: unknown, data?: unknown, options?: unknown): Promise<number> {
     this.mustRun()
     return this.#events.enqueue(event, data, options)

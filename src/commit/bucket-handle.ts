@@ -166,7 +166,8 @@ export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, Key
       this.#sequencer.mustTakeWrites()
       const draft = new CommitDraft(WRITE)
       let durability: Durability | undefined
-      if (options !== undefined) ({ durability, meta: draft.meta } = checkOptions(this.#at(`${method}(…, options)`), options))
+      if (options !== undefined)
+        ({ durability, meta: draft.meta } = checkOptions(this.#at(`${method}(…, options)`), options))
       const result = draft.make(steps)
       if (draft.isEmpty) return result
       const written = this.#sequencer.submit(draft, durability)

@@ -58,7 +58,9 @@ export class TransactionBucketHandle<D = AnyDefinition> extends AsyncReads<Recor
   /** As on the plain handle. When one of `list` is refused, those before it stay part of the transaction. */
   insertMany(list: readonly InputOf<D>[]): Promise<RecordOf<D>[]> {
     return this.run((overlay) =>
-      checkList(this.at('insertMany(list)'), list).map((data) => insertIn(this.#transaction, overlay, data) as RecordOf<D>),
+      checkList(this.at('insertMany(list)'), list).map(
+        (data) => insertIn(this.#transaction, overlay, data) as RecordOf<D>,
+      ),
     )
   }
 
@@ -76,7 +78,9 @@ export class TransactionBucketHandle<D = AnyDefinition> extends AsyncReads<Recor
     return this.run((overlay) => {
       const key = keyIn(this.at('upsert(data)'), data, this.#bucket.schema.key)
       const isThere = key !== undefined && currentIn(this.#transaction, overlay, key) !== undefined
-      return (isThere ? updateIn(this.#transaction, overlay, key, data) : insertIn(this.#transaction, overlay, data)) as RecordOf<D>
+      return (
+        isThere ? updateIn(this.#transaction, overlay, key, data) : insertIn(this.#transaction, overlay, data)
+      ) as RecordOf<D>
     })
   }
 

@@ -231,4 +231,3 @@ function conflictOf(touch: Touch): TransactionConflictError {
   const versions = `expected ${String(before._version)}, got ${String(after._version)}`
   return new TransactionConflictError(bucket, key, `Version mismatch: ${versions}`)
 }
-

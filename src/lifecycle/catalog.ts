@@ -120,7 +120,10 @@ export class Catalog {
     const checked = checkDefinition(name, definition)
     if (checked.sourced === true) {
       if (this.onSourced === undefined) {
-        throw new DefinitionError(name, `bucket "${name}": sourced buckets need the store of "varve", not of "varve/core"`)
+        throw new DefinitionError(
+          name,
+          `bucket "${name}": sourced buckets need the store of "varve", not of "varve/core"`,
+        )
       }
       this.onSourced(name)
     }

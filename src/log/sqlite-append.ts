@@ -1,7 +1,15 @@
 import { assert } from '../base/assert.js'
 import { chainAfter } from '../base/checksum.js'
 import { asError } from '../base/errors.js'
-import { type EncodedEntry, RecordTexts, bucketMark, decodeEntry, encodeEntry, encodeRedacted, sourcedMark } from './codec.js'
+import {
+  type EncodedEntry,
+  RecordTexts,
+  bucketMark,
+  decodeEntry,
+  encodeEntry,
+  encodeRedacted,
+  sourcedMark,
+} from './codec.js'
 import type { StoredRecord } from './entry.js'
 import { lowerCase, nameText, quoteName, viewName, viewSql } from './sqlite-names.js'
 import { quarantineEntry } from './sqlite-quarantine.js'

@@ -56,19 +56,19 @@ export type ChangesOf<D> = BucketDefinition extends D
 export type DataOf<S> = unknown extends S
   ? { readonly [field: string]: unknown }
   : S extends StandardSchemaV1
-  ? WholeData<StoredValue<StandardSchemaV1.InferOutput<S>>>
-  : IsWide<S> extends true
-    ? { readonly [field: string]: unknown }
-    : Stored<S, never>
+    ? WholeData<StoredValue<StandardSchemaV1.InferOutput<S>>>
+    : IsWide<S> extends true
+      ? { readonly [field: string]: unknown }
+      : Stored<S, never>
 
 /** What can be given where data of a schema is wanted. */
 export type DataInputOf<S> = unknown extends S
   ? object
   : S extends StandardSchemaV1
-  ? WholeData<StandardSchemaV1.InferInput<S>>
-  : IsWide<S> extends true
-    ? object
-    : Input<S, never>
+    ? WholeData<StandardSchemaV1.InferInput<S>>
+    : IsWide<S> extends true
+      ? object
+      : Input<S, never>
 
 /** The key of a bucket defined by `D`; `unknown` where it is not known. */
 export type KeyOf<D> = BucketDefinition extends D

@@ -86,7 +86,8 @@ function applyTo(target: ResultTarget, name: string, part: unknown): void {
   if (!isPlain(part)) throw new InvalidArgumentError(`the result for bucket "${name}"`, stepNames(), part)
   const overlay = target.transaction.overlay(bucket)
   for (const step of Object.keys(part)) {
-    if (!Object.hasOwn(STEPS, step)) throw new InvalidArgumentError(`the result for bucket "${name}"`, stepNames(), step)
+    if (!Object.hasOwn(STEPS, step))
+      throw new InvalidArgumentError(`the result for bucket "${name}"`, stepNames(), step)
   }
   for (const [step, apply] of Object.entries(STEPS)) {
     const given = part[step]

@@ -2,7 +2,16 @@ import { asError, VarveError } from '../base/errors.js'
 import type { Value } from '../base/value.js'
 
 /** Where in the life of an event something went wrong. */
-export type EventPhase = 'validate' | 'upcast' | 'preprocess' | 'reduce' | 'apply' | 'derive' | 'events' | 'transact' | 'commit'
+export type EventPhase =
+  | 'validate'
+  | 'upcast'
+  | 'preprocess'
+  | 'reduce'
+  | 'apply'
+  | 'derive'
+  | 'events'
+  | 'transact'
+  | 'commit'
 
 /** Names of a path that a message shows, from its start and from its end. */
 const PATH_SHOWN = 4
@@ -75,7 +84,8 @@ export class NonDeterministicError extends VarveError {
   declare readonly reducer: string
 
   constructor(type: string, phase: EventPhase, reducer: string, what: string) {
-    const remedy = 'take time and randomness from what the handler is given: event.at, view.now(), view.random(), view.uuid()'
+    const remedy =
+      'take time and randomness from what the handler is given: event.at, view.now(), view.random(), view.uuid()'
     super('NON_DETERMINISTIC', `event "${type}": ${phase} of "${reducer}" ${what}; ${remedy}`, { type, phase, reducer })
   }
 }
@@ -91,7 +101,9 @@ export class EventNotParkedError extends VarveError {
 }
 
 /** What is kept of a failure: enough to know where to look, no stack. */
-export function describeFailure({ phase, reducer, path, cause }: EventFailedError): { readonly [field: string]: Value } {
+export function describeFailure({ phase, reducer, path, cause }: EventFailedError): {
+  readonly [field: string]: Value
+} {
   const { name, message } = asError(cause)
   const code = cause instanceof VarveError ? cause.code : undefined
   return Object.freeze({
@@ -102,4 +114,10 @@ export function describeFailure({ phase, reducer, path, cause }: EventFailedErro
     message: message.slice(0, 2_000),
     ...(code !== undefined && { code }),
   })
+}
+
+/** What a caller of a plain write is told where an event has failed: as much as possible what a plain bucket would say. */
+export function plainFailure(error: unknown): unknown {
+  if (!(error instanceof EventFailedError) || error.reducer !== undefined || error.path.length > 1) return error
+  return error.cause
 }

@@ -135,7 +135,8 @@ type Below<V extends number, T extends readonly unknown[] = [unknown]> = T['leng
     : T['length'] | Below<V, [...T, unknown]>
 
 /** What `defineEvent` takes. */
-export interface EventOptions<S = SchemaDefinition, B = AnyBuckets, R = unknown> extends EventHandling<S, DataOf<S>, B, R> {}
+export interface EventOptions<S = SchemaDefinition, B = AnyBuckets, R = unknown>
+  extends EventHandling<S, DataOf<S>, B, R> {}
 
 /** Handlers of an event, and what they are of: data that fits the schema `S`, which they see as `D`. */
 export interface EventHandling<S, D, B, R> extends EventHandlers<D, B, R> {
@@ -163,7 +164,11 @@ export type EventDefinitions<B = AnyBuckets> = {
 }
 
 /** The schema of a definition; `unknown` where it has none. */
-type SchemaOf<D> = unknown extends D ? unknown : D extends { readonly schema?: infer S } ? Exclude<S, undefined> : unknown
+type SchemaOf<D> = unknown extends D
+  ? unknown
+  : D extends { readonly schema?: infer S }
+    ? Exclude<S, undefined>
+    : unknown
 
 /** The data of events with the definition `D`. */
 export type EventDataOf<D> = DataOf<SchemaOf<D>>
@@ -179,9 +184,11 @@ export type EventResultOf<D> = unknown extends D
     : unknown
 
 /** A definition for `Store.start({ events })`, whose handlers know the type of their data. */
-export function event<const S extends EventSchemaDefinition = SchemaDefinition, R = unknown, const V extends number = 1>(
-  options: EventOptions<S, AnyBuckets, R> & { readonly version?: V } & UpcastSteps<V>,
-): EventOptions<S, AnyBuckets, R> {
+export function event<
+  const S extends EventSchemaDefinition = SchemaDefinition,
+  R = unknown,
+  const V extends number = 1,
+>(options: EventOptions<S, AnyBuckets, R> & { readonly version?: V } & UpcastSteps<V>): EventOptions<S, AnyBuckets, R> {
   return options
 }
 

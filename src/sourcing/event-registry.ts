@@ -136,7 +136,8 @@ function checkNames(type: string, options: unknown, names: readonly string[]): v
 
 function named(type: string, handlers: EventHandlers, index: number): NamedHandlers {
   const { name = index === 0 ? type : `${type}#${index + 1}` } = handlers
-  if (typeof name !== 'string') throw new EventDefinitionError(type, `name: expected a string, got ${describeValue(name)}`)
+  if (typeof name !== 'string')
+    throw new EventDefinitionError(type, `name: expected a string, got ${describeValue(name)}`)
   const taken: Record<string, unknown> = { name }
   // Called on the object that they were given in, as methods are.
   for (const phase of PHASES) {
@@ -165,7 +166,7 @@ function typeOf(
     schema: new EventSchema(type, schema),
     upcast: checkUpcast(type, version, upcast),
     policy: checkPolicy(type, policy),
-    lane: options.lane?.bind(options) as EventType['lane'],
+    lane: options.lane?.bind(options),
     recordFailures,
     handlers,
     wantsChanges: handlers.some(wantsChanges),
@@ -206,14 +207,20 @@ function checkPolicy(type: string, given: QueuePolicy | undefined): CheckedPolic
   }
   const { retries, backoffMs, backoffMaxMs, onFailure } = policy
   if (!(retries === Number.POSITIVE_INFINITY || (Number.isSafeInteger(retries) && retries >= 0))) {
-    throw new EventDefinitionError(type, `policy: retries: expected a whole number from 0, got ${describeValue(retries)}`)
+    throw new EventDefinitionError(
+      type,
+      `policy: retries: expected a whole number from 0, got ${describeValue(retries)}`,
+    )
   }
   for (const [name, value] of Object.entries({ backoffMs, backoffMaxMs })) {
     if (typeof value === 'number' && value >= 0 && value <= 2 ** 31) continue
     throw new EventDefinitionError(type, `policy: ${name}: expected milliseconds, got ${describeValue(value)}`)
   }
   if (!['park', 'skip', 'halt'].includes(onFailure)) {
-    throw new EventDefinitionError(type, `policy: onFailure: expected "park", "skip" or "halt", got ${describeValue(onFailure)}`)
+    throw new EventDefinitionError(
+      type,
+      `policy: onFailure: expected "park", "skip" or "halt", got ${describeValue(onFailure)}`,
+    )
   }
   return Object.freeze(policy)
 }

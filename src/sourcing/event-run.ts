@@ -2,7 +2,6 @@ import { assert } from '../base/assert.js'
 import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
 import { TransactionEndedError } from '../commit/errors.js'
-import type { CommitNote } from '../commit/write-options.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
 import type { TransactionBucketHandle } from '../commit/transaction-handle.js'
 import type { Change, EntryEvent, EventData, SubEvent } from '../log/entry.js'
@@ -10,14 +9,15 @@ import { Reads } from '../query/reads.js'
 import { copyPlainObject } from '../schema/copy-value.js'
 import { applyResult } from './apply-result.js'
 import type { ResultTarget } from './apply-result.js'
-import type { DomainEvent, SubEventInput } from './event-definition.js'
-import type { EventRegistry, EventType, NamedHandlers } from './event-registry.js'
+import type { SubEventInput } from './event-definition.js'
+import type { EventRegistry, NamedHandlers } from './event-registry.js'
 import { EventFailedError, EventRecursionError } from './errors.js'
 import type { EventPhase } from './errors.js'
 import type { Guard } from './guard.js'
+import { RunningEvent } from './running-event.js'
+import type { EventInput, EventRoot } from './running-event.js'
 import { HandlerTransaction, HandlerView } from './handler-context.js'
 import { SeededRuntime } from './seeded-stream.js'
-import type { EventSeed } from './seeded-stream.js'
 import { performSourced } from './sourced-events.js'
 
 /** Deepest nesting of sub-events. */
@@ -40,82 +40,6 @@ export interface EventParts {
   readonly guard: Guard | undefined
   /** Set while handlers run that must not have effects. */
   readonly pure: { isRunning: boolean }
-}
-
-/** An event to be handled. */
-export interface EventInput {
-  readonly type: string
-  /** Frozen. Made anew for each attempt where a function is given. */
-  readonly data: EventData | ((transaction: Transaction) => EventData)
-  /** That the data is of. Default: the one that is defined. */
-  readonly version?: number | undefined
-  /** What the caller of a sourced bucket gave, which `data` is a copy of. */
-  readonly raw?: unknown
-}
-
-/** The one event of a run that was dispatched; its sub-events are of the same time and say the same. */
-export interface EventRoot {
-  readonly at: number
-  readonly meta: EventData | undefined
-  readonly seed: EventSeed
-}
-
-/** An event that is to be dispatched, checked. */
-export interface Dispatch extends EventInput {
-  readonly at: number | undefined
-  readonly note: CommitNote
-  readonly seed: EventSeed
-  /** Done in the same transaction, before the event. */
-  readonly before?: (transaction: Transaction) => void
-}
-
-/** An event while it is being handled. */
-class RunningEvent implements DomainEvent {
-  readonly type: string
-  readonly version: number
-  data: EventData
-  readonly at: number
-  readonly meta: EventData | undefined
-  readonly depth: number
-  readonly definition: EventType
-  readonly parent: RunningEvent | undefined
-  /** Place among all events of its run. */
-  readonly index: number
-  readonly changes: readonly Change[] | undefined
-  /** Sub-events that have begun. */
-  subs: SubEvent[] | undefined
-  /** Whether anything was written for it, or for a sub-event of it. */
-  hasWritten = false
-  result: unknown = undefined
-
-  constructor(definition: EventType, data: EventData, root: EventRoot, parent: RunningEvent | undefined, index: number) {
-    this.type = definition.type
-    this.version = definition.version
-    this.data = data
-    this.at = root.at
-    this.meta = root.meta
-    this.depth = parent === undefined ? 0 : parent.depth + 1
-    this.definition = definition
-    this.parent = parent
-    this.index = index
-    this.changes = definition.wantsChanges ? [] : undefined
-  }
-
-  get path(): string[] {
-    const path: string[] = []
-    for (let event: RunningEvent | undefined = this; event !== undefined; event = event.parent) path.push(event.type)
-    return path.reverse()
-  }
-
-  markWritten(): void {
-    for (let one: RunningEvent | undefined = this; one?.hasWritten === false; one = one.parent) one.hasWritten = true
-  }
-
-  get record(): SubEvent {
-    const { type, version, data, subs } = this
-    const hasData = Object.keys(data).length > 0
-    return { type, ...(version > 1 && { version }), ...(hasData && { data }), ...(subs && { events: subs }) }
-  }
 }
 
 /**
@@ -262,7 +186,8 @@ export class EventRun implements EntryHead {
     if (path.length - 1 > DEPTH_MAX) this.#tooMany('sub-events nested in each other', DEPTH_MAX, path)
     if (this.#count > SUB_EVENTS_MAX) this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, path)
     const index = this.#count++
-    const given = typeof data === 'function' ? this.#guarded('validate', undefined, path, () => data(this.#transaction)) : data
+    const given =
+      typeof data === 'function' ? this.#guarded('validate', undefined, path, () => data(this.#transaction)) : data
     const current =
       version === undefined || version === definition.version
         ? given
@@ -379,7 +304,8 @@ export class EventRun implements EntryHead {
   #inputOf(event: RunningEvent, asked: unknown): EventInput {
     return this.#guarded('events', undefined, event, () => {
       const { type, data } = copyPlainObject('events[]', asked)
-      if (typeof type !== 'string') throw new EventFailedError('events', undefined, event.path, new Error('a sub-event has no type'))
+      if (typeof type !== 'string')
+        throw new EventFailedError('events', undefined, event.path, new Error('a sub-event has no type'))
       return { type, data: data === undefined ? {} : copyPlainObject(`events[]: data of "${type}"`, data) }
     })
   }
@@ -449,12 +375,7 @@ export class EventRun implements EntryHead {
     return new Reads<never>(this.#transaction.overlay(bucket), this.#transaction.readSet)
   }
 
-  #guarded<T>(
-    phase: EventPhase,
-    reducer: string | undefined,
-    at: RunningEvent | readonly string[],
-    work: () => T,
-  ): T {
+  #guarded<T>(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], work: () => T): T {
     try {
       return work()
     } catch (error) {
@@ -466,12 +387,6 @@ export class EventRun implements EntryHead {
     if (error instanceof EventFailedError) throw error
     throw new EventFailedError(phase, reducer, at instanceof RunningEvent ? at.path : at, error)
   }
-}
-
-/** What a caller of a plain write is told where an event has failed: as much as possible what a plain bucket would say. */
-export function plainFailure(error: unknown): unknown {
-  if (!(error instanceof EventFailedError) || error.reducer !== undefined || error.path.length > 1) return error
-  return error.cause
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

@@ -104,7 +104,7 @@ function fill(field: FieldDefinition, source: Runtime): unknown {
 }
 
 function own(data: Record<string, Draft>, name: string): Value | undefined {
-  return Object.hasOwn(data, name) ? (data[name] as Value) : undefined
+  return Object.hasOwn(data, name) ? data[name] : undefined
 }
 
 function put(data: Record<string, Draft>, name: string, value: unknown, issues: ValidationIssue[]): void {

@@ -12,9 +12,10 @@ import type { EventData } from '../log/entry.js'
 import { copyPlainObject } from '../schema/copy-value.js'
 import type { DispatchOptions, EnqueueOptions, EventReceipt } from './event-definition.js'
 import { EventRegistry } from './event-registry.js'
-import { EventRun, plainFailure } from './event-run.js'
-import type { Dispatch, EventInput, EventParts } from './event-run.js'
-import { describeFailure, EventFailedError } from './errors.js'
+import { EventRun } from './event-run.js'
+import type { EventParts } from './event-run.js'
+import type { Dispatch, EventInput } from './running-event.js'
+import { describeFailure, EventFailedError, plainFailure } from './errors.js'
 import { Guard } from './guard.js'
 import { EventQueue } from './queue.js'
 import { EventSeed } from './seeded-stream.js'
@@ -210,7 +211,8 @@ export class Events {
 
   async #await(event: Dispatch, bucket: string): Promise<void> {
     try {
-      await this.#engine.catalog.must(bucket).process.call(() => undefined)
+      if (isInternalBucket(bucket)) await this.queue.ready()
+      else await this.#engine.catalog.must(bucket).process.call(() => undefined)
     } catch (error) {
       throw new EventFailedError('reduce', undefined, [event.type], error)
     }
@@ -248,7 +250,9 @@ export class Events {
 
 /** Whether a commit was refused because of what the event wants, and not because the storage cannot write. */
 function isOfEvent(error: unknown): boolean {
-  return error instanceof VarveError && ['UNIQUE_CONSTRAINT', 'DUPLICATE_KEY', 'BUCKET_NOT_DEFINED'].includes(error.code)
+  return (
+    error instanceof VarveError && ['UNIQUE_CONSTRAINT', 'DUPLICATE_KEY', 'BUCKET_NOT_DEFINED'].includes(error.code)
+  )
 }
 
 /** The bucket that has to come up before the event can be handled. */

@@ -2,7 +2,8 @@ import { InvalidArgumentError } from '../base/errors.js'
 import type { EventReceipt } from './event-definition.js'
 import { EventNotParkedError } from './errors.js'
 import type { Events } from './events.js'
-import type { EventQueue, QueuedEvent, QueueStats } from './queue.js'
+import type { EventQueue, QueueStats } from './queue.js'
+import type { QueuedEvent } from './queue-bucket.js'
 
 /** Events that were set aside because they kept failing: the dead letters. */
 export class ParkedEvents {
@@ -47,9 +48,7 @@ export class ParkedEvents {
 
   /** Gives it up. What waited for it goes on. @throws {EventNotParkedError} */
   async drop(id: number): Promise<void> {
-    const event = this.#must(id)
-    await this.#queue.remove(id)
-    this.#queue.release(event)
+    await this.#queue.drop(this.#must(id))
   }
 
   #must(id: number): QueuedEvent {

@@ -1,40 +1,18 @@
 import { assert } from '../base/assert.js'
 import { asError } from '../base/errors.js'
 import type { Timer } from '../base/runtime.js'
-import type { StoredRecord } from '../base/value.js'
-import type { Bucket } from '../commit/bucket.js'
 import { StoreStoppedError } from '../commit/errors.js'
-import type { Transaction } from '../commit/transaction.js'
-import { deleteIn, insertIn, updateIn } from '../commit/transaction-writes.js'
 import type { CommitNote } from '../commit/write-options.js'
 import type { Engine } from '../engine.js'
 import type { EventData } from '../log/entry.js'
-import type { BucketDefinition } from '../schema/definition.js'
 import { Process } from '../supervise/process.js'
 import type { EventReceipt } from './event-definition.js'
 import type { EventRegistry } from './event-registry.js'
-import type { Dispatch } from './event-run.js'
-import { describeFailure, EventFailedError } from './errors.js'
+import type { Dispatch } from './running-event.js'
+import { describeFailure, EventFailedError, EventNotParkedError } from './errors.js'
+import { GoneError, QueueBucket } from './queue-bucket.js'
+import type { QueuedEvent } from './queue-bucket.js'
 import type { EventSeed } from './seeded-stream.js'
-
-/** An event in the queue, as it is kept. */
-export interface QueuedEvent {
-  readonly id: number
-  readonly type: string
-  readonly version: number
-  readonly data: EventData
-  readonly meta?: EventData
-  /** When it happened. */
-  readonly at: number
-  readonly lane?: string
-  readonly state: 'waiting' | 'parked'
-  /** Attempts that have failed. */
-  readonly attempts: number
-  /** It is not handled before. */
-  readonly dueAt: number
-  /** What failed last: phase, reducer, path, name, message and code of the error. */
-  readonly error?: EventData
-}
 
 /** What is known about the queue. */
 export interface QueueStats {
@@ -63,26 +41,9 @@ interface Lane {
   timer: Timer | undefined
 }
 
-/** The one that its commit was to take out of the queue is not there any more. */
-class GoneError extends Error {}
+/** What became of an attempt: the event has left the queue, is in it still, or the storage could not write. */
+type Outcome = 'left' | 'kept' | 'unwritten'
 
-const BUCKET = 'varve/queue'
-const DEFINITION: BucketDefinition = {
-  key: 'id',
-  schema: {
-    id: { type: 'number', generated: 'autoincrement' },
-    type: { type: 'string', required: true },
-    version: { type: 'number', required: true },
-    data: { type: 'object', required: true },
-    meta: { type: 'object' },
-    at: { type: 'number', required: true },
-    lane: { type: 'string' },
-    state: { type: 'string', enum: ['waiting', 'parked'], required: true },
-    attempts: { type: 'number', required: true },
-    dueAt: { type: 'number', required: true },
-    error: { type: 'object' },
-  },
-}
 /** So many events are on their way to the disk together. */
 const RUNNING_MAX = 100
 /** Wait after the storage could not write. */
@@ -98,14 +59,17 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 export class EventQueue {
   readonly #engine: Engine
   readonly #events: QueueEvents
-  #bucket: Bucket | undefined
-  #opening: Promise<Bucket> | undefined
+  readonly #stored: QueueBucket
+  #process: Process | undefined
+  #opening: Promise<void> | undefined
   #isRunning = false
   /** Grows with each start, so that what an earlier one left behind is known. */
   #generation = 0
   #lanes = new Map<string, Lane>()
   /** Lanes whose first event is due. */
   #ready: Lane[] = []
+  /** Ids that are in a lane, so that none is twice. */
+  #placed = new Set<number>()
   readonly #running = new Map<number, Promise<void>>()
   /** Lanes whose first event waits for its time. */
   readonly #delayed = new Set<Lane>()
@@ -115,37 +79,33 @@ export class EventQueue {
   constructor(engine: Engine, events: QueueEvents) {
     this.#engine = engine
     this.#events = events
+    this.#stored = new QueueBucket(engine)
   }
 
   /** Goes on with what was queued before, where there is anything. */
   async resumeStored(): Promise<void> {
-    if (this.#engine.report.buckets.some(({ bucket }) => bucket === BUCKET)) await this.#open()
+    if (this.#stored.isStored) await this.#open()
   }
 
-  /** The bucket, with the process that handles what is in it. Only who queues events has them. */
-  #open(): Promise<Bucket> {
+  /** Only who queues events has the bucket, and the process that handles what is in it. */
+  #open(): Promise<void> {
     this.#opening ??= (async () => {
-      const { bucket, loaded } = this.#engine.catalog.define(BUCKET, DEFINITION, true)
-      await loaded
-      this.#bucket = bucket
+      await this.#stored.open()
       const { runtime } = this.#engine.options
-      await this.#engine.supervise(
-        new Process({ name: 'queue', start: () => this.#start(bucket), stop: () => this.#stop() }, runtime),
-      )
-      return bucket
+      this.#process = new Process({ name: 'queue', start: () => this.#start(), stop: () => this.#stop() }, runtime)
+      await this.#engine.supervise(this.#process)
     })()
     return this.#opening
   }
 
-  #start(bucket: Bucket): void {
+  #start(): void {
     this.#isRunning = true
     this.#generation++
     this.#halted = undefined
     this.#lanes = new Map()
     this.#ready = []
-    bucket.table.forEach(({ record }) => {
-      if (!this.#running.has(record.id as number)) this.#place(record)
-    })
+    this.#placed = new Set(this.#running.keys())
+    this.#stored.forEach((event) => this.#place(event))
     this.#pump()
   }
 
@@ -163,48 +123,33 @@ export class EventQueue {
    * @returns its id, when it is durable there.
    */
   async add(event: Dispatch, lane: string | undefined, delayMs: number): Promise<number> {
-    const bucket = await this.#open()
+    await this.#open()
     const now = this.#engine.sequencer.now()
     const { type, version = 1, data, at = now, note } = event
     const given = {
-      ...{ type, version, data, at, state: 'waiting', attempts: 0, dueAt: now + delayMs },
+      ...{ type, version, data: data as EventData, at, state: 'waiting' as const, attempts: 0, dueAt: now + delayMs },
       ...(note.meta !== undefined && { meta: note.meta }),
       ...(lane !== undefined && { lane }),
     }
-    const record = await this.#write('store/enqueue', note, (transaction) =>
-      insertIn(transaction, transaction.overlay(bucket), given),
-    )
+    const added = await this.#stored.add(given, note)
     if (this.#isRunning) {
-      this.#place(record)
+      this.#place(added)
       this.#pump()
     }
-    return record.id as number
-  }
-
-  /** Changes the queue itself, in a commit of its own. */
-  async #write<T>(type: string, note: CommitNote, change: (transaction: Transaction) => T): Promise<T> {
-    const { transactions } = this.#engine
-    const transaction = transactions.begin()
-    transaction.head = { type }
-    try {
-      const result = change(transaction)
-      await transactions.commit(transaction, note)
-      return result
-    } finally {
-      transactions.end(transaction)
-    }
+    return added.id
   }
 
   /** Puts an event of the bucket behind the others of its lane. */
-  #place(record: StoredRecord): void {
-    const { id, lane: name, state } = record as unknown as QueuedEvent
+  #place({ id, lane: name, state }: QueuedEvent): void {
+    if (this.#placed.has(id)) return
+    this.#placed.add(id)
     if (name === undefined) {
       if (state === 'waiting') this.#wake({ name, ids: [id], timer: undefined })
       return
     }
     const lane = this.#lanes.get(name)
     if (lane !== undefined) {
-      if (!lane.ids.includes(id)) lane.ids.push(id)
+      lane.ids.push(id)
       return
     }
     const fresh: Lane = { name, ids: [id], timer: undefined }
@@ -214,7 +159,7 @@ export class EventQueue {
 
   /** The first event of the lane is next: now, at its time, or never as long as it is parked. */
   #wake(lane: Lane): void {
-    const first = this.#get(lane.ids[0] as number)
+    const first = this.#stored.get(lane.ids[0] as number)
     if (first === undefined || first.state === 'parked') return
     const { runtime } = this.#engine.options
     const ms = first.dueAt - runtime.now()
@@ -239,11 +184,15 @@ export class EventQueue {
       const id = lane.ids[0] as number
       assert(!this.#running.has(id), 'EV3', `event ${id} is handled twice at a time`)
       const generation = this.#generation
-      const work = this.#handle(id).then((isOver) => {
+      const over = (outcome: Outcome): void => {
         this.#running.delete(id)
-        if (generation === this.#generation) this.#handled(lane, id, isOver)
-      })
-      this.#running.set(id, work)
+        if (generation === this.#generation && this.#isRunning) this.#handled(lane, id, outcome)
+      }
+      const work = this.#handle(id).then(over)
+      this.#running.set(
+        id,
+        work.catch((bug: unknown) => void this.#process?.kill(bug)),
+      )
     }
     this.#settleIdle()
   }
@@ -253,45 +202,38 @@ export class EventQueue {
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 
-  #handled(lane: Lane, id: number, isOver: boolean): void {
-    if (!this.#isRunning) return
-    if (isOver || this.#get(id) === undefined) this.#next(lane)
-    else if (this.#get(id)?.state === 'waiting') this.#wakeLater(lane)
+  #handled(lane: Lane, id: number, outcome: Outcome): void {
+    const event = this.#stored.get(id)
+    if (outcome === 'left' || event === undefined) this.#next(lane)
+    else if (this.#halted !== undefined) this.#ready.unshift(lane)
+    else if (outcome === 'unwritten') this.#delay(lane, STORAGE_PAUSE_MS)
+    else this.#wake(lane)
     this.#pump()
   }
 
   /** Goes on with the lane after its first event has left it. */
   #next(lane: Lane): void {
-    lane.ids.shift()
+    this.#placed.delete(lane.ids.shift() as number)
     if (lane.ids.length > 0) this.#wake(lane)
     else if (lane.name !== undefined) this.#lanes.delete(lane.name)
   }
 
-  #wakeLater(lane: Lane): void {
-    const due = this.#get(lane.ids[0] as number)?.dueAt ?? 0
-    const ms = due - this.#engine.options.runtime.now()
-    // One that is due although it has just failed could not be written: the storage gets a moment.
-    if (this.#halted !== undefined) this.#ready.unshift(lane)
-    else this.#delay(lane, ms > 0 ? ms : STORAGE_PAUSE_MS)
-  }
-
-  /** @returns whether the event has left the queue. Never rejects. */
-  async #handle(id: number): Promise<boolean> {
-    const event = this.#get(id)
-    if (event === undefined) return true
+  async #handle(id: number): Promise<Outcome> {
+    const event = this.#stored.get(id)
+    if (event === undefined) return 'left'
     try {
       await this.#dispatch(event)
-      return true
+      return 'left'
     } catch (error) {
-      if (this.#engine.isStopped || isStopped(error)) return false
+      if (this.#engine.isStopped || isStopped(error)) return 'unwritten'
       if (!(error instanceof EventFailedError)) {
         this.#engine.options.onError(asError(error))
-        return false
+        return 'unwritten'
       }
-      if (error.cause instanceof GoneError) return true
+      if (error.cause instanceof GoneError) return 'left'
       return this.#failed(event, error).catch((also: unknown) => {
         this.#engine.options.onError(asError(also))
-        return false
+        return 'unwritten'
       })
     }
   }
@@ -299,96 +241,90 @@ export class EventQueue {
   #dispatch(event: QueuedEvent): Promise<EventReceipt> {
     const { id, type, version, data, at, meta } = event
     return this.#events.dispatch(
-      { type, version, data, at, note: { meta }, seed: this.#events.seed(), before: (transaction) => this.#take(transaction, id) },
+      {
+        type,
+        version,
+        data,
+        at,
+        note: { meta },
+        seed: this.#events.seed(),
+        before: (transaction) => this.#stored.take(transaction, id),
+      },
       false,
     )
   }
 
-  /** Takes an event out of the queue, as a part of its own commit. */
-  #take(transaction: Transaction, id: number): void {
-    const bucket = this.#bucket as Bucket
-    bucket.mustBeReady()
-    if (!deleteIn(transaction, transaction.overlay(bucket), id)) {
-      throw new EventFailedError('commit', undefined, [BUCKET], new GoneError(`event ${id} has left the queue`))
-    }
-  }
-
-  /** @returns whether the event has left the queue. */
-  async #failed(event: QueuedEvent, error: EventFailedError): Promise<boolean> {
+  async #failed(event: QueuedEvent, error: EventFailedError): Promise<Outcome> {
     const { id, type, data } = event
     const { policy, recordFailures } = this.#events.registry.policyOf(type)
     const attempts = event.attempts + 1
     const isLast = attempts > policy.retries
     if (isLast && policy.onFailure === 'skip') {
-      await this.remove(id)
+      await this.#stored.remove(id)
       if (recordFailures) await this.#events.recordFailure(type, data, error, { meta: event.meta })
       this.#engine.options.onError(error)
-      return true
+      return 'left'
     }
     const waitMs = Math.min(policy.backoffMs * 2 ** event.attempts, policy.backoffMaxMs)
     const isParked = isLast && policy.onFailure === 'park'
-    await this.#note(id, {
+    await this.#stored.change(id, {
       attempts,
       dueAt: this.#engine.sequencer.now() + (isLast ? 0 : waitMs),
       error: describeFailure(error),
       ...(isParked && { state: 'parked' }),
     })
-    if (!isLast) return false
+    if (!isLast) return 'kept'
     if (recordFailures) await this.#events.recordFailure(type, data, error, { meta: event.meta })
     if (policy.onFailure === 'halt') this.#halted = error
     this.#engine.options.onError(error)
-    return false
-  }
-
-  #note(id: number, changes: object): Promise<unknown> {
-    return this.#write('store/queue', {}, (transaction) =>
-      updateIn(transaction, transaction.overlay(this.#bucket as Bucket), id, changes),
-    )
-  }
-
-  #get(id: number): QueuedEvent | undefined {
-    return this.#bucket?.table.get(id) as QueuedEvent | undefined
+    return 'kept'
   }
 
   /** The parked events, in the order in which they came. */
   get parked(): QueuedEvent[] {
     const found: QueuedEvent[] = []
-    this.#bucket?.table.forEach(({ record }) => {
-      if (record.state === 'parked') found.push(record as unknown as QueuedEvent)
-    })
+    this.#stored.forEach((event) => void (event.state === 'parked' && found.push(event)))
     return found
   }
 
-  /** Takes a waiting or parked event out of the queue, without handling it. */
-  async remove(id: number): Promise<void> {
-    await this.#write('store/queue', {}, (transaction) => {
-      deleteIn(transaction, transaction.overlay(this.#bucket as Bucket), id)
-    })
+  /** Gives up a parked event. */
+  async drop(event: QueuedEvent): Promise<void> {
+    await this.#stored.remove(event.id)
+    this.#release(event)
   }
 
   /** Gives a parked event other data. */
   async edit(id: number, data: EventData, version: number): Promise<void> {
-    await this.#note(id, { data, version })
+    await this.#stored.change(id, { data, version })
+  }
+
+  /** Resolves when what is stored can be read and written, after a crash of it. */
+  ready(): Promise<void> {
+    return this.#stored.ready()
   }
 
   /** Handles a parked event at once. Where it fails again, it stays parked, with its new error. */
   async replay(event: QueuedEvent): Promise<EventReceipt> {
     try {
       const receipt = await this.#dispatch(event)
-      this.release(event)
+      this.#release(event)
       return receipt
     } catch (error) {
-      if (error instanceof EventFailedError && this.#get(event.id) !== undefined) {
-        await this.#note(event.id, { attempts: event.attempts + 1, error: describeFailure(error) })
+      if (error instanceof EventFailedError && error.cause instanceof GoneError) throw new EventNotParkedError(event.id)
+      if (error instanceof EventFailedError && this.#stored.get(event.id) !== undefined) {
+        await this.#stored.change(event.id, { attempts: event.attempts + 1, error: describeFailure(error) })
       }
       throw error
     }
   }
 
   /** A parked event is gone: what waited for it in its lane goes on. */
-  release({ id, lane: name }: QueuedEvent): void {
+  #release({ id, lane: name }: QueuedEvent): void {
     const lane = name === undefined ? undefined : this.#lanes.get(name)
-    if (lane === undefined || lane.ids[0] !== id || !this.#isRunning) return
+    if (lane === undefined || lane.ids[0] !== id || !this.#isRunning) {
+      this.#placed.delete(id)
+      return
+    }
     this.#next(lane)
     this.#pump()
   }
@@ -396,7 +332,7 @@ export class EventQueue {
   get stats(): QueueStats {
     const parked = this.parked.length
     const running = this.#running.size
-    return { waiting: (this.#bucket?.table.size ?? 0) - parked, parked, running, halted: this.#halted }
+    return { waiting: this.#stored.size - parked, parked, running, halted: this.#halted }
   }
 
   /** Goes on after the queue has halted: the event that failed is tried again. */
@@ -416,5 +352,8 @@ export class EventQueue {
 }
 
 function isStopped(error: unknown): boolean {
-  return error instanceof StoreStoppedError || (error instanceof EventFailedError && error.cause instanceof StoreStoppedError)
+  return (
+    error instanceof StoreStoppedError ||
+    (error instanceof EventFailedError && error.cause instanceof StoreStoppedError)
+  )
 }

@@ -12,7 +12,15 @@ import { META_FIELDS } from '../schema/definition.js'
 import type { ResultTarget } from './apply-result.js'
 
 /** What a write to a sourced bucket can be. */
-export type SourcedAction = 'insert' | 'insertMany' | 'update' | 'upsert' | 'updateMany' | 'delete' | 'deleteMany' | 'clear'
+export type SourcedAction =
+  | 'insert'
+  | 'insertMany'
+  | 'update'
+  | 'upsert'
+  | 'updateMany'
+  | 'delete'
+  | 'deleteMany'
+  | 'clear'
 
 /** Data of the events that writes to a sourced bucket are. Which of them there are depends on the action. */
 export interface SourcedWrite {
@@ -45,7 +53,7 @@ const PERFORM: { readonly [A in SourcedAction]: Perform } = {
     updateAll(target, overlay, keys.map(mustKey), data)
     return keys.length
   },
-  delete: (target, overlay, { key }) => void deleteOne(target, overlay, mustKey(key)),
+  delete: (target, overlay, { key }) => deleteOne(target, overlay, mustKey(key)),
   deleteMany: (target, overlay, { keys = [] }) => {
     for (const key of keys) deleteOne(target, overlay, mustKey(key))
     return keys.length
@@ -103,7 +111,9 @@ function noteOutcome(overlay: Overlay, write: SourcedWrite, result: unknown): Ev
   const isKept = write.data !== undefined || !(isOne || action === 'insertMany')
   if (isKnown && isKept) return write as unknown as EventData
   const records = isOne ? [result as StoredRecord] : (result as readonly StoredRecord[])
-  const fields = records.map((record) => Object.fromEntries(Object.entries(record).filter(([name]) => !META_FIELDS.includes(name))))
+  const fields = records.map((record) =>
+    Object.fromEntries(Object.entries(record).filter(([name]) => !META_FIELDS.includes(name))),
+  )
   return Object.freeze({
     ...(write as unknown as EventData),
     ...(isOne && { key: keyOf(overlay, records[0] as StoredRecord) }),
@@ -112,7 +122,10 @@ function noteOutcome(overlay: Overlay, write: SourcedWrite, result: unknown): Ev
 }
 
 /** The data of the event that a write is: what was given, copied. What cannot be copied is left out: see `performSourced`. */
-export function sourcedData(bucket: string, write: { readonly action: SourcedAction; readonly data?: unknown }): EventData {
+export function sourcedData(
+  bucket: string,
+  write: { readonly action: SourcedAction; readonly data?: unknown },
+): EventData {
   try {
     return copyPlainObject(`bucket("${bucket}").${write.action}(data)`, write)
   } catch (error) {

@@ -36,7 +36,10 @@ describe('the life of an event', () => {
   test('is one entry: its data, its changes and its sub-events', async () => {
     const store = await things()
     store.defineEvent('placed', {
-      reduce: ({ data }) => ({ things: { insert: { id: data.id, n: 1 } }, events: [{ type: 'noted', data: { n: 2 } }] }),
+      reduce: ({ data }) => ({
+        things: { insert: { id: data.id, n: 1 } },
+        events: [{ type: 'noted', data: { n: 2 } }],
+      }),
     })
     store.defineEvent('noted', { reduce: ({ data }) => ({ others: { insert: { id: 'o', n: data.n } } }) })
     const receipt = await store.dispatch('placed', { id: 'a' }, { meta: { who: 'me' } })
@@ -108,11 +111,18 @@ describe('the life of an event', () => {
 
   test('insert, set, update, upsert, remove and clear are applied in their order', async () => {
     const store = await things()
-    await store.bucket('things').insertMany([{ id: 'a', n: 1 }, { id: 'b', n: 1 }, { id: 'c', n: 1 }])
+    await store.bucket('things').insertMany([
+      { id: 'a', n: 1 },
+      { id: 'b', n: 1 },
+      { id: 'c', n: 1 },
+    ])
     store.defineEvent('all', {
       reduce: () => ({
         things: {
-          upsert: [{ id: 'd', n: 9 }, { id: 'e', n: 4 }],
+          upsert: [
+            { id: 'd', n: 9 },
+            { id: 'e', n: 4 },
+          ],
           update: { id: 'b', n: 3 },
           set: { id: 'c', other: 1 },
           insert: [{ id: 'a', n: 2 }, { id: 'd' }],
@@ -295,7 +305,9 @@ describe('what fails leaves no trace', () => {
     expect(error).toMatchObject({ phase: 'events', cause: { code: 'EVENT_RECURSION' } })
     expect(error.path).toHaveLength(102)
     expect(error.message).toContain('more than 100, along "ping" → "pong" → "ping" → "pong" → … 94 more …')
-    store.defineEvent('wide', { reduce: ({ depth }) => ({ events: depth < 90 ? [{ type: 'wide' }, { type: 'wide' }] : [] }) })
+    store.defineEvent('wide', {
+      reduce: ({ depth }) => ({ events: depth < 90 ? [{ type: 'wide' }, { type: 'wide' }] : [] }),
+    })
     expect((await rejection(store.dispatch('wide'))).message).toContain('sub-events of one event: more than 10000')
     expect(await store.log.read()).toEqual([])
   })
@@ -314,7 +326,11 @@ describe('what fails leaves no trace', () => {
     expect(await store.log.read()).toMatchObject([
       {
         type: 'store/failure',
-        data: { type: 'main', data: { n: 1 }, error: { phase: 'reduce', reducer: 'main', name: 'TypeError', message: 'boom' } },
+        data: {
+          type: 'main',
+          data: { n: 1 },
+          error: { phase: 'reduce', reducer: 'main', name: 'TypeError', message: 'boom' },
+        },
         meta: { who: 'me' },
         changes: [],
       },
@@ -354,7 +370,15 @@ describe('what dispatch takes', () => {
     ['a bigint', { a: { b: [1n] } }, 'dispatch("main", data).a.b[0]'],
     ['a function', { f: () => 1 }, 'dispatch("main", data).f'],
     ['NaN', { n: Number.NaN }, 'dispatch("main", data).n'],
-    ['something circular', (() => { const a: { a?: unknown } = {}; a.a = a; return a })(), 'Nested deeper than 100'],
+    [
+      'something circular',
+      (() => {
+        const a: { a?: unknown } = {}
+        a.a = a
+        return a
+      })(),
+      'Nested deeper than 100',
+    ],
     ['a Map', new Map(), 'dispatch("main", data)'],
     ['a list', [1], 'dispatch("main", data)'],
     ['null', null, 'dispatch("main", data)'],

@@ -111,13 +111,26 @@ describe('an event that fails', () => {
   test('is parked when it has failed too often; those of other lanes go on, those of its lane wait', async () => {
     const { store, runtime, failing, handled, errors } = await working({ retries: 1, backoffMs: 100 })
     failing.add('a1')
-    for (const [id, lane] of [['a1', 'A'], ['a2', 'A'], ['b1', 'B'], ['x', undefined]] as const) {
+    for (const [id, lane] of [
+      ['a1', 'A'],
+      ['a2', 'A'],
+      ['b1', 'B'],
+      ['x', undefined],
+    ] as const) {
       await store.enqueue('work', { id, ...(lane && { lane }) })
     }
     await runtime.advance(1_000)
     expect(handled).toEqual(['b1', 'x'])
     expect(store.parked.list()).toMatchObject([
-      { id: 1, type: 'work', data: { id: 'a1' }, state: 'parked', attempts: 2, lane: 'A', error: { phase: 'reduce', message: 'cannot a1' } },
+      {
+        id: 1,
+        type: 'work',
+        data: { id: 'a1' },
+        state: 'parked',
+        attempts: 2,
+        lane: 'A',
+        error: { phase: 'reduce', message: 'cannot a1' },
+      },
     ])
     expect(errors.map(({ name }) => name)).toEqual(['EventFailedError'])
     expect(store.queue.stats).toMatchObject({ waiting: 1, parked: 1 })
@@ -142,7 +155,10 @@ describe('an event that fails', () => {
     await runtime.advance(0)
     expect(handled).toEqual(['a2'])
     for (const method of ['edit', 'replay', 'drop'] as const) {
-      expect(await rejection(store.parked[method](1, {}) as Promise<unknown>)).toMatchObject({ name: 'EventNotParkedError', id: 1 })
+      expect(await rejection(store.parked[method](1, {}) as Promise<unknown>)).toMatchObject({
+        name: 'EventNotParkedError',
+        id: 1,
+      })
     }
   })
 
@@ -281,7 +297,9 @@ describe('the queue outlives its store', () => {
     await runtime.advance(10)
     expect(await second.bucket('things').keys()).toEqual(['a'])
     expect(second.parked.list()).toMatchObject([{ type: 'old', error: { code: 'EVENT_NOT_DEFINED' } }])
-    expect((await second.log.read({ types: ['work'] })).map(({ data, event }) => [data, event?.version])).toEqual([[{ id: 'a' }, 2]])
+    expect((await second.log.read({ types: ['work'] })).map(({ data, event }) => [data, event?.version])).toEqual([
+      [{ id: 'a' }, 2],
+    ])
     await second.stop()
   })
 })

@@ -21,9 +21,9 @@ afterEach(async () => {
 
 /** A store that is stopped after the test. Its records are of no type that the compiler knows. */
 export async function open(options: StoreOptions = {}): Promise<Store> {
-  const buckets = options.buckets && Object.fromEntries(
-    Object.entries(options.buckets).map(([name, definition]) => [name, asSourced(definition)]),
-  )
+  const buckets =
+    options.buckets &&
+    Object.fromEntries(Object.entries(options.buckets).map(([name, definition]) => [name, asSourced(definition)]))
   const store = (await Store.start(buckets === undefined ? options : { ...options, buckets })) as Store
   opened.push(store)
   const define = store.defineBucket.bind(store)

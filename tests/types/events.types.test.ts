@@ -8,11 +8,18 @@ function compiled(_code: () => unknown): void {}
 const start = () =>
   Store.start({
     buckets: {
-      orders: { key: 'id', schema: { id: { type: 'string', generated: 'uuid' }, total: { type: 'number', required: true } } },
+      orders: {
+        key: 'id',
+        schema: { id: { type: 'string', generated: 'uuid' }, total: { type: 'number', required: true } },
+      },
     },
     events: {
       'order/placed': event({
-        schema: { item: { type: 'string', required: true }, n: { type: 'number', default: 1 }, note: { type: 'string' } },
+        schema: {
+          item: { type: 'string', required: true },
+          n: { type: 'number', default: 1 },
+          note: { type: 'string' },
+        },
         reduce: ({ data }) => {
           expectTypeOf(data.item).toEqualTypeOf<string>()
           expectTypeOf(data.n).toEqualTypeOf<number>()
@@ -86,7 +93,9 @@ test('results are checked against the buckets, versions against the steps to the
     store.defineEvent('a', { reduce: () => ({ orders: { insert: { total: 'x' } } }) })
     // @ts-expect-error an update needs the key
     store.defineEvent('b', { reduce: () => ({ orders: { update: { total: 1 } } }) })
-    store.defineEvent('c', { reduce: () => ({ orders: { update: { id: 'a', total: 1 }, remove: ['a'] }, events: [{ type: 'x' }] }) })
+    store.defineEvent('c', {
+      reduce: () => ({ orders: { update: { id: 'a', total: 1 }, remove: ['a'] }, events: [{ type: 'x' }] }),
+    })
     // @ts-expect-error the step from 1 to 2 is missing
     store.defineEvent('d', { version: 2 })
     // @ts-expect-error the step from 2 to 3 is missing
@@ -96,7 +105,6 @@ test('results are checked against the buckets, versions against the steps to the
 })
 
 test('a store with events is a store', () => {
-  const take = (_: AnyStore): void => undefined
-  compiled(() => take(store))
+  expectTypeOf(store).toExtend<AnyStore>()
   expectTypeOf<EventReceipt['seq']>().toEqualTypeOf<number>()
 })
