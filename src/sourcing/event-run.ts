@@ -363,7 +363,9 @@ export class EventRun implements EntryHead {
       const outer = pure.isRunning
       pure.isRunning = true
       try {
-        return guard === undefined ? run(view()) : guard.watch(event.type, phase, name, () => run(view()))
+        if (guard === undefined) return run(view())
+        this.#root.seed.draw()
+        return guard.watch(event.type, phase, name, () => run(view()))
       } finally {
         pure.isRunning = outer
       }

@@ -6,23 +6,31 @@ import type { RandomBits } from '../base/seeded-random.js'
 export class EventSeed {
   readonly #draw: () => string
   #text: string | undefined
+  #isUsed: boolean
 
   /** @param text the seed of an event that is handled again. */
   constructor(draw: () => string, text?: string) {
     this.#draw = draw
     this.#text = text
+    this.#isUsed = text !== undefined
   }
 
   /** The seed, where it was needed. */
   get text(): string | undefined {
-    return this.#text
+    return this.#isUsed ? this.#text : undefined
+  }
+
+  /** Draws it now, for somebody who may need it where the host must not be asked. */
+  draw(): void {
+    this.#text ??= this.#draw()
   }
 
   /** Random bits for one use of them: the same for the same label, independent for different ones. */
   stream(label: string): RandomBits {
-    this.#text ??= this.#draw()
+    this.draw()
+    this.#isUsed = true
     // All 122 bits of the seed count, so that ids are as unique as any. The label only tells streams apart.
-    const words = this.#text.replaceAll('-', '').match(/.{8}/g) ?? []
+    const words = (this.#text as string).replaceAll('-', '').match(/.{8}/g) ?? []
     const own = splitmix32(hash(label))
     let at = 0
     const bits = xoshiro128starstar(() => (Number.parseInt(words[at++] ?? '1', 16) ^ own()) >>> 0)
