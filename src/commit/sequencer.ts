@@ -197,23 +197,20 @@ export class Sequencer {
     const seq = this.#visible + 1
     this.#lastAt = at
     this.#visible = seq
-    const entry = {
+    const entry: { -readonly [F in keyof Entry]: Entry[F] } = {
       seq,
       id: `${this.#options.report.logId}-${seq}`,
       at,
       type: draft.type,
       changes: draft.loggedChanges,
     }
-    const { data, meta, event } = draft
-    if (!data && !meta && !event && draft.clearedBuckets.length === 0) return entry
+    if (draft.data !== undefined) entry.data = draft.data
+    if (draft.meta !== undefined) entry.meta = draft.meta
+    if (draft.event !== undefined) entry.event = draft.event
+    if (draft.clearedBuckets.length === 0) return entry
     const cleared = draft.clearedBuckets.filter(({ bucket }) => bucket.persistent).map(({ bucket }) => bucket.name)
-    return {
-      ...entry,
-      ...(data && { data }),
-      ...(meta && { meta }),
-      ...(event && { event }),
-      ...(cleared.length > 0 && { cleared }),
-    }
+    if (cleared.length > 0) entry.cleared = cleared
+    return entry
   }
 
   /** Sees to it that what waits is written in a task of its own: whatever is about to write in this turn joins the group. */

@@ -72,7 +72,7 @@ export class EventRun implements EntryHead {
     this.#clock = clock
     this.#isEvent = isEvent
     transaction.head = this
-    transaction.source = new SeededRuntime(parts.runtime, clock, root.seed, 'records')
+    transaction.source = new SeededRuntime(parts.runtime, clock, root.seed, () => 'records')
   }
 
   get type(): string {
@@ -212,7 +212,7 @@ export class EventRun implements EntryHead {
 
   #world(event: RunningEvent, phase: EventPhase, handler: number): SeededRuntime {
     const { seed, at } = this.#root
-    return new SeededRuntime(this.#parts.runtime, at, seed, `${event.index}/${phase}/${handler}`)
+    return new SeededRuntime(this.#parts.runtime, at, seed, () => `${event.index}/${phase}/${handler}`)
   }
 
   #preprocess(event: RunningEvent): void {

@@ -1,6 +1,6 @@
-import type { EventData, Value } from '../log/entry.js'
+import type { EventData } from '../log/entry.js'
 import { checkSchema } from '../schema/check-definition.js'
-import { copyPlainObject, copyValue } from '../schema/copy-value.js'
+import { copyPlainObject, copyValue, deepFreeze } from '../schema/copy-value.js'
 import type { Draft } from '../schema/copy-value.js'
 import type { FieldDefinition, SchemaDefinition } from '../schema/definition.js'
 import { DefinitionError, ValidationError } from '../schema/errors.js'
@@ -11,8 +11,17 @@ import { standardCheck } from '../schema/standard.js'
 import type { Runtime } from '../base/runtime.js'
 import { EventDefinitionError } from './errors.js'
 
-/** Puts into `data` what is missing in one field of it, and adds to `issues` what is wrong with it. */
-type DataCheck = (data: Record<string, Draft>, issues: ValidationIssue[], source: Runtime) => void
+/** Data while it is checked. Most data is complete, and need not be copied again. */
+interface DataDraft {
+  data: Record<string, Draft>
+  /** Whether it is a copy, which can be written to. */
+  isOwn: boolean
+  readonly issues: ValidationIssue[]
+  readonly source: Runtime
+}
+
+/** Puts in what is missing in one field, and notes what is wrong with it. */
+type DataCheck = (draft: DataDraft) => void
 
 /** The data of one type of event: fills in what is missing, and refuses what does not fit. */
 export class EventSchema {
@@ -47,12 +56,15 @@ export class EventSchema {
   check(data: EventData, source: Runtime): EventData {
     if (this.isOpen) return data
     const issues: ValidationIssue[] = []
-    const given = this.#whole === undefined ? data : this.#whole(data, '', issues)
+    if (this.#whole !== undefined) {
+      const output = this.#whole(data, '', issues)
+      if (issues.length > 0) throw this.#invalid(issues)
+      return copyPlainObject(`event "${this.#type}": data`, output)
+    }
+    const draft: DataDraft = { data: data as Record<string, Draft>, isOwn: false, issues, source }
+    for (const check of this.#checks) check(draft)
     if (issues.length > 0) throw this.#invalid(issues)
-    const copy = { ...(given as Record<string, Draft>) }
-    for (const check of this.#checks) check(copy, issues, source)
-    if (issues.length > 0) throw this.#invalid(issues)
-    return copyPlainObject(`event "${this.#type}": data`, this.#whole === undefined ? copy : given)
+    return draft.isOwn ? deepFreeze(draft.data) : data
   }
 
   #invalid(issues: readonly ValidationIssue[]): ValidationError {
@@ -64,7 +76,7 @@ function compile(type: string, fields: SchemaDefinition): DataCheck[] {
   return Object.entries(fields).map(([name, field]) => {
     if (!isStandardSchema(field)) return compileOwn(type, name, field)
     const check = standardCheck(type, field)
-    return (data, issues) => put(data, name, check(own(data, name), name, issues), issues)
+    return (draft) => put(draft, name, check(own(draft, name), name, draft.issues))
   })
 }
 
@@ -77,16 +89,15 @@ function compileOwn(type: string, name: string, field: FieldDefinition): DataChe
     throw new EventDefinitionError(type, `field "${name}": only buckets have a counter; use uuid, cuid or timestamp`)
   }
   const check = compileField(field)
-  return (data, issues, source) => {
-    if (own(data, name) === undefined) put(data, name, fill(field, source), issues)
-    const value = own(data, name)
-    if (value === undefined) {
-      if (field.required === true) issues.push({ field: name, message: 'Field is required', code: 'required' })
-      return
-    }
+  return (draft) => {
+    let value = own(draft, name)
+    if (value === undefined) value = put(draft, name, fill(field, draft.source))
     // The check fills in the defaults of properties: it gets a copy of its own.
-    if (field.properties !== undefined) put(data, name, value, issues)
-    check(data[name] as Draft, name, issues)
+    else if (field.properties !== undefined || field.items !== undefined) value = put(draft, name, value)
+    if (value !== undefined) check(value, name, draft.issues)
+    else if (field.required === true) {
+      draft.issues.push({ field: name, message: 'Field is required', code: 'required' })
+    }
   }
 }
 
@@ -103,12 +114,17 @@ function fill(field: FieldDefinition, source: Runtime): unknown {
   }
 }
 
-function own(data: Record<string, Draft>, name: string): Value | undefined {
+function own({ data }: DataDraft, name: string): Draft | undefined {
   return Object.hasOwn(data, name) ? data[name] : undefined
 }
 
-function put(data: Record<string, Draft>, name: string, value: unknown, issues: ValidationIssue[]): void {
-  if (value === undefined) return
-  const copy = copyValue(value, name, { issues, characters: 0 })
-  if (copy !== undefined) data[name] = copy
+/** Puts a copy of `value` in. @returns it; undefined where there is none. */
+function put(draft: DataDraft, name: string, value: unknown): Draft | undefined {
+  if (value === undefined) return undefined
+  const copy = copyValue(value, name, { issues: draft.issues, characters: 0 })
+  if (copy === undefined) return undefined
+  if (!draft.isOwn) draft.data = { ...draft.data }
+  draft.isOwn = true
+  draft.data[name] = copy
+  return copy
 }

@@ -52,10 +52,11 @@ export class SeededRuntime implements Runtime {
   readonly #host: Runtime
   readonly #now: number
   readonly #seed: EventSeed
-  readonly #label: string
+  readonly #label: () => string
   #bits: RandomBits | undefined
 
-  constructor(host: Runtime, now: number, seed: EventSeed, label: string) {
+  /** @param label asked when random numbers are drawn, which most handlers never do. */
+  constructor(host: Runtime, now: number, seed: EventSeed, label: () => string) {
     this.#host = host
     this.#now = now
     this.#seed = seed
@@ -63,7 +64,7 @@ export class SeededRuntime implements Runtime {
   }
 
   get #next(): RandomBits {
-    return (this.#bits ??= this.#seed.stream(this.#label))
+    return (this.#bits ??= this.#seed.stream(this.#label()))
   }
 
   now(): number {
