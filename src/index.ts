@@ -136,6 +136,8 @@ export type {
   SubEventInput,
 } from './sourcing/event-definition.js'
 export type { ParkedEvents, QueueControl } from './sourcing/parked.js'
+export type { ProjectionOptions, ProjectionStats, ProjectionView } from './sourcing/projection.js'
+export { ProjectionDefinitionError, ProjectionGapError } from './sourcing/projection.js'
 export type { QueueStats } from './sourcing/queue.js'
 export type { QueuedEvent } from './sourcing/queue-bucket.js'
 export type { StoreOptions, StorePersistenceConfig } from './store.js'

@@ -28,6 +28,7 @@ import type {
   UpcastSteps,
 } from './sourcing/event-definition.js'
 import { checkEventOptions, Events } from './sourcing/events.js'
+import type { ProjectionOptions, ProjectionStats } from './sourcing/projection.js'
 import { ParkedEvents, QueueControl } from './sourcing/parked.js'
 import type { SchemaDefinition } from './schema/definition.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
@@ -49,8 +50,10 @@ export interface StorePersistenceConfig {
 }
 
 /** Options of `Store.start`. */
-export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions>
+export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E = EventDefinitions>
   extends Omit<CoreStoreOptions<B>, 'persistence'> {
+  /** Events to define before anything is handled. Handlers know the type of their data where it is given as `event({ … })`. */
+  readonly events?: E
   /** Path of an SQLite file, made where there is none. All that it takes to be durable. */
   readonly file?: string
   /** How long to wait for a file that another process has open, in milliseconds. Default 1,000. */
@@ -64,13 +67,10 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions>
    * For development: it costs time. Default false.
    */
   readonly checkDeterminism?: boolean
+  /** Projections to define before events are handled. */
+  readonly projections?: { readonly [name: string]: ProjectionOptions }
   /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
   readonly history?: HistoryOption
-}
-
-/** Events that are defined at the start, before anything is handled. */
-export interface EventsOption<E> {
-  readonly events?: E
 }
 
 /** The events of a store whose events the compiler does not know. */
@@ -111,9 +111,19 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
   static override async start<
     const B extends BucketDefinitions = BucketDefinitions,
     const E extends EventDefinitions<B> = EventDefinitions<B>,
-  >(options: StoreOptions<B> & BucketsCheck<B> & EventsOption<E> = {}): Promise<Store<B, E>> {
+  >(options: StoreOptions<B, E> & BucketsCheck<B> = {}): Promise<Store<B, E>> {
     checkOptionNames(options, OPTIONS)
-    const { file, waitMs, persistence, history, events = {}, unknownEvents, checkDeterminism, ...rest } = options
+    const {
+      file,
+      waitMs,
+      persistence,
+      history,
+      events = {},
+      projections = {},
+      unknownEvents,
+      checkDeterminism,
+      ...rest
+    } = options
     const eventOptions = checkEventOptions(events, unknownEvents, checkDeterminism)
     const budget = parseHistory(history ?? HISTORY_DEFAULT)
     const adapter = await storageOf(file, waitMs, persistence)
@@ -121,7 +131,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
     const core = { ...rest, ...(onError && { onError }), ...(adapter && { persistence: { adapter } }) }
     const store = (await super.start(core as never)) as Store<B, E>
     try {
-      await store.#events.start(events, eventOptions)
+      await store.#events.start(events, projections, eventOptions)
     } catch (error) {
       await store.stop().catch((also: unknown) => store.engine.options.onError(asError(also)))
       throw error
@@ -218,6 +228,27 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
     return this.#events.enqueue(event, data, options)
   }
 
+  /**
+   * Defines a projection: buckets that are made of events. An inline one is part of the commit of each event, an async one follows the
+   * log, from the oldest entry that is kept; each event is taken in exactly once.
+   *
+   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} it was not taken.
+   */
+  async defineProjection(name: string, options: ProjectionOptions<B>): Promise<void> {
+    this.mustRun()
+    await this.#events.projections.define(name, options as ProjectionOptions)
+  }
+
+  /** How far each projection has got. */
+  get projections(): readonly ProjectionStats[] {
+    return this.#events.projections.stats
+  }
+
+  /** Resolves when the async projections have taken in everything that is durable now, or do not go on. */
+  projected(): Promise<void> {
+    return this.#events.projections.settled()
+  }
+
   /** Queued events that were set aside because they kept failing. */
   get parked(): ParkedEvents {
     return new ParkedEvents(this.#events, this.#events.queue)
@@ -308,6 +339,7 @@ const OPTIONS: readonly string[] = [
   'waitMs',
   'history',
   'events',
+  'projections',
   'unknownEvents',
   'checkDeterminism',
 ]

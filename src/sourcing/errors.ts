@@ -10,6 +10,7 @@ export type EventPhase =
   | 'apply'
   | 'derive'
   | 'events'
+  | 'project'
   | 'transact'
   | 'commit'
 

@@ -50,6 +50,11 @@ export class EventRegistry {
     return [...this.#types.keys()]
   }
 
+  /** The type called `type`, where it is defined. */
+  find(type: string): EventType | undefined {
+    return this.#types.get(type)
+  }
+
   /** The type called `type`. @throws {EventNotDefinedError} */
   must(type: string): EventType {
     const found = this.#types.get(type)

@@ -1,19 +1,17 @@
 import { assert } from '../base/assert.js'
-import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
 import { TransactionEndedError } from '../commit/errors.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
-import type { TransactionBucketHandle } from '../commit/transaction-handle.js'
 import type { Change, EntryEvent, EventData, SubEvent } from '../log/entry.js'
 import { Reads } from '../query/reads.js'
 import { copyPlainObject } from '../schema/copy-value.js'
 import { applyResult } from './apply-result.js'
 import type { ResultTarget } from './apply-result.js'
 import type { SubEventInput } from './event-definition.js'
-import type { EventRegistry, NamedHandlers } from './event-registry.js'
+import type { EventParts } from './event-parts.js'
+import type { NamedHandlers } from './event-registry.js'
 import { EventFailedError, EventRecursionError } from './errors.js'
 import type { EventPhase } from './errors.js'
-import type { Guard } from './guard.js'
 import { RunningEvent } from './running-event.js'
 import type { EventInput, EventRoot } from './running-event.js'
 import { HandlerTransaction, HandlerView } from './handler-context.js'
@@ -24,23 +22,6 @@ import { performSourced } from './sourced-events.js'
 export const DEPTH_MAX = 100
 /** Most sub-events of one event, all levels together. */
 export const SUB_EVENTS_MAX = 10_000
-
-/** What the events of a store have in common. */
-export interface EventParts {
-  readonly registry: EventRegistry
-  readonly runtime: Runtime
-  /** @throws {BucketNotDefinedError} */
-  readonly bucketOf: (name: string) => Bucket
-  /** @param include takes the events that writes to a sourced bucket are. */
-  readonly handleOf: (
-    transaction: Transaction,
-    bucket: Bucket,
-    include: (input: EventInput) => unknown,
-  ) => TransactionBucketHandle
-  readonly guard: Guard | undefined
-  /** Set while handlers run that must not have effects. */
-  readonly pure: { isRunning: boolean }
-}
 
 /**
  * The life of one event, and of the sub-events that it brings about, within one transaction: preprocess, reduce, apply,
@@ -170,6 +151,7 @@ export class EventRun implements EntryHead {
     const records = parent === undefined ? (this.#isEvent ? undefined : this.#loose) : (parent.subs ??= [])
     const asked = this.#reduce(event, event.data === begun ? input.raw : undefined)
     asked.push(...this.#derive(event))
+    this.#project(event)
     const place = records === undefined ? -1 : records.push(event.record) - 1
     const done = this.#subEvents(event, asked, 0)
     const finished = (): void => {
@@ -267,6 +249,15 @@ export class EventRun implements EntryHead {
       if (result !== undefined && result !== null) asked.push(...this.#apply(event, 'derive', one.name, result))
     }
     return asked
+  }
+
+  #project(event: RunningEvent): void {
+    for (const projection of this.#parts.inlineOf(event.type)) {
+      this.#guarded('project', projection.name, event, () => {
+        event.markWritten()
+        projection.take(event, this.#transaction, this.#parts.bucketOf)
+      })
+    }
   }
 
   #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown): readonly SubEventInput[] {

@@ -13,10 +13,12 @@ import { copyPlainObject } from '../schema/copy-value.js'
 import type { DispatchOptions, EnqueueOptions, EventReceipt } from './event-definition.js'
 import { EventRegistry } from './event-registry.js'
 import { EventRun } from './event-run.js'
-import type { EventParts } from './event-run.js'
+import type { EventParts } from './event-parts.js'
 import type { Dispatch, EventInput } from './running-event.js'
 import { describeFailure, EventFailedError, plainFailure } from './errors.js'
 import { Guard } from './guard.js'
+import type { ProjectionOptions } from './projection.js'
+import { Projections } from './projections.js'
 import { EventQueue } from './queue.js'
 import { EventSeed } from './seeded-stream.js'
 import { SourcedBucketHandle, SourcedTransactionHandle } from './sourced-handle.js'
@@ -39,19 +41,23 @@ export class Events {
   readonly #parts: { -readonly [P in keyof EventParts]: EventParts[P] }
   readonly #runs = new WeakMap<Transaction, EventRun>()
   readonly queue: EventQueue
+  readonly projections: Projections
 
   constructor(engine: Engine) {
     const { runtime } = engine.options
     this.#engine = engine
     this.registry = new EventRegistry()
     this.queue = new EventQueue(engine, this)
+    const bucketOf = (name: string): Bucket => {
+      if (isInternalBucket(name)) throw new BucketNotDefinedError(name)
+      return engine.catalog.must(name)
+    }
+    this.projections = new Projections(engine, this.registry, bucketOf)
     this.#parts = {
       registry: this.registry,
       runtime,
-      bucketOf: (name) => {
-        if (isInternalBucket(name)) throw new BucketNotDefinedError(name)
-        return engine.catalog.must(name)
-      },
+      bucketOf,
+      inlineOf: (type) => this.projections.inlineOf(type),
       handleOf: (transaction, bucket, include) =>
         bucket.definition.sourced === true
           ? new SourcedTransactionHandle(transaction, bucket, include)
@@ -71,10 +77,15 @@ export class Events {
   }
 
   /** Takes what `Store.start` was given, and goes on with what was left to do. @throws {EventDefinitionError} */
-  async start(definitions: { readonly [type: string]: unknown }, options: EventsOptions): Promise<void> {
+  async start(
+    definitions: { readonly [type: string]: unknown },
+    projections: { readonly [name: string]: ProjectionOptions },
+    options: EventsOptions,
+  ): Promise<void> {
     this.registry.keepsUnknown = options.unknownEvents === 'keep'
     if (options.checkDeterminism) this.#parts.guard = new Guard(this.#engine.options.onError)
     defineAll(this.registry, definitions)
+    for (const [name, projection] of Object.entries(projections)) await this.projections.define(name, projection)
     await this.queue.resumeStored()
   }
 

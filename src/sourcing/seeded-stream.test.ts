@@ -4,7 +4,8 @@ import { EventSeed, SeededRuntime } from './seeded-stream.js'
 
 const host = virtualRuntime()
 const SEED = '6f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b'
-const fixed = (label: string, text = SEED) => new SeededRuntime(host, 5, new EventSeed(() => host.uuid(), text), () => label)
+const fixed = (label: string, text = SEED) =>
+  new SeededRuntime(host, 5, new EventSeed(() => host.uuid(), text), () => label)
 
 test('the same seed and label give the same again, others something else', () => {
   const draw = (runtime: SeededRuntime) => [runtime.random(), runtime.uuid(), runtime.random()]
@@ -29,7 +30,8 @@ test('ids of different events and handlers are all different', () => {
 
 test('numbers are spread evenly', () => {
   let sum = 0
-  for (let i = 0; i < 10_000; i++) sum += new SeededRuntime(host, 0, new EventSeed(() => host.uuid()), () => 'x').random()
+  for (let i = 0; i < 10_000; i++)
+    sum += new SeededRuntime(host, 0, new EventSeed(() => host.uuid()), () => 'x').random()
   expect(sum / 10_000).toBeGreaterThan(0.48)
   expect(sum / 10_000).toBeLessThan(0.52)
 })

@@ -28,7 +28,7 @@ const store = await Store.start({
       }),
       transact: async ({ data: { id, lane } }, tx) => {
         if (lane === undefined) return
-        await null
+        await Promise.resolve()
         const sum = (await tx.bucket('sums').get('async'))?.sum ?? 0
         await tx.bucket('sums').upsert({ id: 'async', sum: sum + 1 })
         if (bug === 'twice') void store.enqueue('work', { id })
