@@ -28,7 +28,13 @@ import type {
   UpcastSteps,
 } from './sourcing/event-definition.js'
 import { checkEventOptions, Events } from './sourcing/events.js'
-import type { ProjectionOptions, ProjectionStats } from './sourcing/projection.js'
+import type {
+  ProjectionDefinitions,
+  ProjectionOptions,
+  ProjectionSource,
+} from './sourcing/projection-definition.js'
+import type { ProjectionStats } from './sourcing/projections.js'
+import type { RebuildOptions, RebuildReport } from './sourcing/rebuild.js'
 import { ParkedEvents, QueueControl } from './sourcing/parked.js'
 import type { SchemaDefinition } from './schema/definition.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
@@ -68,7 +74,7 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E
    */
   readonly checkDeterminism?: boolean
   /** Projections to define before events are handled. */
-  readonly projections?: { readonly [name: string]: ProjectionOptions }
+  readonly projections?: ProjectionDefinitions<B>
   /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
   readonly history?: HistoryOption
 }
@@ -229,14 +235,20 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
   }
 
   /**
-   * Defines a projection: buckets that are made of events. An inline one is part of the commit of each event, an async one follows the
-   * log, from the oldest entry that is kept; each event is taken in exactly once.
+   * Defines a projection: buckets that are a function of events, and that nobody else writes to. An inline one is part of the commit of each
+   * event, an async one follows the log; each event is taken in exactly once, those included that were before it. One whose `version`,
+   * `from` or `into` has changed is rebuilt; what it has stays until then.
    *
-   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} it was not taken.
+   * @returns when it is taken; it may still have a log to read (`store.projections`, `store.projected`).
+   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} @throws {EventNotDefinedError}
+   * @throws {ProjectionGapError} the log does not begin with its first entry any more. It was not taken.
    */
-  async defineProjection(name: string, options: ProjectionOptions<B>): Promise<void> {
+  async defineProjection<const F extends readonly ProjectionSource[]>(
+    name: string,
+    options: ProjectionOptions<B, E, F>,
+  ): Promise<void> {
     this.mustRun()
-    await this.#events.projections.define(name, options as ProjectionOptions)
+    await this.#events.projections.define(name, options as never)
   }
 
   /** How far each projection has got. */
@@ -244,9 +256,27 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
     return this.#events.projections.stats
   }
 
-  /** Resolves when the async projections have taken in everything that is durable now, or do not go on. */
+  /** Resolves when all projections have taken in everything that is written now, or stand still. */
   projected(): Promise<void> {
     return this.#events.projections.settled()
+  }
+
+  /**
+   * Makes the buckets of a projection anew from the log, and puts them in the place of the old ones in one commit. Until then those are
+   * there and kept; reads and writes go on. Interrupted by a crash or a stop, it goes on when the projection is defined again.
+   *
+   * @throws {ProjectionNotDefinedError} nothing was done.
+   * @throws {ProjectionGapError} @throws {ProjectionFailedError} @throws the reason of `signal`. The buckets are as they were.
+   */
+  async rebuild(name: string, options?: RebuildOptions): Promise<RebuildReport> {
+    this.mustRun()
+    return this.#events.projections.rebuild(name, options)
+  }
+
+  /** Lets a projection that stands still try again. @throws {ProjectionNotDefinedError} */
+  resumeProjection(name: string): void {
+    this.mustRun()
+    this.#events.projections.resume(name)
   }
 
   /** Queued events that were set aside because they kept failing. */
