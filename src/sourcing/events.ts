@@ -70,6 +70,11 @@ export class Events {
     engine.catalog.onSourced = (bucket) => this.registry.defineSourced(sourcedType(bucket), bucket)
   }
 
+  /** What its events have in common, for a replay. */
+  get parts(): EventParts {
+    return this.#parts
+  }
+
   /** The handle of a bucket whose writes are events. */
   handle<D>(bucket: Bucket): SourcedBucketHandle<D> {
     const { sequencer, subscribeLive } = this.#engine
