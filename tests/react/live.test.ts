@@ -1,0 +1,187 @@
+// @vitest-environment happy-dom
+import { createElement, useState } from 'react'
+import { describe, expect, test } from 'vitest'
+import { useLive, useQuery } from '../../src/react/index.js'
+import { gate } from '../api/opened.js'
+import { act, expectReports, mount, openNotes, subscriptions } from './rendering.js'
+import type { Note } from './rendering.js'
+
+const texts = (notes: readonly Note[] | undefined): string => (notes ?? []).map(({ text }) => text).join(' ')
+
+describe('useLive', () => {
+  test('suspends until the first result is there, then gives frozen rows that follow the store', async () => {
+    const { store, notes } = await openNotes()
+    await notes.insertMany([
+      { id: 'a', text: 'A' },
+      { id: 'b', text: 'B' },
+    ])
+    const seen: (readonly Note[])[] = []
+    const states: string[] = []
+    const App = (): string => {
+      states.push('asked')
+      const rows = useLive(notes.query().orderBy('text'))
+      states.push('answered')
+      seen.push(rows)
+      return texts(rows)
+    }
+    const page = await mount(App, { store })
+    expect(page.text).toBe('A B')
+    expect(states.slice(0, 2)).toEqual(['asked', 'asked'])
+    expect(Object.isFrozen(seen[0])).toBe(true)
+    expect(seen[0]?.[0]).toBe(await notes.get('a'))
+
+    await act(() => notes.update('b', { text: '0' }))
+    expect(page.text).toBe('0 A')
+    expect(seen.at(-1)?.[1]).toBe(seen[0]?.[0])
+  })
+
+  test('shows the fallback while it waits', async () => {
+    const { store } = await openNotes()
+    const slow = gate()
+    store.defineQuery('slow', async () => slow.opened.then(() => 'done'))
+    const page = await mount(() => useQuery<string>('slow'), { store })
+    expect(page.text).toBe('waiting')
+    await act(() => slow.open())
+    expect(page.text).toBe('done')
+  })
+
+  test('renders again only when its rows are others', async () => {
+    const { store, notes } = await openNotes()
+    await notes.insertMany([{ id: 'a', text: 'A' }, { id: 'b', done: true }])
+    let renders = 0
+    const results = new Set<unknown>()
+    let again = (): void => undefined
+    const App = (): string => {
+      const [, setCount] = useState(0)
+      again = () => setCount((count) => count + 1)
+      renders++
+      const rows = useLive(notes.where({ done: false }))
+      results.add(rows)
+      return texts(rows)
+    }
+    await mount(App, { store })
+    const before = renders
+    await act(() => notes.insert({ id: 'c', done: true }))
+    await act(() => notes.update('b', { text: 'of no interest' }))
+    await act(() => notes.update('a', { text: 'A' }, {}).then(() => notes.update('b', { text: 'again' })))
+    expect(renders).toBeLessThanOrEqual(before + 1)
+    const rendersNow = renders
+    await act(() => again())
+    expect(renders).toBe(rendersNow + 1)
+    await act(() => notes.insert({ id: 'd', done: true }))
+    expect(renders).toBe(rendersNow + 1)
+    expect(results.size).toBe(renders === before + 1 ? 1 : 2)
+  })
+
+  test('equal queries share one subscription, and their rows', async () => {
+    const { store, notes } = await openNotes()
+    await notes.insert({ id: 'a', text: 'A' })
+    const seen = new Set<unknown>()
+    const Child = ({ filter }: { filter: object }): string => {
+      const rows = useLive(notes.where(filter).limit(5))
+      seen.add(rows)
+      return texts(rows)
+    }
+    const App = () => [
+      createElement(Child, { key: 1, filter: { done: false, text: 'A' } }),
+      createElement(Child, { key: 2, filter: { text: 'A', done: false } }),
+    ]
+    const page = await mount(App as never, { store })
+    expect(page.text).toBe('AA')
+    expect(seen.size).toBe(1)
+    expect(await subscriptions(store)).toBe(1)
+  })
+
+  test('without suspending it says that it is loading, then gives the data', async () => {
+    const { store, notes } = await openNotes()
+    await notes.insert({ id: 'a', text: 'A' })
+    const seen: object[] = []
+    const App = (): string => {
+      const { data, error, isLoading } = useLive(notes.query(), { suspend: false })
+      seen.push({ data: data?.length, error, isLoading })
+      return texts(data)
+    }
+    const page = await mount(App, { store })
+    expect(seen).toEqual([
+      { data: undefined, error: undefined, isLoading: true },
+      { data: 1, error: undefined, isLoading: false },
+    ])
+    expect(page.text).toBe('A')
+  })
+
+  test.each([false, null, undefined])('asks nothing for %s', async (skip) => {
+    const { store, notes } = await openNotes()
+    await notes.insert({ id: 'a', text: 'A' })
+    const seen: unknown[] = []
+    const App = ({ isOn }: { isOn: boolean }): string => {
+      const status = useLive(isOn ? notes.query() : skip, { suspend: false })
+      const rows = useLive(isOn ? notes.query() : skip)
+      seen.push(status, rows)
+      return texts(rows)
+    }
+    const page = await mount(App, { store }, { props: { isOn: false } })
+    expect(seen).toEqual([{ data: undefined, error: undefined, isLoading: false }, undefined])
+    expect(await subscriptions(store)).toBe(0)
+    await page.render({ isOn: true })
+    expect(page.text).toBe('A')
+    await page.render({ isOn: false })
+    expect(page.text).toBe('')
+  })
+
+  test('follows its query when that changes', async () => {
+    const { store, notes } = await openNotes()
+    await notes.insertMany([{ id: 'a', text: 'A' }, { id: 'b', text: 'B', done: true }])
+    const App = ({ done }: { done: boolean }): string => texts(useLive(notes.where({ done })))
+    const page = await mount(App, { store }, { props: { done: false } })
+    expect(page.text).toBe('A')
+    await page.render({ done: true })
+    expect(page.text).toBe('B')
+    await act(() => notes.update('b', { text: 'C' }))
+    expect(page.text).toBe('C')
+  })
+
+  test('takes queries of another store than that of the provider', async () => {
+    const one = await openNotes()
+    const other = await openNotes()
+    await one.notes.insert({ id: 'a', text: 'one' })
+    await other.notes.insert({ id: 'a', text: 'other' })
+    const App = (): string => `${texts(useLive(one.notes.query()))} ${texts(useLive(other.notes.query()))}`
+    const page = await mount(App, { store: one.store })
+    expect(page.text).toBe('one other')
+    await act(() => other.notes.update('a', { text: 'another' }))
+    expect(page.text).toBe('one another')
+  })
+
+  test('a component may go because of what it was told', async () => {
+    const { store, notes } = await openNotes()
+    await notes.insertMany([{ id: 'a', text: 'A' }, { id: 'b', text: 'B' }])
+    const Child = ({ id }: { id: string }): string => `[${useLive(notes.where({ id }))[0]?.text ?? 'gone'}]`
+    const App = () => useLive(notes.query()).map(({ id }) => createElement(Child, { key: id, id }))
+    const page = await mount(App as never, { store })
+    expect(page.text).toBe('[A][B]')
+    await act(() => notes.delete('a'))
+    expect(page.text).toBe('[B]')
+    await act(() => notes.clear())
+    expect(page.text).toBe('')
+  })
+
+  test('says what is missing, and what it does not take', async () => {
+    const { store, notes } = await openNotes()
+    expectReports()
+    const page = await mount(() => texts(useLive('notes' as never)), { store })
+    expect(page.text).toMatch(/failed: useLive\(query\): expected a query of a bucket/)
+    const other = await mount(() => texts(useLive(notes.query(), { suspend: 1 } as never)), { store })
+    expect(other.text).toMatch(/expected \{ suspend: true or false \}/)
+    const wrong = await mount(() => texts(useLive(notes.where({ text: { gtt: 1 } } as never))), { store })
+    expect(wrong.text).toMatch(/failed: .*gtt/)
+    await expect(mount(() => '', { store: {} as never })).rejects.toThrow(/<StoreProvider store>: expected a started/)
+    await expect(mount(() => '', { store, collect: {} as never })).rejects.toThrow(/what collectSnapshot\(\) gave/)
+    await expect(mount(() => '', { store, snapshot: 1 as never })).rejects.toThrow(/what snapshot\(\) of a collector/)
+    const { createRoot } = await import('react-dom/client')
+    const Outside = (): string => texts(useLive(notes.query()))
+    const root = createRoot(page.container as never)
+    await expect(act(() => root.render(createElement(Outside)))).rejects.toThrow(
+      /useLive\(query\): expected a <StoreProvider store={store}> around the component/,
+    )
+  })
+})
