@@ -40,7 +40,8 @@ export class Resources {
   /** For the rows of a query, of this store or of another one. @throws what is wrong with the query. */
   ofRows(query: AnyQuery<unknown>, argument: string): Resource {
     const identity = queryIdentity(query)
-    if (identity === undefined) throw new InvalidArgumentError(argument, 'a query of a bucket, as bucket.where(…)', query)
+    if (identity === undefined)
+      throw new InvalidArgumentError(argument, 'a query of a bucket, as bucket.where(…)', query)
     const { owner, text } = identity
     const source: Source = (to) =>
       query.live((rows) => to.result(rows), {

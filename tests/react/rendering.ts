@@ -18,9 +18,9 @@ export interface TestElement {
 const globals = globalThis as unknown as { document: { createElement(name: string): TestElement } }
 
 /** React 19 has it itself, 18.2 does not. */
-const reactAct: (work: () => Promise<void>) => Promise<void> = (
-  'act' in React ? React.act : ((await import('react-dom/test-utils')) as unknown as { act: typeof React.act }).act
-) as never
+type Act = (work: () => Promise<void>) => Promise<void>
+const reactAct: Act =
+  (React as { act?: Act }).act ?? ((await import('react-dom/test-utils')) as unknown as { act: Act }).act
 
 const globalFlags = globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }
 
@@ -99,10 +99,11 @@ export interface Mounted {
   unmount(): Promise<void>
 }
 
-/** `App` below a provider, an error boundary and a Suspense boundary that shows `waiting`. */
+/** `App` below a provider, error boundaries and a Suspense boundary that shows `waiting`. */
 export function tree(App: FunctionComponent<never>, provider: StoreProviderProps, props: object = {}): ReactNode {
   const inner = createElement(Suspense, { fallback: 'waiting' }, createElement(App as FunctionComponent, props))
-  return createElement(StoreProvider, provider, createElement(Boundary, undefined, inner))
+  const provided = createElement(StoreProvider, provider, createElement(Boundary, undefined, inner))
+  return createElement(Boundary, undefined, provided)
 }
 
 /** Mounts `App` and waits until React and the store are at rest. */
@@ -144,4 +145,13 @@ export async function turns(count = 5): Promise<void> {
 /** Errors that boundaries catch are reported on the console by React; the test says that it expects them. */
 export function expectReports(): ReturnType<typeof vi.spyOn> {
   return vi.spyOn(console, 'error').mockImplementation(() => undefined)
+}
+
+/** A promise and what settles it. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => undefined
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open: () => open() }
 }
