@@ -119,7 +119,7 @@ export async function mount(
   if (html !== undefined) container.innerHTML = html
   await act(() => {
     if (html === undefined) root = createRoot(container as never)
-    else root = hydrateRoot(container as never, wrap(props))
+    else root = hydrateRoot(container as never, wrap(props), { onRecoverableError: (error) => console.error(error) })
     mounted.push(root)
     if (html === undefined) root.render(wrap(props))
   })
