@@ -93,7 +93,8 @@ export function useProvided(hook: string): Provided {
   return provided
 }
 
-/** The store of the provider above. */
+/** The store of the provider above. @typeParam S what it is known to be, where it is not registered. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- who knows the type of the store says it
 export function useStore<S = RegisteredStore>(): S {
   return useProvided('useStore()').store as S
 }

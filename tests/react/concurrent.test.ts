@@ -85,7 +85,7 @@ test('a transition to another query keeps what is shown until its result is ther
     await gates[which].opened
     return which
   })
-  let go = (_: 'one' | 'two'): void => undefined
+  let go: (which: 'one' | 'two') => void = () => undefined
   const App = (): string => {
     const [which, setWhich] = useState<'one' | 'two'>('one')
     go = setWhich

@@ -1,7 +1,6 @@
 // @vitest-environment happy-dom
 import { describe, expect, test } from 'vitest'
 import { MemoryAdapter, Store } from '../../src/core.js'
-import type { StorageAdapter } from '../../src/core.js'
 import { useDurable, useLive, useQuery, useRecord, useStore } from '../../src/react/index.js'
 import { act, expectReports, gate, mount, openNotes, subscriptions } from './rendering.js'
 
@@ -104,7 +103,7 @@ describe('useRecord', () => {
     const App = ({ id }: { id: string | undefined }): string => {
       const record = useRecord(notes, id)
       seen.push(record)
-      return `${record?.text} ${useRecord('notes', id)?.['text']}`
+      return `${record?.text} ${String(useRecord('notes', id)?.['text'])}`
     }
     const page = await mount(App, { store }, { props: { id: 'a' } })
     expect(page.text).toBe('A A')
@@ -171,7 +170,7 @@ describe('useStore', () => {
     await other.notes.insert({ id: 'a', text: 'other' })
     const App = (): string => {
       const store = useStore()
-      return `${store.name} ${useRecord('notes', 'a')?.['text']} ${useLive(store.bucket('notes').query()).length}`
+      return `${store.name} ${String(useRecord('notes', 'a')?.['text'])} ${useLive(store.bucket('notes').query()).length}`
     }
     const page = await mount(App, { store: one.store })
     expect(page.text).toBe(`${one.store.name} one 1`)
@@ -203,7 +202,7 @@ describe('useDurable', () => {
     const storage = new SlowStorage()
     const schema = { id: { type: 'number', generated: 'autoincrement' } } as const
     const store = await Store.start({
-      persistence: { adapter: storage as StorageAdapter },
+      persistence: { adapter: storage },
       buckets: { items: { key: 'id', schema } },
     })
     const seen: boolean[] = []

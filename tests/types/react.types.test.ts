@@ -57,7 +57,7 @@ test('useLive has the rows of the query', () => {
     // @ts-expect-error: no such option
     useLive(users.query(), { suspended: false })
     // @ts-expect-error: no such field
-    useLive(users.query())[0]?.age
+    void useLive(users.query())[0]?.age
   })
 })
 
@@ -97,7 +97,7 @@ test('useRecord has key and record of the bucket', () => {
     // @ts-expect-error: keys are strings
     useRecord(users, 1)
     // @ts-expect-error: no such field
-    useRecord(users, 'a')?.age
+    void useRecord(users, 'a')?.age
   })
 })
 
