@@ -2,6 +2,7 @@
 import { createElement, StrictMode, Suspense, useLayoutEffect, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { MemoryAdapter, Store } from '../../src/core.js'
 import { useLive, useQuery, useRecord } from '../../src/react/index.js'
 import { FAILED_KEEP_MS, KEEP_MS } from '../../src/react/resource.js'
 import { act, expectReports, gate, mount, openNotes, setActing, subscriptions, tree, turns } from './rendering.js'
@@ -268,25 +269,44 @@ describe('errors', () => {
     expect(again.text).toBe('undefined undefined')
   })
 
-  test('a store that stops tells who still waits; who has a result keeps it', async () => {
+  test('a store that stops tells who still waits for a named query; who has a result keeps it', async () => {
     expectReports()
     const { store, notes } = await openNotes()
     await notes.insert({ id: 'a', text: 'A' })
     const slow = gate()
     store.defineQuery('slow', async () => slow.opened)
-    const App = () => [
-      createElement(() => texts(useLive(notes.query())), { key: 1 }),
-      createElement(() => useQuery('slow', undefined, { suspend: false }).error?.name ?? ' no error', { key: 2 }),
-    ]
+    const Loaded = (): string => texts(useLive(notes.query()))
+    const Waits = (): string => ` ${useQuery('slow', undefined, { suspend: false }).error?.name ?? 'waits'}`
+    const App = () => [createElement(Loaded, { key: 1 }), createElement(Waits, { key: 2 })]
     const page = await mount(App as never, { store })
-    expect(page.text).toBe('A no error')
-    await act(() => {
-      slow.open()
-      return store.stop()
-    })
-    expect(page.text).toMatch(/^A( no error|StoreStoppedError)$/)
+    expect(page.text).toBe('A waits')
+    const suspended = await mount(() => useQuery<string>('slow'), { store })
+    await act(() => store.stop())
+    await act(() => slow.open())
+    expect(page.text).toBe('A StoreStoppedError')
+    expect(suspended.text).toMatch(/^failed: Store ".*" is stopped/)
     const late = await mount(() => texts(useLive(notes.where({ id: 'b' }))), { store })
     expect(late.text).toMatch(/^failed: /)
+  })
+
+  test('a store that stops tells who still waits for rows', async () => {
+    expectReports()
+    const slow = gate()
+    class SlowStorage extends MemoryAdapter {
+      override async *loadBucket(...args: Parameters<MemoryAdapter['loadBucket']>) {
+        await slow.opened
+        yield* super.loadBucket(...args)
+      }
+    }
+    const store = await Store.start({ persistence: { adapter: new SlowStorage() }, onError: () => undefined })
+    const defined = store.defineBucket('notes', { key: 'id', schema: { id: { type: 'number' } } })
+    const App = (): string => `${useLive(store.bucket('notes').query()).length}`
+    const page = await mount(App, { store })
+    expect(page.text).toBe('waiting')
+    const stopped = store.stop()
+    await act(() => slow.open())
+    await act(() => Promise.allSettled([stopped, defined]))
+    expect(page.text).toMatch(/^failed: .*(stopped|not defined)/)
   })
 })
 
