@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { BucketHandle } from '../commit/bucket-handle.js'
-import { queryIdentity } from '../query/query.js'
+import { queryIdentity } from '../query/query-value.js'
 import type { KeyOf, RecordOf } from '../schema/infer.js'
 import type { BucketName, Named } from '../store-contexts.js'
 import type { RegisteredBuckets } from './register.js'

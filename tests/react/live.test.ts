@@ -2,6 +2,7 @@
 import { createElement, useState } from 'react'
 import { renderToString } from 'react-dom/server'
 import { describe, expect, test } from 'vitest'
+import type { BucketHandle } from '../../src/core.js'
 import { useLive, useQuery } from '../../src/react/index.js'
 import { act, expectReports, gate, mount, openNotes, subscriptions } from './rendering.js'
 import type { Note } from './rendering.js'
@@ -161,6 +162,24 @@ describe('useLive', () => {
     expect(page.text).toBe('one other')
     await act(() => other.notes.update('a', { text: 'another' }))
     expect(page.text).toBe('one another')
+  })
+
+  test('rows with the records that belong to them follow those too', async () => {
+    const { store, notes } = await openNotes()
+    const tags = await store.defineBucket('tags', {
+      key: 'id',
+      schema: { id: { type: 'string' }, noteId: { type: 'string', ref: 'notes' } },
+    })
+    await notes.insert({ id: 'a', text: 'A' })
+    const App = (): string =>
+      useLive((notes as BucketHandle).query().include('tags'))
+        .map((note) => (note['tags'] as { id: string }[]).map(({ id }) => id).join())
+        .join(' ')
+    const page = await mount(App, { store })
+    expect(page.text).toBe('')
+    await act(() => tags.insertMany([{ id: 'red', noteId: 'a' }, { id: 'blue', noteId: 'a' }, { id: 'none' }]))
+    expect(page.text).toBe('red,blue')
+    expect(await subscriptions(store)).toBe(1)
   })
 
   test('a component may go because of what it was told', async () => {

@@ -25,7 +25,10 @@ const buckets = {
       role: { type: 'string', enum: ['admin', 'user'], default: 'user' },
     },
   },
-  orders: { key: 'number', schema: { number: { type: 'number', generated: 'autoincrement' } } },
+  orders: {
+    key: 'number',
+    schema: { number: { type: 'number', generated: 'autoincrement' }, userId: { type: 'string', ref: 'users' } },
+  },
 } as const
 const start = () => Store.start({ buckets })
 const startCore = () => CoreStore.start({ buckets })
@@ -49,6 +52,9 @@ test('useLive has the rows of the query', () => {
     >()
     expectTypeOf(useLive(isOn ? users.query().select('name') : null, { suspend: false })).toEqualTypeOf<
       QueryStatus<readonly { readonly name: string }[]> | SkippedStatus
+    >()
+    expectTypeOf(useLive(store.bucket('orders').query().include('user'))[0]?.user?.name).toEqualTypeOf<
+      string | undefined
     >()
     // @ts-expect-error: the rows are shared
     useLive(users.query()).push(first)
