@@ -63,6 +63,8 @@ class Subscription implements Dependent {
   isActive = true
   isScheduled = false
   last: unknown = undefined
+  /** It has told of an error since it was last called back. */
+  hasFailed = false
   /** How far the log was when it was last called back. */
   deliveredAt = 0
   readonly #schedule: (subscription: Subscription) => void
@@ -298,13 +300,16 @@ export class LiveQueries {
         if (subscription.isTorn) {
           await this.#standBack(torn)
           subscription.isDirty = true
-        } else if (!deepEqual(result, subscription.last)) {
+        } else if (subscription.hasFailed || !deepEqual(result, subscription.last)) {
+          // That an error is over is told too, also where it has changed nothing.
+          subscription.hasFailed = false
           // The callback may change what it is given.
           subscription.last = remember(result, subscription.last)
           this.#deliver(subscription, result)
         }
       }
     } catch (error) {
+      subscription.hasFailed = true
       this.#report(subscription, error)
     } finally {
       subscription.isScheduled = false

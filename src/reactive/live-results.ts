@@ -169,6 +169,7 @@ export class LiveResults {
 
   #failed(subscription: Subscription, error: unknown): void {
     subscription.settleReady(asError(error))
+    subscription.hasFailed = true
     subscription.report(error, this.#options.onError)
   }
 
@@ -220,6 +221,8 @@ class Subscription implements Dependent {
   /** Its callback has not come to its end. */
   isBusy = false
   position = 0
+  /** It has told of an error since it was last called back. */
+  hasFailed = false
   settleReady: (error: Error | undefined) => void = nothing
   /** It is not told of the first result. */
   isQuiet: boolean
@@ -257,18 +260,20 @@ class Subscription implements Dependent {
   deliver(rows: Rows, position: number, onError: (error: Error) => void): unknown {
     const before = this.#rows
     this.position = position
-    if (rows === before) return undefined
+    const { isQuiet, hasFailed } = this
+    if (rows === before && !hasFailed) return undefined
     this.#rows = rows
-    const { isQuiet } = this
     this.isQuiet = false
+    this.hasFailed = false
     if (before === undefined) {
       this.settleReady(undefined)
       this.settleReady = nothing
     }
     if (isQuiet) return undefined
     const { added, removed, changed, moved } = this.view.changesTo(before ?? NO_ROWS, rows)
-    // What came was taken back before it was seen.
-    if (before !== undefined && added.length + removed.length + changed.length + moved.length === 0) return undefined
+    // What came was taken back before it was seen. That an error is over is told all the same.
+    if (before !== undefined && !hasFailed && added.length + removed.length + changed.length + moved.length === 0)
+      return undefined
     this.#deliveries++
     try {
       return this.#callback(rows, { added, removed, changed, moved, position })
