@@ -6,6 +6,7 @@ interface Checked {
   readonly onError?: (error: Error) => void
   readonly onEnd?: () => void
   readonly signal?: AbortSignal
+  readonly trace?: boolean
 }
 
 /**
@@ -17,9 +18,11 @@ interface Checked {
 export function checkSubscribeOptions<O extends Checked>(argument: string, callback: unknown, options: O): O {
   if (typeof callback !== 'function') throw new InvalidArgumentError(argument, 'a function', callback)
   if (typeof options !== 'object' || options === null) throw new InvalidArgumentError(argument, 'an object', options)
-  const { immediate, onError, onEnd, signal } = options
-  if (immediate !== undefined && typeof immediate !== 'boolean') {
-    throw new InvalidArgumentError(`${argument}: immediate`, 'true or false', immediate)
+  const { immediate, onError, onEnd, signal, trace } = options
+  for (const [name, flag] of Object.entries({ immediate, trace })) {
+    if (flag !== undefined && typeof flag !== 'boolean') {
+      throw new InvalidArgumentError(`${argument}: ${name}`, 'true or false', flag)
+    }
   }
   for (const [name, fn] of Object.entries({ onError, onEnd })) {
     if (fn !== undefined && typeof fn !== 'function') {

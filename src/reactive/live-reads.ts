@@ -52,6 +52,14 @@ export class LiveReads<D> extends ReadSet {
     this.#count++
   }
 
+  /** All that it has read, apart from views. */
+  get interests(): Iterable<readonly [bucket: string, interest: Interest]> {
+    return Array.from(this.#read.keys(), ({ bucket, isKey, filter, name }) => {
+      const interest = isKey ? { key: name } : filter === undefined ? (name as 'bucket' | 'all') : { filter }
+      return [bucket.name, interest] as const
+    })
+  }
+
   /** From now on what is read, and was read, is in the index. */
   release(): void {
     const held = this.#held ?? []

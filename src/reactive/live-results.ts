@@ -5,6 +5,7 @@ import type { Sequencer } from '../commit/sequencer.js'
 import type { LiveCallback, LiveExplanation, LiveOptions, LiveSubscription } from '../query/live.js'
 import type { Question } from '../query/query-spec.js'
 import { checkSubscribeOptions } from './check-subscribe-options.js'
+import type { Trace, Traceable, TraceState, Tracing } from './trace.js'
 import type { Dependent, View } from './view.js'
 import type { Views } from './views.js'
 
@@ -12,6 +13,7 @@ import type { Views } from './views.js'
 export interface LiveResultsOptions {
   readonly sequencer: Sequencer
   readonly views: Views
+  readonly trace: Trace
   readonly bucketOf: (name: string) => Bucket
   readonly onError: (error: Error) => void
 }
@@ -33,6 +35,7 @@ export class LiveResults {
   readonly #subscriptions = new Set<Subscription>()
   #due: Subscription[] = []
   #unsettled = 0
+  #evaluations = 0
   readonly #settled: (() => void)[] = []
 
   constructor(options: LiveResultsOptions) {
@@ -43,6 +46,11 @@ export class LiveResults {
     return this.#subscriptions.size
   }
 
+  /** How often rows were read. */
+  get evaluationCount(): number {
+    return this.#evaluations
+  }
+
   /** @throws {InvalidArgumentError} @throws {BucketNotDefinedError} nothing was done. */
   subscribe(question: Question, callback: LiveCallback<never>, options: LiveOptions = {}): LiveSubscription {
     const {
@@ -50,6 +58,7 @@ export class LiveResults {
       onError = this.#options.onError,
       signal,
       onEnd,
+      trace = false,
     } = checkSubscribeOptions('live(callback, options)', callback, options)
     const { views } = this.#options
     const stop = (): void => {
@@ -63,6 +72,8 @@ export class LiveResults {
       subscription = new Subscription(view, callback as LiveCallback<unknown>, onError, immediate, onEnd, (one) =>
         this.#schedule(one),
       )
+      subscription.isTraced = trace
+      if (trace) this.#options.trace.use()
     } catch (error) {
       stop()
       throw error
@@ -88,8 +99,35 @@ export class LiveResults {
   }
 
   #readQuietly(subscription: Subscription): void {
-    const rows = this.#options.views.read(subscription.view) as Rows
+    const rows = this.#read(subscription)
     subscription.deliver(rows, this.#options.sequencer.position.durable, this.#options.onError)
+    this.#traced(subscription)
+  }
+
+  /** The rows as they are now. */
+  #read(subscription: Subscription): Rows {
+    const { trace, views } = this.#options
+    this.#evaluations++
+    if (!trace.isOn) return views.read(subscription.view) as Rows
+    subscription.run++
+    const tracing = trace.begin(subscription, false)
+    const { deliveries } = subscription
+    subscription.tracing = { tracing, rows: undefined, deliveries }
+    try {
+      const rows = tracing.viewed(() => views.read(subscription.view) as Rows)
+      subscription.tracing = { tracing, rows, deliveries }
+      return rows
+    } finally {
+      tracing.ran()
+    }
+  }
+
+  /** What was read is delivered by now, if it ever is. */
+  #traced(subscription: Subscription, thrown?: { readonly error: unknown }): void {
+    const { tracing: one, deliveries } = subscription
+    if (one === undefined) return
+    subscription.tracing = undefined
+    this.#options.trace.end(one.tracing, one.rows, deliveries > one.deliveries, thrown)
   }
 
   #end(subscription: Subscription): void {
@@ -99,6 +137,7 @@ export class LiveResults {
     subscription.settleReady(undefined)
     subscription.view.dependents.delete(subscription)
     this.#subscriptions.delete(subscription)
+    if (subscription.isTraced) this.#options.trace.release()
     this.#options.views.release(subscription.view)
   }
 
@@ -133,10 +172,11 @@ export class LiveResults {
   #refresh(subscription: Subscription): void {
     try {
       subscription.isDirty = false
-      const { views, sequencer } = this.#options
+      const { sequencer } = this.#options
       if (subscription.isActive) {
-        const rows = views.read(subscription.view) as Rows
+        const rows = this.#read(subscription)
         this.#deliver(subscription, rows, sequencer.position.visible)
+        this.#traced(subscription)
       }
     } catch (error) {
       this.#failed(subscription, error)
@@ -153,12 +193,13 @@ export class LiveResults {
         // Waits for a bucket that is being loaded.
         const { views, sequencer } = this.#options
         const [rows, position, undoneCount] = await this.#bucketOf(view).process.call((): [Rows, number, number] => {
-          return [views.read(view) as Rows, sequencer.position.visible, views.undoneCount]
+          return [this.#read(subscription), sequencer.position.visible, views.undoneCount]
         })
         await sequencer.settled()
         // Something of it, or of the seqs that it is said to have, was taken back: it has never been.
         if (views.undoneCount !== undoneCount) subscription.isDirty = true
         else this.#deliver(subscription, rows, position)
+        this.#traced(subscription)
       }
     } catch (error) {
       this.#failed(subscription, error)
@@ -168,6 +209,7 @@ export class LiveResults {
   }
 
   #failed(subscription: Subscription, error: unknown): void {
+    this.#traced(subscription, { error })
     subscription.settleReady(asError(error))
     subscription.report(error, this.#options.onError)
   }
@@ -208,7 +250,7 @@ export class LiveResults {
   }
 }
 
-class Subscription implements Dependent {
+class Subscription implements Dependent, Traceable {
   readonly view: View
   readonly #callback: LiveCallback<unknown>
   readonly #onError: (error: Error) => void
@@ -227,7 +269,14 @@ class Subscription implements Dependent {
   stop: () => void = nothing
   readonly onEnd: (() => void) | undefined
   #rows: Rows | undefined
-  #deliveries = 0
+  deliveries = 0
+  /** Its own option asks for traces. */
+  isTraced = false
+  traced: TraceState | undefined
+  /** What was read last, while that is traced and not delivered yet. */
+  tracing: { readonly tracing: Tracing; readonly rows: Rows | undefined; readonly deliveries: number } | undefined
+  /** How often it was read while it was traced. */
+  run = 0
 
   constructor(
     view: View,
@@ -269,7 +318,7 @@ class Subscription implements Dependent {
     const { added, removed, changed, moved } = this.view.changesTo(before ?? NO_ROWS, rows)
     // What came was taken back before it was seen.
     if (before !== undefined && added.length + removed.length + changed.length + moved.length === 0) return undefined
-    this.#deliveries++
+    this.deliveries++
     try {
       return this.#callback(rows, { added, removed, changed, moved, position })
     } catch (error) {
@@ -288,7 +337,33 @@ class Subscription implements Dependent {
   }
 
   explain(): LiveExplanation {
-    const { text, uses } = this.view
-    return { query: text, deliveries: this.#deliveries, shared: uses, position: this.position }
+    const { text, deliveries, listenerCount: shared, position, traced } = this
+    return { query: text, params: undefined, deliveries, shared, position, evaluations: [...(traced?.log ?? [])] }
+  }
+
+  // For traces.
+
+  get kind(): 'live' {
+    return 'live'
+  }
+
+  get text(): string {
+    return this.view.text
+  }
+
+  get params(): undefined {
+    return undefined
+  }
+
+  get listenerCount(): number {
+    return this.view.uses
+  }
+
+  get readViews(): readonly View[] {
+    return [this.view]
+  }
+
+  get interests(): readonly never[] {
+    return NO_ROWS as readonly never[]
   }
 }

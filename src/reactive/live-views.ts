@@ -38,6 +38,11 @@ export class LiveViews {
     return ownAnswer(question, this.#views.read(view))
   }
 
+  /** All that it has read. */
+  get all(): Iterable<View> {
+    return this.#read.keys()
+  }
+
   /** An evaluation begins. What the one before it has read still counts. */
   begin(): void {
     this.#evaluation++

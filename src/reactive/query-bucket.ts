@@ -9,11 +9,21 @@ import type { AnyDefinition, KeyOf, RecordOf } from '../schema/infer.js'
 export class QueryBucket<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyOf<D>> {
   readonly #bucket: Bucket
   readonly #reads: Reads<RecordOf<D>, KeyOf<D>>
+  readonly #onRead: ((result: unknown) => void) | undefined
 
-  /** @param answerFrom answers questions in place of the bucket, and keeps account of them. */
-  constructor(bucket: Bucket, readSet: ReadSet, answerFrom?: (question: Question) => unknown) {
+  /**
+   * @param answerFrom answers questions in place of the bucket, and keeps account of them.
+   * @param onRead gets each result, for traces.
+   */
+  constructor(
+    bucket: Bucket,
+    readSet: ReadSet,
+    answerFrom?: (question: Question) => unknown,
+    onRead?: (result: unknown) => void,
+  ) {
     super()
     this.#bucket = bucket
+    this.#onRead = onRead
     this.#reads = new Reads<RecordOf<D>, KeyOf<D>>(bucket.source, readSet, answerFrom)
   }
 
@@ -23,6 +33,12 @@ export class QueryBucket<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyO
   }
 
   protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
-    return this.#bucket.process.call(() => read(this.#reads))
+    const onRead = this.#onRead
+    if (onRead === undefined) return this.#bucket.process.call(() => read(this.#reads))
+    return this.#bucket.process.call(() => {
+      const result = read(this.#reads)
+      onRead(result)
+      return result
+    })
   }
 }

@@ -1,4 +1,5 @@
 import type { Key, StoredRecord } from '../base/value.js'
+import { looked } from '../query/find.js'
 import { matches } from '../query/matches.js'
 import { questionText } from '../query/query-spec.js'
 import type { Question } from '../query/query-spec.js'
@@ -19,6 +20,9 @@ export interface PlacedChange {
  * when somebody next asks for it.
  */
 export type Effect = 'none' | 'changed' | 'rebuild' | 'stale'
+
+/** How often views were built so far, of all stores. */
+export const built = { views: 0 }
 
 /**
  * The answer to one question, kept up to date with every commit that touches it. It is shared by all who ask the same.
@@ -41,6 +45,9 @@ export abstract class View {
   changedIn = 0
   /** It has changed since the last commit that was announced. */
   isUnannounced = false
+  /** What `built` was when it was last built, and how many records that has looked at. */
+  builtAt = 0
+  examined = 0
   #key = ''
   #changes: { before: readonly unknown[]; after: readonly unknown[]; changes: RowChanges<unknown> } | undefined
 
@@ -56,7 +63,10 @@ export abstract class View {
   rebuild(source: Source): void {
     // A bucket that was dropped and defined again may have another key.
     this.#key = source.key
+    const { records } = looked
     this.build(source)
+    this.examined = looked.records - records
+    this.builtAt = ++built.views
   }
 
   /** See `rebuild`. */

@@ -42,6 +42,9 @@ export class Views {
   #changed: View[] = []
   #commits = 0
   #undone = 0
+  /** How many views `selfCheck` has looked at, and how many of them were not what they should have been. */
+  checkedCount = 0
+  divergedCount = 0
 
   readonly #options: ViewsOptions
 
@@ -56,6 +59,11 @@ export class Views {
   /** How many commits were taken back: what was read before one of them has perhaps never been. */
   get undoneCount(): number {
     return this.#undone
+  }
+
+  /** How many commits it has seen, those while nobody used a view left out. */
+  get commitCount(): number {
+    return this.#commits
   }
 
   /** How many views are kept. */
@@ -162,9 +170,11 @@ export class Views {
     const { selfCheck, runtime } = this.#options
     if (selfCheck === 0 || view.isStale || runtime.random() >= selfCheck) return
     const { source } = this.#bucketOf(view.question.spec.bucket)
+    this.checkedCount++
     try {
       assert(deepEqual(view.answer, answer(source, view.question)), 'V1', () => `the view ${view.text} has diverged`)
     } catch (error) {
+      this.divergedCount++
       view.rebuild(source)
       this.#options.onDiverged(asError(error), view)
     }
