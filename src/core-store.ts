@@ -10,7 +10,6 @@ import type { StoreEvent } from './lifecycle/bucket-events.js'
 import type { BucketDescription } from './lifecycle/catalog.js'
 import { LogReader } from './lifecycle/log-reader.js'
 import type { Quarantined, StorageReport } from './log/storage.js'
-import type { TraceHandler } from './query/evaluation.js'
 import type { BucketReader } from './query/reads.js'
 import type { QuerySubscription, SubscribeOptions } from './reactive/live-queries.js'
 import type { BucketDefinition } from './schema/definition.js'
@@ -264,18 +263,6 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     if (typeof handler !== 'function') throw new InvalidArgumentError('on(pattern, handler)', 'a function', handler)
     const off = this.engine.bus.on(pattern, handler as (event: unknown, topic: string) => void)
     return () => Promise.resolve(off())
-  }
-
-  /**
-   * Calls `handler` after each evaluation of a live query or of a named one that is subscribed to, and says why it was made and
-   * what it took. It costs nothing while nobody listens. What a handler throws goes to `onError`.
-   *
-   * @returns ends it.
-   */
-  trace(handler: TraceHandler): () => void {
-    this.mustRun()
-    if (typeof handler !== 'function') throw new InvalidArgumentError('trace(handler)', 'a function', handler)
-    return this.engine.trace.on(handler)
   }
 
   /** Aggregated facts, all of one moment. */

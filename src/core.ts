@@ -62,7 +62,6 @@ export type {
   EvaluationChange,
   EvaluationCommit,
   EvaluationView,
-  TraceHandler,
 } from './query/evaluation.js'
 export type { Explanation } from './query/explain.js'
 export type {

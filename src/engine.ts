@@ -15,7 +15,7 @@ import type { StorageReport } from './log/storage.js'
 import type { SubscribeLive } from './query/live.js'
 import { LiveQueries } from './reactive/live-queries.js'
 import { LiveResults } from './reactive/live-results.js'
-import { Trace } from './reactive/trace.js'
+import type { TraceHost } from './reactive/tracing.js'
 import type { View } from './reactive/view.js'
 import { Views } from './reactive/views.js'
 import type { CheckedOptions } from './store-options.js'
@@ -32,7 +32,7 @@ export class Engine implements CommitListener {
   readonly transactions: Transactions
   readonly catalog: Catalog
   readonly views: Views
-  readonly trace: Trace
+  readonly trace: TraceHost = { active: undefined, use: undefined, release: undefined }
   readonly live: LiveResults
   readonly queries: LiveQueries
   readonly expiry: Expiry
@@ -82,7 +82,6 @@ export class Engine implements CommitListener {
     }
     const isReady = (bucket: string): boolean => this.catalog.has(bucket) && bucketOf(bucket).process.isReady
     this.views = new Views({ bucketOf, isReady, runtime, selfCheck, onDiverged })
-    this.trace = new Trace(runtime, () => this.views.commitCount, onError)
     const reactive = { sequencer: this.sequencer, bucketOf, views: this.views, trace: this.trace, onError }
     this.live = new LiveResults(reactive)
     this.queries = new LiveQueries({ ...reactive, runtime })
@@ -92,7 +91,7 @@ export class Engine implements CommitListener {
     const { sequencer, supervisor } = this
     const onLoaded = (bucket: Bucket): void => {
       this.expiry.loaded(bucket)
-      if (this.trace.isOn) this.trace.reloaded(bucket.name)
+      this.trace.active?.reloaded(bucket.name)
       // Queries that have missed the bucket, or have read an earlier one of its name, look again.
       this.queries.react({ changes: [], cleared: [bucket.name] })
       this.views.reloaded(bucket.name)
@@ -143,7 +142,7 @@ export class Engine implements CommitListener {
 
   applied(commit: Commit): void {
     const { draft } = commit
-    if (this.trace.isOn) this.trace.applied(commit)
+    this.trace.active?.applied(commit)
     this.transactions.observe(draft, false)
     this.views.applied(draft)
     this.queries.overtake(draft, false)
@@ -151,7 +150,7 @@ export class Engine implements CommitListener {
   }
 
   published(commit: Commit): void {
-    if (this.trace.isOn) this.trace.published(commit)
+    this.trace.active?.published(commit)
     this.queries.react(commit.draft)
     this.views.announce()
     this.expiry.notice(commit.draft.changes)
@@ -162,7 +161,7 @@ export class Engine implements CommitListener {
 
   undone(commit: Commit): void {
     const { draft } = commit
-    if (this.trace.isOn) this.trace.undone(commit)
+    this.trace.active?.undone(commit)
     this.transactions.observe(draft, true)
     this.queries.overtake(draft, true)
     this.queries.react(draft)

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.js'
 import { asError } from '../base/errors.js'
 import type { LiveExplanation } from '../query/live.js'
-import type { Traceable } from './trace.js'
+import type { Traceable } from './tracing.js'
 
 /** What a listener has instead of an own state to compare with. */
 export const NONE: unique symbol = Symbol('none')

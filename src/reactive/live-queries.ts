@@ -15,7 +15,7 @@ import { Listener } from './listener.js'
 import { LiveQuery } from './live-query.js'
 import type { Asked, QueryContext, QueryFunction } from './live-query.js'
 import { QueryBucket } from './query-bucket.js'
-import type { Trace, Tracing } from './trace.js'
+import type { TraceHost, Tracing } from './tracing.js'
 import type { Views } from './views.js'
 
 /** Options of `subscribe`. */
@@ -42,7 +42,7 @@ export interface LiveQueriesOptions {
   readonly runtime: Runtime
   readonly bucketOf: (name: string) => Bucket
   readonly views: Views
-  readonly trace: Trace
+  readonly trace: TraceHost
   readonly onError: (error: Error) => void
 }
 
@@ -158,7 +158,7 @@ export class LiveQueries {
       signal,
       immediate = false,
       trace = false,
-    } = checkSubscribeOptions('subscribe(query, callback, options)', callback, options)
+    } = checkSubscribeOptions('subscribe(query, callback, options)', callback, options, this.#options.trace)
     const fn = this.#query(name)
     const listener = new Listener(callback, options.onError, this.#options.onError, immediate, trace)
     let query: LiveQuery | undefined
@@ -195,7 +195,7 @@ export class LiveQueries {
     }
     query.listeners.add(listener)
     this.#listeners++
-    if (listener.isTraced) this.#options.trace.use()
+    if (listener.isTraced) this.#options.trace.use?.()
     return query
   }
 
@@ -238,7 +238,7 @@ export class LiveQueries {
     listener.isActive = false
     query.listeners.delete(listener)
     this.#listeners--
-    if (listener.isTraced) this.#options.trace.release()
+    if (listener.isTraced) this.#options.trace.release?.()
     listener.isThere()
     if (query.listeners.size > 0) return
     const { key } = query.asked
@@ -254,8 +254,8 @@ export class LiveQueries {
   async #evaluate(query: LiveQuery, torn: number): Promise<Outcome> {
     const { fn, key, params } = query.asked
     const { trace, sequencer } = this.#options
-    const tracing = trace.isOn && !query.isOnce ? trace.begin(query, torn > 0) : undefined
     query.begin()
+    const tracing = query.isOnce ? undefined : trace.active?.begin(query, torn > 0)
     const context: QueryContext = { bucket: (name) => this.#bucket(query, name, tracing) }
     this.#evaluating++
     this.#evaluations++
@@ -332,9 +332,7 @@ export class LiveQueries {
       torn = isTorn ? torn + 1 : 0
       const isOver = torn === TORN_MAX
       const delivered = this.#conclude(query, isOver ? { ...outcome, thrown: overtaken() } : outcome, isTorn && !isOver)
-      if (outcome.tracing !== undefined) {
-        this.#options.trace.end(outcome.tracing, outcome.result, delivered, outcome.thrown)
-      }
+      outcome.tracing?.end(outcome.result, delivered, outcome.thrown)
       if (isOver) break
       if (!isTorn) continue
       await this.#standBack()

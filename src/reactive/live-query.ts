@@ -7,7 +7,7 @@ import type { Listener } from './listener.js'
 import { LiveReads } from './live-reads.js'
 import { LiveViews } from './live-views.js'
 import type { QueryBucket } from './query-bucket.js'
-import type { Traceable, TraceState } from './trace.js'
+import type { Traceable, TraceState } from './tracing.js'
 import type { Dependent, View } from './view.js'
 import type { Views } from './views.js'
 

@@ -5,7 +5,7 @@ import type { Sequencer } from '../commit/sequencer.js'
 import type { LiveCallback, LiveExplanation, LiveOptions, LiveSubscription } from '../query/live.js'
 import type { Question } from '../query/query-spec.js'
 import { checkSubscribeOptions } from './check-subscribe-options.js'
-import type { Trace, Traceable, TraceState, Tracing } from './trace.js'
+import type { Traceable, TraceHost, TraceState, Tracing } from './tracing.js'
 import type { Dependent, View } from './view.js'
 import type { Views } from './views.js'
 
@@ -13,7 +13,7 @@ import type { Views } from './views.js'
 export interface LiveResultsOptions {
   readonly sequencer: Sequencer
   readonly views: Views
-  readonly trace: Trace
+  readonly trace: TraceHost
   readonly bucketOf: (name: string) => Bucket
   readonly onError: (error: Error) => void
 }
@@ -59,7 +59,7 @@ export class LiveResults {
       signal,
       onEnd,
       trace = false,
-    } = checkSubscribeOptions('live(callback, options)', callback, options)
+    } = checkSubscribeOptions('live(callback, options)', callback, options, this.#options.trace)
     const { views } = this.#options
     const stop = (): void => {
       signal?.removeEventListener('abort', stop)
@@ -73,7 +73,7 @@ export class LiveResults {
         this.#schedule(one),
       )
       subscription.isTraced = trace
-      if (trace) this.#options.trace.use()
+      if (trace) this.#options.trace.use?.()
     } catch (error) {
       stop()
       throw error
@@ -108,9 +108,9 @@ export class LiveResults {
   #read(subscription: Subscription): Rows {
     const { trace, views } = this.#options
     this.#evaluations++
-    if (!trace.isOn) return views.read(subscription.view) as Rows
     subscription.run++
-    const tracing = trace.begin(subscription, false)
+    const tracing = trace.active?.begin(subscription, false)
+    if (tracing === undefined) return views.read(subscription.view) as Rows
     const { deliveries } = subscription
     subscription.tracing = { tracing, rows: undefined, deliveries }
     try {
@@ -127,7 +127,7 @@ export class LiveResults {
     const { tracing: one, deliveries } = subscription
     if (one === undefined) return
     subscription.tracing = undefined
-    this.#options.trace.end(one.tracing, one.rows, deliveries > one.deliveries, thrown)
+    one.tracing.end(one.rows, deliveries > one.deliveries, thrown)
   }
 
   #end(subscription: Subscription): void {
@@ -137,7 +137,7 @@ export class LiveResults {
     subscription.settleReady(undefined)
     subscription.view.dependents.delete(subscription)
     this.#subscriptions.delete(subscription)
-    if (subscription.isTraced) this.#options.trace.release()
+    if (subscription.isTraced) this.#options.trace.release?.()
     this.#options.views.release(subscription.view)
   }
 
@@ -275,7 +275,7 @@ class Subscription implements Dependent, Traceable {
   traced: TraceState | undefined
   /** What was read last, while that is traced and not delivered yet. */
   tracing: { readonly tracing: Tracing; readonly rows: Rows | undefined; readonly deliveries: number } | undefined
-  /** How often it was read while it was traced. */
+  /** How often it was read. */
   run = 0
 
   constructor(

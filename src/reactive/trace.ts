@@ -14,36 +14,8 @@ import type {
 } from '../query/evaluation.js'
 import { looked } from '../query/find.js'
 import { touches } from '../query/read-set.js'
+import type { Moment, Traceable, TraceHost, Tracer, Tracing } from './tracing.js'
 import { built } from './view.js'
-import type { View } from './view.js'
-
-/** How far the store was, in numbers that only grow. */
-interface Moment {
-  readonly happened: number
-  readonly commits: number
-  readonly built: number
-}
-
-/** What is kept for who is traced: how far the store was when its last evaluation began, and the last evaluations. */
-export interface TraceState extends Moment {
-  readonly log: Evaluation[]
-}
-
-/** What can be traced. */
-export interface Traceable {
-  readonly kind: Evaluation['kind']
-  /** What is asked. */
-  readonly text: string
-  readonly params: unknown
-  /** How often it was evaluated, with the evaluation under way. */
-  readonly run: number
-  readonly listenerCount: number
-  /** The views that it has read. */
-  readonly readViews: Iterable<View>
-  /** What else it has read. */
-  readonly interests: Iterable<readonly [bucket: string, interest: Interest]>
-  traced: TraceState | undefined
-}
 
 /** Something that makes evaluations necessary. */
 interface Happening {
@@ -63,11 +35,9 @@ const LIST_MAX = 32
 const HAPPENINGS_MAX = 1_000
 const NONE: readonly never[] = Object.freeze([])
 
-/**
- * Says of each evaluation why it was made, and how, while somebody wants to know; otherwise nothing is kept, and `isOn` is all
- * that is looked at.
- */
-export class Trace {
+/** Says of each evaluation why it was made, and how, while somebody wants to know; otherwise nothing is kept. */
+export class Trace implements Tracer {
+  readonly #host: TraceHost
   readonly #handlers = new Set<TraceHandler>()
   readonly #runtime: Runtime
   readonly #onError: (error: Error) => void
@@ -81,16 +51,17 @@ export class Trace {
   /** How far the store was when somebody first wanted to know. */
   #onSince: Moment = { happened: 0, commits: 0, built: 0 }
 
-  /** @param commitsOf how many commits the views have seen. */
-  constructor(runtime: Runtime, commitsOf: () => number, onError: (error: Error) => void) {
+  /**
+   * @param host of the store: the trace makes itself known there, and is active there while somebody wants to know.
+   * @param commitsOf how many commits the views have seen.
+   */
+  constructor(host: TraceHost, runtime: Runtime, commitsOf: () => number, onError: (error: Error) => void) {
+    this.#host = host
     this.#runtime = runtime
     this.#commitsOf = commitsOf
     this.#onError = onError
-  }
-
-  /** Whether anybody wants to know. */
-  get isOn(): boolean {
-    return this.#users > 0
+    host.use = () => this.#use()
+    host.release = () => this.#release()
   }
 
   /** Calls `handler` after each evaluation. @returns ends it. */
@@ -98,17 +69,19 @@ export class Trace {
     // The same function may be given twice, and ended once.
     const own: TraceHandler = (evaluation) => handler(evaluation)
     this.#handlers.add(own)
-    this.use()
-    return () => void (this.#handlers.delete(own) && this.release())
+    this.#use()
+    return () => void (this.#handlers.delete(own) && this.#release())
   }
 
-  /** Somebody wants to know, until `release` is called as often. */
-  use(): void {
-    if (++this.#users === 1) this.#onSince = this.#now()
+  #use(): void {
+    if (++this.#users > 1) return
+    this.#onSince = this.#now()
+    this.#host.active = this
   }
 
-  release(): void {
+  #release(): void {
     if (--this.#users > 0) return
+    this.#host.active = undefined
     this.#happenings = []
     this.#inFlight.clear()
   }
@@ -117,25 +90,23 @@ export class Trace {
     return { happened: this.#happened, commits: this.#commitsOf(), built: built.views }
   }
 
-  /** A commit has been applied in memory. */
   applied(commit: Commit): void {
     this.#inFlight.set(commit.draft, this.#note('commit', commit))
   }
 
-  /** A commit is durable. */
   published(commit: Commit): void {
     const happening = this.#inFlight.get(commit.draft) ?? this.#note('commit', commit)
     this.#inFlight.delete(commit.draft)
     happening.published = ++this.#happened
   }
 
-  /** A commit was taken back. */
   undone(commit: Commit): void {
+    const applied = this.#inFlight.get(commit.draft)
     this.#inFlight.delete(commit.draft)
+    this.#happenings = this.#happenings.filter((one) => one !== applied)
     this.#note('undone', commit)
   }
 
-  /** A bucket was defined, or loaded anew. */
   reloaded(bucket: string): void {
     this.#happen({ cause: 'reloaded', seq: undefined, at: undefined, type: 'load', changes: NONE, cleared: [bucket] })
   }
@@ -152,27 +123,24 @@ export class Trace {
     return happening
   }
 
-  /** An evaluation of `traceable` begins: it has read what the one before it has read. */
   begin(traceable: Traceable, isOvertaken: boolean): Tracing {
     const known = traceable.traced
     const since = latest(known ?? this.#onSince, this.#onSince)
     const now = this.#now()
     traceable.traced = { ...now, log: known?.log ?? [] }
     const happenings = this.#happenings.filter(({ published }) => published > since.happened)
+    const reasons = reasonsOf(traceable, happenings, isOvertaken)
     // Of one that is new nothing was read before.
-    const { commits, built: builtSince } = traceable.run === 1 ? now : since
-    return new Tracing(traceable, happenings, isOvertaken, { happened: 0, commits, built: builtSince }, this.#runtime)
+    return new OneTracing(traceable, reasons, traceable.run === 1 ? now : since, this.#runtime, this.#tell)
   }
 
-  /** An evaluation is over. */
-  end(tracing: Tracing, result: unknown, delivered: boolean, thrown: { readonly error: unknown } | undefined): void {
-    const { traced } = tracing.traceable
-    const evaluation = tracing.evaluation(result, delivered, thrown === undefined ? undefined : asError(thrown.error))
+  readonly #tell = (traceable: Traceable, evaluation: Evaluation, builtUntil: number): void => {
+    const { traced } = traceable
     if (traced !== undefined) {
       traced.log.push(evaluation)
       if (traced.log.length > LOG_MAX) traced.log.shift()
       // What it has built itself is not news for the next one.
-      tracing.traceable.traced = { ...traced, built: Math.max(traced.built, tracing.builtUntil) }
+      traceable.traced = { ...traced, built: Math.max(traced.built, builtUntil) }
     }
     for (const handler of [...this.#handlers]) {
       try {
@@ -192,37 +160,38 @@ function latest(a: Moment, b: Moment): Moment {
   }
 }
 
-/** One evaluation under way, as far as traces are concerned. */
-export class Tracing {
-  readonly traceable: Traceable
-  /** What `built` was when it had come to its end. */
-  builtUntil = 0
-  readonly #why: Reasons
+class OneTracing implements Tracing {
+  readonly #traceable: Traceable
+  readonly #reasons: Reasons
   readonly #since: Moment
   readonly #runtime: Runtime
+  readonly #tell: (traceable: Traceable, evaluation: Evaluation, builtUntil: number) => void
   readonly #beganMs: number
   #durationMs = 0
   #examined = 0
+  /** What `built` was when it had come to its end. */
+  #builtUntil = 0
   #views: readonly EvaluationView[] = NONE
   /** A view has answered what is being read. */
   #isFromView = false
 
   constructor(
     traceable: Traceable,
-    happenings: readonly Happening[],
-    isOvertaken: boolean,
+    reasons: Reasons,
     since: Moment,
     runtime: Runtime,
+    tell: (traceable: Traceable, evaluation: Evaluation, builtUntil: number) => void,
   ) {
-    this.traceable = traceable
+    this.#traceable = traceable
+    this.#reasons = reasons
     this.#since = since
     this.#runtime = runtime
-    this.#why = reasonsOf(traceable, happenings, isOvertaken)
+    this.#tell = tell
+    // Views that a commit has built anew before somebody asked for them.
     for (const { builtAt, examined } of traceable.readViews) if (builtAt > since.built) this.#examined += examined
     this.#beganMs = runtime.elapsed()
   }
 
-  /** Something is read from views. */
   viewed<T>(read: () => T): T {
     const { records } = looked
     this.#isFromView = true
@@ -233,19 +202,16 @@ export class Tracing {
     }
   }
 
-  /** A read inside a query function has given `result`. */
   readonly read = (result: unknown): void => {
-    if (!this.#isFromView)
-      this.#examined += countOf((result as { records?: unknown } | undefined)?.records ?? result, 1)
+    if (!this.#isFromView) this.#examined += countOf((result as { records?: unknown } | undefined)?.records ?? result)
     this.#isFromView = false
   }
 
-  /** The function has come to its end, or the rows are read. */
   ran(): void {
     this.#durationMs = this.#runtime.elapsed() - this.#beganMs
+    this.#builtUntil = built.views
     const { commits, built: builtSince } = this.#since
-    this.builtUntil = built.views
-    this.#views = Array.from(this.traceable.readViews, ({ text, builtAt, changedIn }) =>
+    this.#views = Array.from(this.#traceable.readViews, ({ text, builtAt, changedIn }) =>
       Object.freeze({
         query: text,
         effect: builtAt > builtSince ? 'rebuilt' : changedIn > commits ? 'changed' : 'unchanged',
@@ -253,27 +219,27 @@ export class Tracing {
     )
   }
 
-  /** What is to be said of it. */
-  evaluation(result: unknown, delivered: boolean, error: Error | undefined): Evaluation {
-    const { text, params, kind, listenerCount } = this.traceable
-    return Object.freeze({
+  end(result: unknown, delivered: boolean, thrown: { readonly error: unknown } | undefined): void {
+    const { text, params, kind, listenerCount } = this.#traceable
+    const evaluation = Object.freeze({
       query: text,
       params,
       kind,
-      ...this.#why,
-      views: this.#views,
+      ...this.#reasons,
+      views: Object.freeze(this.#views),
       examined: this.#examined,
-      returned: error === undefined && result !== undefined ? countOf(result, 1) : 0,
+      returned: result === undefined ? 0 : countOf(result),
       durationMs: this.#durationMs,
       delivered,
       listeners: listenerCount,
-      error,
+      error: thrown === undefined ? undefined : asError(thrown.error),
     })
+    this.#tell(this.#traceable, evaluation, this.#builtUntil)
   }
 }
 
-function countOf(result: unknown, otherwise: number): number {
-  return Array.isArray(result) ? result.length : otherwise
+function countOf(result: unknown): number {
+  return Array.isArray(result) ? result.length : 1
 }
 
 type Interests = readonly (readonly [bucket: string, interest: Interest])[]
