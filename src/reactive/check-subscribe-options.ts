@@ -25,18 +25,17 @@ export function checkSubscribeOptions<O extends Checked>(
   if (typeof callback !== 'function') throw new InvalidArgumentError(argument, 'a function', callback)
   if (typeof options !== 'object' || options === null) throw new InvalidArgumentError(argument, 'an object', options)
   const { immediate, onError, onEnd, signal, trace } = options
-  for (const [name, flag] of Object.entries({ immediate, trace })) {
-    if (flag !== undefined && typeof flag !== 'boolean') {
-      throw new InvalidArgumentError(`${argument}: ${name}`, 'true or false', flag)
+  const check = (name: string, value: unknown, type: string, expected: string): void => {
+    if (value !== undefined && typeof value !== type) {
+      throw new InvalidArgumentError(`${argument}: ${name}`, expected, value)
     }
   }
+  check('immediate', immediate, 'boolean', 'true or false')
+  check('trace', trace, 'boolean', 'true or false')
+  check('onError', onError, 'function', 'a function')
+  check('onEnd', onEnd, 'function', 'a function')
   if (trace === true && use === undefined) {
     throw new InvalidArgumentError(`${argument}: trace`, 'a store of "varve"; one of "varve/core" has no traces', trace)
-  }
-  for (const [name, fn] of Object.entries({ onError, onEnd })) {
-    if (fn !== undefined && typeof fn !== 'function') {
-      throw new InvalidArgumentError(`${argument}: ${name}`, 'a function', fn)
-    }
   }
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
     throw new InvalidArgumentError(`${argument}: signal`, 'an AbortSignal', signal)

@@ -1,10 +1,16 @@
 import { assert } from '../base/assert.js'
 import { asError } from '../base/errors.js'
 import type { LiveExplanation } from '../query/live.js'
-import type { Traceable } from './tracing.js'
+import type { TraceState } from './tracing.js'
 
 /** What a listener has instead of an own state to compare with. */
 export const NONE: unique symbol = Symbol('none')
+
+/** What listeners say of what they listen to. */
+interface Heard {
+  readonly listeners: { readonly size: number }
+  readonly traced: TraceState | undefined
+}
 
 /** One who has subscribed to a named query: what he gave, and how far he has come. */
 export class Listener {
@@ -72,9 +78,9 @@ export class Listener {
   }
 
   /** What he has been told so far. @param query what he listens to; undefined where that has never begun. */
-  explain(name: string, params: unknown, query: Traceable | undefined): LiveExplanation {
+  explain(name: string, params: unknown, query: Heard | undefined): LiveExplanation {
     const { deliveries, deliveredAt: position } = this
     const evaluations = [...(query?.traced?.log ?? [])]
-    return { query: name, params, deliveries, shared: query?.listenerCount ?? 0, position, evaluations }
+    return { query: name, params, deliveries, shared: query?.listeners.size ?? 0, position, evaluations }
   }
 }

@@ -171,8 +171,8 @@ export class LiveQueries {
     if (signal?.aborted === true) return subscription
     signal?.addEventListener('abort', unsubscribe)
     listener.stop = unsubscribe
-    query = this.#join(name, fn, params, listener)
     try {
+      query = this.#join(name, fn, params, listener)
       await this.#first(query, listener)
     } catch (error) {
       unsubscribe()

@@ -1,13 +1,12 @@
 import { deepEqual, remember } from '../base/equality.js'
 import { asError } from '../base/errors.js'
-import type { Interest } from '../query/bucket-predicates.js'
 import type { PredicateIndex } from '../query/predicate-index.js'
 import { NONE } from './listener.js'
 import type { Listener } from './listener.js'
 import { LiveReads } from './live-reads.js'
 import { LiveViews } from './live-views.js'
 import type { QueryBucket } from './query-bucket.js'
-import type { Traceable, TraceState } from './tracing.js'
+import type { TraceState } from './tracing.js'
 import type { Dependent, View } from './view.js'
 import type { Views } from './views.js'
 
@@ -33,7 +32,7 @@ export interface Asked {
  * A query with its parameters, evaluated for all who have subscribed to it: what it has read, its last result, and its
  * listeners. Or one that runs once, for nobody but its caller.
  */
-export class LiveQuery implements Dependent, Traceable {
+export class LiveQuery implements Dependent {
   readonly asked: Asked
   readonly isOnce: boolean
   readonly listeners: Set<Listener> = new Set()
@@ -155,31 +154,5 @@ export class LiveQuery implements Dependent, Traceable {
       else refused.push(listener)
     }
     return refused
-  }
-
-  // For traces.
-
-  get kind(): 'query' {
-    return 'query'
-  }
-
-  get text(): string {
-    return this.asked.name
-  }
-
-  get params(): unknown {
-    return this.asked.params
-  }
-
-  get listenerCount(): number {
-    return this.listeners.size
-  }
-
-  get readViews(): Iterable<View> {
-    return this.views.all
-  }
-
-  get interests(): Iterable<readonly [bucket: string, interest: Interest]> {
-    return this.reads.interests
   }
 }

@@ -5,7 +5,7 @@ import type { Sequencer } from '../commit/sequencer.js'
 import type { LiveCallback, LiveExplanation, LiveOptions, LiveSubscription } from '../query/live.js'
 import type { Question } from '../query/query-spec.js'
 import { checkSubscribeOptions } from './check-subscribe-options.js'
-import type { Traceable, TraceHost, TraceState, Tracing } from './tracing.js'
+import type { TraceHost, TraceState, Tracing } from './tracing.js'
 import type { Dependent, View } from './view.js'
 import type { Views } from './views.js'
 
@@ -250,7 +250,7 @@ export class LiveResults {
   }
 }
 
-class Subscription implements Dependent, Traceable {
+class Subscription implements Dependent {
   readonly view: View
   readonly #callback: LiveCallback<unknown>
   readonly #onError: (error: Error) => void
@@ -337,33 +337,8 @@ class Subscription implements Dependent, Traceable {
   }
 
   explain(): LiveExplanation {
-    const { text, deliveries, listenerCount: shared, position, traced } = this
-    return { query: text, params: undefined, deliveries, shared, position, evaluations: [...(traced?.log ?? [])] }
-  }
-
-  // For traces.
-
-  get kind(): 'live' {
-    return 'live'
-  }
-
-  get text(): string {
-    return this.view.text
-  }
-
-  get params(): undefined {
-    return undefined
-  }
-
-  get listenerCount(): number {
-    return this.view.uses
-  }
-
-  get readViews(): readonly View[] {
-    return [this.view]
-  }
-
-  get interests(): readonly never[] {
-    return NO_ROWS as readonly never[]
+    const { deliveries, position, traced } = this
+    const { text: query, uses: shared } = this.view
+    return { query, params: undefined, deliveries, shared, position, evaluations: [...(traced?.log ?? [])] }
   }
 }

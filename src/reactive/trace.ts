@@ -16,6 +16,7 @@ import { looked } from '../query/find.js'
 import { touches } from '../query/read-set.js'
 import type { Moment, Traceable, TraceHost, Tracer, Tracing } from './tracing.js'
 import { built } from './view.js'
+import type { View } from './view.js'
 
 /** Something that makes evaluations necessary. */
 interface Happening {
@@ -188,7 +189,7 @@ class OneTracing implements Tracing {
     this.#runtime = runtime
     this.#tell = tell
     // Views that a commit has built anew before somebody asked for them.
-    for (const { builtAt, examined } of traceable.readViews) if (builtAt > since.built) this.#examined += examined
+    for (const { builtAt, examined } of viewsOf(traceable)) if (builtAt > since.built) this.#examined += examined
     this.#beganMs = runtime.elapsed()
   }
 
@@ -211,7 +212,7 @@ class OneTracing implements Tracing {
     this.#durationMs = this.#runtime.elapsed() - this.#beganMs
     this.#builtUntil = built.views
     const { commits, built: builtSince } = this.#since
-    this.#views = Array.from(this.#traceable.readViews, ({ text, builtAt, changedIn }) =>
+    this.#views = Array.from(viewsOf(this.#traceable), ({ text, builtAt, changedIn }) =>
       Object.freeze({
         query: text,
         effect: builtAt > builtSince ? 'rebuilt' : changedIn > commits ? 'changed' : 'unchanged',
@@ -220,18 +221,14 @@ class OneTracing implements Tracing {
   }
 
   end(result: unknown, delivered: boolean, thrown: { readonly error: unknown } | undefined): void {
-    const { text, params, kind, listenerCount } = this.#traceable
     const evaluation = Object.freeze({
-      query: text,
-      params,
-      kind,
+      ...factsOf(this.#traceable),
       ...this.#reasons,
       views: Object.freeze(this.#views),
       examined: this.#examined,
       returned: result === undefined ? 0 : countOf(result),
       durationMs: this.#durationMs,
       delivered,
-      listeners: listenerCount,
       error: thrown === undefined ? undefined : asError(thrown.error),
     })
     this.#tell(this.#traceable, evaluation, this.#builtUntil)
@@ -242,16 +239,38 @@ function countOf(result: unknown): number {
   return Array.isArray(result) ? result.length : 1
 }
 
+function factsOf(traceable: Traceable): Pick<Evaluation, 'query' | 'params' | 'kind' | 'listeners'> {
+  if ('view' in traceable) {
+    const { text, uses } = traceable.view
+    return { query: text, params: undefined, kind: 'live', listeners: uses }
+  }
+  const { asked, listeners } = traceable
+  return { query: asked.name, params: asked.params, kind: 'query', listeners: listeners.size }
+}
+
+function viewsOf(traceable: Traceable): Iterable<View> {
+  return 'view' in traceable ? [traceable.view] : traceable.views.read.keys()
+}
+
+function interestsOf(traceable: Traceable): Interests {
+  const ofViews = Array.from(viewsOf(traceable), ({ question }): Interests[number] => {
+    const { bucket, filter } = question.spec
+    return [bucket, filter.conditions.length === 0 ? 'all' : { filter }]
+  })
+  if ('view' in traceable) return ofViews
+  const others = Array.from(traceable.reads.read.keys(), ({ bucket, isKey, filter, name }): Interests[number] => [
+    bucket.name,
+    isKey ? { key: name } : filter === undefined ? (name as 'bucket' | 'all') : { filter },
+  ])
+  return [...others, ...ofViews]
+}
+
 type Interests = readonly (readonly [bucket: string, interest: Interest])[]
 type Reasons = Pick<Evaluation, 'cause' | 'commits' | 'changes' | 'matched' | 'omitted'>
 
 /** Why `traceable` is evaluated: what of all that has happened touches what it has read. */
 function reasonsOf(traceable: Traceable, happenings: readonly Happening[], isOvertaken: boolean): Reasons {
-  const interests = [...traceable.interests]
-  for (const { question } of traceable.readViews) {
-    const { bucket, filter } = question.spec
-    interests.push([bucket, filter.conditions.length === 0 ? 'all' : { filter }])
-  }
+  const interests = interestsOf(traceable)
   const causes = new Set<Evaluation['cause']>()
   const commits: EvaluationCommit[] = []
   const changes: EvaluationChange[] = []

@@ -1,5 +1,5 @@
 import type { Commit } from '../commit/commit-group.js'
-import type { Interest } from '../query/bucket-predicates.js'
+import type { Entry } from '../query/bucket-predicates.js'
 import type { Evaluation } from '../query/evaluation.js'
 import type { View } from './view.js'
 
@@ -14,20 +14,30 @@ export interface TraceHost {
   release: (() => void) | undefined
 }
 
-/** What can be traced. */
-export interface Traceable {
-  readonly kind: Evaluation['kind']
-  /** What is asked. */
-  readonly text: string
-  readonly params: unknown
+/** What can be traced: a query function with its parameters, or a subscription to a view of rows. */
+export type Traceable = TraceableQuery | TraceableRows
+
+interface TraceableQuery extends Traced {
+  readonly asked: { readonly name: string; readonly params: unknown }
+  readonly listeners: { readonly size: number }
+  /** What it has read. */
+  readonly views: { readonly read: ReadonlyMap<View, unknown> }
+  readonly reads: { readonly read: ReadonlyMap<TracedRead, unknown> }
+}
+
+interface TraceableRows extends Traced {
+  readonly view: View
+}
+
+interface Traced {
   /** How often it was evaluated, with the evaluation under way. */
   readonly run: number
-  readonly listenerCount: number
-  /** The views that it has read. */
-  readonly readViews: Iterable<View>
-  /** What else it has read. */
-  readonly interests: Iterable<readonly [bucket: string, interest: Interest]>
   traced: TraceState | undefined
+}
+
+/** Something that was read: see `Entry` of the predicate index. */
+export type TracedRead = Pick<Entry<unknown>, 'filter' | 'name' | 'isKey'> & {
+  readonly bucket: { readonly name: string }
 }
 
 /** How far the store was, in numbers that only grow. */

@@ -385,9 +385,18 @@ async function missesNothing(steps: readonly Step[]): Promise<void> {
   store.defineQuery('keys', async (ctx) => {
     const keys = await ctx.bucket('b').keys()
     await turn()
-    return [...keys].sort()
+    return keys.map(Number).toSorted((a, b) => a - b)
   })
-  const read = (): string => String(store.read((view) => view.bucket('b').keys().sort()))
+  const read = (): string =>
+    String(
+      store.read((view) =>
+        view
+          .bucket('b')
+          .keys()
+          .map(Number)
+          .toSorted((a, b) => a - b),
+      ),
+    )
   const all: Told[] = []
   let states = ['']
   store.onPosition(({ visible, durable }) => {
@@ -414,7 +423,7 @@ async function missesNothing(steps: readonly Step[]): Promise<void> {
         abort.abort()
       })
       const options = { immediate: !isQuiet, signal: abort.signal }
-      void store.subscribe<string[]>('keys', (keys) => told.results.push(String(keys)), options)
+      void store.subscribe<number[]>('keys', (keys) => told.results.push(String(keys)), options)
     }
   }
   await store.settle()
