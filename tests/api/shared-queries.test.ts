@@ -78,7 +78,7 @@ test('parameters are those at the time of the subscription, whatever the caller 
   const store = await open({ buckets: { b: KEYED } })
   store.defineQuery('filtered', async (ctx, params: { ids: string[] }) => {
     const ids = params.ids.splice(0)
-    return (await ctx.bucket('b').all()).filter(({ id }) => ids.includes(id as string)).length
+    return (await ctx.bucket('b').keys()).filter((key) => ids.includes(key as string))
   })
   const params = { ids: ['a'] }
   const seen: unknown[] = []
@@ -88,8 +88,8 @@ test('parameters are those at the time of the subscription, whatever the caller 
   for (const id of ['b', 'a', 'c']) await store.bucket('b').insert({ id })
   await store.settle()
   expect(seen).toEqual([
-    ['first', 1],
-    ['second', 1],
+    ['first', ['a']],
+    ['second', ['a']],
   ])
 })
 
@@ -314,6 +314,40 @@ test('what a function throws over what was no one state is not told: it runs aga
   go.open()
   expect(await answer).toBe(1)
   await subscribing
+})
+
+test('a change that comes and goes while the first run is under way is no news', async () => {
+  const store = await open({ buckets: { b: KEYED } })
+  const [read, go] = [gate(), gate()]
+  store.defineQuery('slow', async (ctx) => {
+    const keys = await ctx.bucket('b').keys()
+    read.open()
+    await go.opened
+    return keys
+  })
+  const seen: unknown[] = []
+  const subscribing = store.subscribe('slow', (keys) => seen.push(keys))
+  await read.opened
+  await store.bucket('b').insert({ id: 'a' })
+  await store.bucket('b').delete('a')
+  go.open()
+  await subscribing
+  await store.settle()
+  expect(seen).toEqual([])
+})
+
+test('a query that runs again and again because others write is not taken for one that is overtaken', async () => {
+  const errors: string[] = []
+  const store = await open({ buckets: { b: KEYED }, onError: (error) => errors.push(error.message) })
+  store.defineQuery('count', (ctx) => ctx.bucket('b').count())
+  let last = 0
+  await store.subscribe('count', (count: number) => {
+    last = count
+    if (count < 250) void store.bucket('b').insert({ id: String(count) })
+  })
+  await store.bucket('b').insert({ id: 'first' })
+  await store.settle()
+  expect([last, errors]).toEqual([250, []])
 })
 
 type Step =

@@ -22,6 +22,22 @@ async function users(adapter?: StorageAdapter): Promise<Store> {
   return store
 }
 
+/** A storage that takes a turn for each append, and fails when `fails` says so. */
+function slow(fails: () => boolean): StorageAdapter {
+  return new Proxy<StorageAdapter>(new MemoryAdapter(), {
+    get: (target, name): unknown => {
+      if (name === 'immediate') return false
+      const value: unknown = Reflect.get(target, name)
+      if (name !== 'append') return typeof value === 'function' ? value.bind(target) : value
+      return async (...args: Parameters<StorageAdapter['append']>) => {
+        await turn()
+        if (fails()) throw new Error('the disk')
+        return target.append(...args)
+      }
+    },
+  })
+}
+
 describe('store.trace says why an evaluation was made, and what it took', () => {
   test('of a query function: the commit, the change, what it matched, the views', async () => {
     const store = await users()
@@ -156,20 +172,39 @@ describe('store.trace says why an evaluation was made, and what it took', () => 
     expect(seen.some(({ delivered }) => delivered)).toBe(true)
   })
 
+  test('a view that was there for somebody else is not built again', async () => {
+    const store = await users()
+    const seen: Evaluation[] = []
+    store.trace((evaluation) => seen.push(evaluation))
+    for (const name of ['one', 'other']) {
+      store.defineQuery(name, (ctx) => ctx.bucket('users').where({ age: { gte: 1 } }))
+      await store.subscribe(name, () => undefined)
+    }
+    expect(seen.map(({ query, examined, views }) => [query, examined, views[0]?.effect])).toEqual([
+      ['one', 2, 'rebuilt'],
+      ['other', 0, 'unchanged'],
+    ])
+  })
+
+  test('a commit that was read before it was durable is the reason to look again when it is', async () => {
+    const store = await users(slow(() => false))
+    await store.settle()
+    store.defineQuery('count', async (ctx) => (await ctx.bucket('users').keys()).length)
+    const seen: Evaluation[] = []
+    store.trace((evaluation) => seen.push(evaluation))
+    const written = store.bucket('users').insert({ id: 'c' })
+    await store.subscribe('count', () => undefined)
+    await written
+    await store.settle()
+    expect(seen.map(({ cause, commits, delivered }) => [cause, commits.length, delivered])).toEqual([
+      ['subscribed', 0, false],
+      ['commit', 1, false],
+    ])
+  })
+
   test('a commit that was taken back', async () => {
     let fails = false
-    const adapter = new Proxy<StorageAdapter>(new MemoryAdapter(), {
-      get: (target, name): unknown => {
-        if (name === 'immediate') return false
-        const value: unknown = Reflect.get(target, name)
-        if (name !== 'append') return typeof value === 'function' ? value.bind(target) : value
-        return async (...args: Parameters<StorageAdapter['append']>) => {
-          await turn()
-          if (fails) throw new Error('the disk')
-          return target.append(...args)
-        }
-      },
-    })
+    const adapter = slow(() => fails)
     const store = await users(adapter)
     store.defineQuery('count', (ctx) => ctx.bucket('users').count())
     await store.subscribe('count', () => undefined)
