@@ -14,6 +14,7 @@ import type { BucketReader } from './query/reads.js'
 import type { QuerySubscription, SubscribeOptions } from './reactive/live-queries.js'
 import type { BucketDefinition } from './schema/definition.js'
 import type { DefinitionCheck, KeyOf, RecordOf } from './schema/infer.js'
+import type { AnyLinks, Links } from './schema/links.js'
 import type {
   BucketName,
   EventOf,
@@ -109,14 +110,14 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     }
   }
 
-  #handle<D>(bucket: Bucket): BucketHandle<D> {
-    return new BucketHandle<D>(bucket, this.engine.sequencer, this.engine.subscribeLive)
+  #handle<D, L = AnyLinks>(bucket: Bucket): BucketHandle<D, L> {
+    return new BucketHandle<D, L>(bucket, this.engine.sequencer, this.engine.subscribeLive)
   }
 
   /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
-  bucket<N extends BucketName<B>>(name: N): BucketHandle<Named<B, N>> {
+  bucket<N extends BucketName<B>>(name: N): BucketHandle<Named<B, N>, Links<B, N>> {
     if (this.engine.isStopped) throw new BucketNotDefinedError(name, { cause: new StoreStoppedError(this.name) })
-    return this.#handle<Named<B, N>>(this.engine.catalog.must(name))
+    return this.#handle<Named<B, N>, Links<B, N>>(this.engine.catalog.must(name))
   }
 
   /** Whether there is a bucket of this name, loaded or not. */
@@ -176,7 +177,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     bucket: <N extends string>(name: N) => {
       const bucket = this.engine.catalog.must(name)
       bucket.mustBeReady()
-      return bucket.reads as unknown as BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>>
+      return bucket.reads as unknown as BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>, Links<B, N>>
     },
   }
 

@@ -112,6 +112,7 @@ export type {
   RecordOf,
   StoreRecord,
 } from './schema/infer.js'
+export type { IncludeAliases, Included, IncludeName, IncludeOptions, Links } from './schema/links.js'
 export { parseTtl, TtlError } from './schema/ttl.js'
 export type { StoreOptions, StorePersistenceConfig } from './store.js'
 export { Store } from './store.js'

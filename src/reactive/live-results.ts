@@ -93,7 +93,8 @@ export class LiveResults {
     else {
       this.#schedule(subscription)
       // What comes after this call is told, even if it comes before the first result would have been read.
-      if (subscription.isQuiet && this.#options.views.isReadable(subscription.view)) this.#readQuietly(subscription)
+      const { views } = this.#options
+      if (subscription.isQuiet && views.awaited(subscription.view) === undefined) this.#readQuietly(subscription)
     }
     return Object.freeze(Object.assign(stop, { ready, explain: () => subscription.explain() }))
   }
@@ -162,11 +163,8 @@ export class LiveResults {
 
   /** Whether the result can be had, and delivered, at once. */
   #isReady({ view, isActive }: Subscription): boolean {
-    return !isActive || (this.#options.views.isReadable(view) && this.#options.sequencer.settled() === undefined)
-  }
-
-  #bucketOf({ question }: View): Bucket {
-    return this.#options.bucketOf(question.spec.bucket)
+    const { views, sequencer } = this.#options
+    return !isActive || (views.awaited(view) === undefined && sequencer.settled() === undefined)
   }
 
   #refresh(subscription: Subscription): void {
@@ -190,11 +188,13 @@ export class LiveResults {
     try {
       while (subscription.isDirty && subscription.isActive) {
         subscription.isDirty = false
-        // Waits for a bucket that is being loaded.
-        const { views, sequencer } = this.#options
-        const [rows, position, undoneCount] = await this.#bucketOf(view).process.call((): [Rows, number, number] => {
-          return [this.#read(subscription), sequencer.position.visible, views.undoneCount]
-        })
+        const { views, sequencer, bucketOf } = this.#options
+        for (let name = views.awaited(view); name !== undefined; name = views.awaited(view)) {
+          await bucketOf(name).process.call(() => undefined)
+        }
+        const rows = this.#read(subscription)
+        const position = sequencer.position.visible
+        const { undoneCount } = views
         await sequencer.settled()
         // Something of it, or of the seqs that it is said to have, was taken back: it has never been.
         if (views.undoneCount !== undoneCount) subscription.isDirty = true

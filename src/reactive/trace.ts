@@ -16,7 +16,7 @@ import { looked } from '../query/find.js'
 import { touches } from '../query/read-set.js'
 import type { Moment, Traceable, TraceHost, Tracer, Tracing } from './tracing.js'
 import { built } from './view.js'
-import type { View } from './view.js'
+import type { Interests, View } from './view.js'
 
 /** Something that makes evaluations necessary. */
 interface Happening {
@@ -189,7 +189,8 @@ class OneTracing implements Tracing {
     this.#runtime = runtime
     this.#tell = tell
     // Views that a commit has built anew before somebody asked for them.
-    for (const { builtAt, examined } of viewsOf(traceable)) if (builtAt > since.built) this.#examined += examined
+    for (const { builtAt, examined } of partsOf(viewsOf(traceable)))
+      if (builtAt > since.built) this.#examined += examined
     this.#beganMs = runtime.elapsed()
   }
 
@@ -252,11 +253,18 @@ function viewsOf(traceable: Traceable): Iterable<View> {
   return 'view' in traceable ? [traceable.view] : traceable.views.read.keys()
 }
 
+/** The views, and all that they are put together of, each once. */
+function partsOf(views: Iterable<View>, found: Set<View> = new Set()): ReadonlySet<View> {
+  for (const view of views) {
+    if (found.has(view)) continue
+    found.add(view)
+    partsOf(view.parts, found)
+  }
+  return found
+}
+
 function interestsOf(traceable: Traceable): Interests {
-  const ofViews = Array.from(viewsOf(traceable), ({ question }): Interests[number] => {
-    const { bucket, filter } = question.spec
-    return [bucket, filter.conditions.length === 0 ? 'all' : { filter }]
-  })
+  const ofViews = Array.from(partsOf(viewsOf(traceable))).flatMap(({ interests }) => interests)
   if ('view' in traceable) return ofViews
   const others = Array.from(traceable.reads.read.keys(), ({ bucket, isKey, filter, name }): Interests[number] => [
     bucket.name,
@@ -265,7 +273,6 @@ function interestsOf(traceable: Traceable): Interests {
   return [...others, ...ofViews]
 }
 
-type Interests = readonly (readonly [bucket: string, interest: Interest])[]
 type Reasons = Pick<Evaluation, 'cause' | 'commits' | 'changes' | 'matched' | 'omitted'>
 
 /** Why `traceable` is evaluated: what of all that has happened touches what it has read. */

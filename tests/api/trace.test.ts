@@ -3,6 +3,10 @@ import type { Evaluation, Store, StorageAdapter } from '../../src/index.js'
 import { MemoryAdapter } from '../../src/index.js'
 import { gate, open, turn } from './opened.js'
 
+interface LiveQueryOfRows {
+  live(callback: () => void): () => void
+}
+
 const USERS = {
   key: 'id',
   schema: {
@@ -136,6 +140,34 @@ describe('store.trace says why an evaluation was made, and what it took', () => 
       },
     ])
     expect(seen).toHaveLength(3)
+  })
+
+  test('of rows with what belongs to them: the related record that changed', async () => {
+    const store = await open({
+      buckets: {
+        teams: { key: 'id', schema: { id: { type: 'string' }, name: { type: 'string' } } },
+        people: { key: 'id', schema: { id: { type: 'string' }, team: { type: 'string', ref: 'teams' } } },
+      },
+    })
+    await store.bucket('teams').insertMany([{ id: 't1' }, { id: 't2' }])
+    await store.bucket('people').insertMany([{ id: 'p1', team: 't1' }, { id: 'p2' }])
+    const people = store.bucket('people').query() as unknown as { include(what: object): LiveQueryOfRows }
+    const seen: Evaluation[] = []
+    people.include({ team: true }).live(() => undefined)
+    await store.settle()
+    store.trace((evaluation) => seen.push(evaluation))
+    await store.bucket('teams').update('t2', { name: 'nobody is in it' })
+    await store.bucket('teams').update('t1', { name: 'one' })
+    await store.settle()
+    expect(seen).toMatchObject([
+      {
+        cause: 'commit',
+        changes: [{ bucket: 'teams', key: 't1', kind: 'updated' }],
+        matched: ['teams: id = "t1"'],
+        views: [{ effect: 'changed' }],
+        delivered: true,
+      },
+    ])
   })
 
   test('an evaluation that was overtaken, one that failed, a bucket that was loaded anew', async () => {
