@@ -9,6 +9,8 @@ import { isSnapshotAdapter, SnapshotStorage } from './log/snapshot-storage.js'
 import type { SnapshotAdapter } from './log/snapshot-storage.js'
 import { isStorageAdapter } from './log/storage.js'
 import type { HistoryBudget, StorageAdapter } from './log/storage.js'
+import type { TraceHandler } from './query/evaluation.js'
+import { Trace } from './reactive/trace.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import { checkOptionNames, CORE_OPTIONS } from './store-options.js'
 import { Process } from './supervise/process.js'
@@ -51,10 +53,14 @@ interface CoreStoreClass {
 
 const Base: CoreStoreClass = CoreStore as unknown as CoreStoreClass
 
-/** The whole store: the small one of `varve/core`, and files, history, copies, and workers of your own. */
+/** The whole store: the small one of `varve/core`, and files, history, copies, traces, and workers of your own. */
 export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
+  readonly #trace: Trace
+
   protected constructor(engine: Engine) {
     super(engine)
+    const { trace, options, views } = engine
+    this.#trace = new Trace(trace, options.runtime, () => views.commitCount, options.onError)
   }
 
   /**
@@ -109,6 +115,18 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
       await this.engine.supervise(this.#workers)
     }
     await startWorker(this.#workers, spec, runtime)
+  }
+
+  /**
+   * Calls `handler` after each evaluation of a live query or of a named one that is subscribed to, and says why it was made and
+   * what it took. It costs nothing while nobody listens. What a handler throws goes to `onError`.
+   *
+   * @returns ends it.
+   */
+  trace(handler: TraceHandler): () => void {
+    this.mustRun()
+    if (typeof handler !== 'function') throw new InvalidArgumentError('trace(handler)', 'a function', handler)
+    return this.#trace.on(handler)
   }
 
   /**

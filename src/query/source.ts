@@ -5,7 +5,7 @@ import type { Slot } from '../state/slot.js'
 import type { Table } from '../state/table.js'
 import { EVERYTHING } from './filter.js'
 import type { Filter } from './filter.js'
-import { findSlots } from './find.js'
+import { findSlots, looked } from './find.js'
 import type { Collators } from './order.js'
 import { choosePlan } from './plan.js'
 import { specOf } from './query-spec.js'
@@ -102,8 +102,11 @@ export class TableSource implements Source {
     const table = this.#table()
     if (filter !== undefined && limit === undefined) {
       const index = this.#indexFor(filter)
-      if (index !== undefined)
-        return index.records((filter.conditions[0] as { value: IndexValue }).value, table.version)
+      if (index !== undefined) {
+        const found = index.records((filter.conditions[0] as { value: IndexValue }).value, table.version)
+        looked.records += found.length
+        return found
+      }
     }
     return slotsIn(table, this.collators, filter ?? EVERYTHING, limit).map((slot) => slot.record)
   }

@@ -77,6 +77,10 @@ export class IncludeView extends View implements Dependent {
     return Array.from(this.#buckets, (bucket) => [bucket, 'bucket'] as const)
   }
 
+  override get parts(): Iterable<View> {
+    return [this.#base, ...this.#owners.keys()]
+  }
+
   override awaits(isReady: (bucket: string) => boolean): string | undefined {
     if (!this.isStale && this.#touched.size === 0) return undefined
     for (const bucket of this.#buckets) if (!isReady(bucket)) return bucket

@@ -10,11 +10,21 @@ import type { AnyLinks } from '../schema/links.js'
 export class QueryBucket<D = AnyDefinition, L = AnyLinks> extends AsyncReads<RecordOf<D>, KeyOf<D>, L> {
   readonly #bucket: Bucket
   readonly #reads: Reads<RecordOf<D>, KeyOf<D>>
+  readonly #onRead: ((result: unknown) => void) | undefined
 
-  /** @param answerFrom answers questions in place of the bucket, and keeps account of them. */
-  constructor(bucket: Bucket, readSet: ReadSet, answerFrom?: (question: Question) => unknown) {
+  /**
+   * @param answerFrom answers questions in place of the bucket, and keeps account of them.
+   * @param onRead gets each result, for traces.
+   */
+  constructor(
+    bucket: Bucket,
+    readSet: ReadSet,
+    answerFrom?: (question: Question) => unknown,
+    onRead?: (result: unknown) => void,
+  ) {
     super()
     this.#bucket = bucket
+    this.#onRead = onRead
     this.#reads = readsOf(bucket, readSet, answerFrom)
   }
 
@@ -24,7 +34,13 @@ export class QueryBucket<D = AnyDefinition, L = AnyLinks> extends AsyncReads<Rec
   }
 
   protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
-    return this.#bucket.process.call(() => read(this.#reads))
+    const onRead = this.#onRead
+    if (onRead === undefined) return this.#bucket.process.call(() => read(this.#reads))
+    return this.#bucket.process.call(() => {
+      const result = read(this.#reads)
+      onRead(result)
+      return result
+    })
   }
 
   protected override withPeers<T>(read: () => Promise<T>): Promise<T> {

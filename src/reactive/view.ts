@@ -1,5 +1,6 @@
 import type { Key, StoredRecord } from '../base/value.js'
 import type { Interest } from '../query/bucket-predicates.js'
+import { looked } from '../query/find.js'
 import { matches } from '../query/matches.js'
 import { questionText } from '../query/query-spec.js'
 import type { Question } from '../query/query-spec.js'
@@ -24,6 +25,9 @@ export interface PlacedChange {
  */
 export type Effect = 'none' | 'changed' | 'rebuild' | 'stale'
 
+/** How often views were built so far, of all stores. */
+export const built = { views: 0 }
+
 /**
  * The answer to one question, kept up to date with every commit that touches it. It is shared by all who ask the same.
  *
@@ -45,6 +49,9 @@ export abstract class View {
   changedIn = 0
   /** It has changed since the last commit that was announced. */
   isUnannounced = false
+  /** What `built` was when it was last built, and how many records that has looked at. */
+  builtAt = 0
+  examined = 0
   /** Name of the key field of its bucket. */
   protected key = ''
   #changes: { before: readonly unknown[]; after: readonly unknown[]; changes: RowChanges<unknown> } | undefined
@@ -61,7 +68,10 @@ export abstract class View {
   rebuild(source: Source): void {
     // A bucket that was dropped and defined again may have another key.
     this.key = source.key
+    const { records } = looked
     this.build(source)
+    this.examined = looked.records - records
+    this.builtAt = ++built.views
   }
 
   /** See `rebuild`. */
@@ -89,6 +99,11 @@ export abstract class View {
   get interests(): Interests {
     const { bucket, filter } = this.question.spec
     return [[bucket, filter.conditions.length === 0 ? 'all' : { filter }]]
+  }
+
+  /** The views that it is put together of, if it is. */
+  get parts(): Iterable<View> {
+    return []
   }
 
   /** The bucket that it has to wait for until it can be read; undefined where it need not. */

@@ -46,6 +46,9 @@ export class Views implements ViewHost {
   #changed: View[] = []
   #commits = 0
   #undone = 0
+  /** How many views `selfCheck` has looked at, and how many of them were not what they should have been. */
+  checkedCount = 0
+  divergedCount = 0
 
   readonly #options: ViewsOptions
 
@@ -60,6 +63,11 @@ export class Views implements ViewHost {
   /** How many commits were taken back: what was read before one of them has perhaps never been. */
   get undoneCount(): number {
     return this.#undone
+  }
+
+  /** How many commits it has seen, those while nobody used a view left out. */
+  get commitCount(): number {
+    return this.#commits
   }
 
   /** How many views are kept. */
@@ -170,6 +178,7 @@ export class Views implements ViewHost {
   }
 
   changed(view: View): void {
+    view.changedIn = this.#commits
     if (this.#options.selfCheck > 0) this.#composed.add(view)
     this.#change(view)
   }
@@ -188,9 +197,11 @@ export class Views implements ViewHost {
     if (selfCheck === 0 || view.isStale || runtime.random() >= selfCheck) return
     if (view.uses === 0 || this.awaited(view) !== undefined) return
     const { source, reads } = this.#bucketOf(view.question.spec.bucket)
+    this.checkedCount++
     try {
       assert(deepEqual(view.answer, reads.ask(view.question)), 'V1', () => `the view ${view.text} has diverged`)
     } catch (error) {
+      this.divergedCount++
       view.rebuild(source)
       this.#options.onDiverged(asError(error), view)
     }
