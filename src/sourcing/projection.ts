@@ -2,9 +2,9 @@ import { describeValue, InvalidArgumentError, VarveError } from '../base/errors.
 import type { Bucket } from '../commit/bucket.js'
 import { BucketNotDefinedError } from '../commit/errors.js'
 import type { Transaction } from '../commit/transaction.js'
-import { Reads } from '../query/reads.js'
 import type { BucketReader } from '../query/reads.js'
 import type { KeyOf, RecordOf } from '../schema/infer.js'
+import type { Links } from '../schema/links.js'
 import type { BucketName, Named } from '../store-contexts.js'
 import type { AnyBuckets } from '../store-options.js'
 import { applyResult } from './apply-result.js'
@@ -13,7 +13,7 @@ import type { DomainEvent, ReduceResult } from './event-definition.js'
 /** What a projection reads with. */
 export interface ProjectionView<B = AnyBuckets> {
   /** One of the buckets that the projection is into. @throws {InvalidArgumentError} it is another one. */
-  bucket<N extends BucketName<B>>(name: N): BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>>
+  bucket<N extends BucketName<B>>(name: N): BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>, Links<B, N>>
 }
 
 /** What `defineProjection` takes. */
@@ -111,7 +111,7 @@ export class Projection {
       return bucket
     }
     const view: ProjectionView = {
-      bucket: (name: string) => new Reads<never>(transaction.overlay(own(name)), transaction.readSet) as never,
+      bucket: (name: string) => transaction.reads(own(name)) as never,
     }
     const result = this.#apply(event, view)
     const asked = applyResult({ transaction, bucketOf: own, changes: undefined, written: () => undefined }, result)
