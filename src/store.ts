@@ -7,10 +7,7 @@ import { History, HISTORY_DEFAULT, parseHistory } from './lifecycle/history.js'
 import type { HistoryOption } from './lifecycle/history.js'
 import { exportLines, Importer } from './lifecycle/transfer.js'
 import type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
-import { isSnapshotAdapter, SnapshotStorage } from './log/snapshot-storage.js'
-import type { SnapshotAdapter } from './log/snapshot-storage.js'
-import { isStorageAdapter } from './log/storage.js'
-import type { HistoryBudget, StorageAdapter } from './log/storage.js'
+import type { HistoryBudget } from './log/storage.js'
 import type {
   DispatchArgs,
   DispatchOptions,
@@ -37,23 +34,17 @@ import type { ProjectionStats } from './sourcing/projections.js'
 import type { RebuildOptions, RebuildReport } from './sourcing/rebuild.js'
 import { ParkedEvents, QueueControl } from './sourcing/parked.js'
 import type { SchemaDefinition } from './schema/definition.js'
+import type { TraceHandler } from './query/evaluation.js'
+import { Trace } from './reactive/trace.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import { checkOptionNames, CORE_OPTIONS } from './store-options.js'
+import { storageOf } from './store-storage.js'
+import type { StorePersistenceConfig } from './store-storage.js'
 import { Process } from './supervise/process.js'
 import type { SupervisionEvent } from './supervise/child.js'
 import { Supervisor } from './supervise/supervisor.js'
 import { startWorker } from './supervise/worker.js'
 import type { WorkerSpec } from './supervise/worker.js'
-
-/** Where and how a store keeps its data. */
-export interface StorePersistenceConfig {
-  /** A storage adapter, or any key-value place with `save`, `load`, `delete`, `exists` and `listKeys`. */
-  readonly adapter: StorageAdapter | SnapshotAdapter
-  /** For key-value places: how long after a change a bucket is saved, in milliseconds. Default 100. */
-  readonly debounceMs?: number
-  /** Takes errors that no call can be rejected with. */
-  readonly onError?: (error: Error) => void
-}
 
 /** Options of `Store.start`. */
 export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E = EventDefinitions>
@@ -94,17 +85,20 @@ interface CoreStoreClass {
 
 const Base: CoreStoreClass = CoreStore as unknown as CoreStoreClass
 
-/** The whole store: the small one of `varve/core`, and events, files, history, copies, and workers of your own. */
+/** The whole store: the small one of `varve/core`, and events, files, history, copies, traces, and workers of your own. */
 export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefinitions = AnyEvents> extends Base<B> {
   readonly #events: Events
+  readonly #trace: Trace
 
   protected constructor(engine: Engine) {
     super(engine)
+    const { trace, options, views } = engine
     this.#events = new Events(engine)
+    this.#trace = new Trace(trace, options.runtime, () => views.commitCount, options.onError)
   }
 
-  protected override handleOf<D>(bucket: Bucket): BucketHandle<D> {
-    return bucket.definition.sourced === true ? this.#events.handle<D>(bucket) : super.handleOf<D>(bucket)
+  protected override handleOf<D, L>(bucket: Bucket): BucketHandle<D, L> {
+    return bucket.definition.sourced === true ? this.#events.handle<D, L>(bucket) : super.handleOf<D, L>(bucket)
   }
 
   /**
@@ -322,6 +316,18 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
   }
 
   /**
+   * Calls `handler` after each evaluation of a live query or of a named one that is subscribed to, and says why it was made and
+   * what it took. It costs nothing while nobody listens. What a handler throws goes to `onError`.
+   *
+   * @returns ends it.
+   */
+  trace(handler: TraceHandler): () => void {
+    this.mustRun()
+    if (typeof handler !== 'function') throw new InvalidArgumentError('trace(handler)', 'a function', handler)
+    return this.#trace.on(handler)
+  }
+
+  /**
    * Writes a complete copy to `path`, while the store goes on.
    *
    * @throws {InvalidArgumentError} the storage is not a file. @throws {StorageError} there is something at `path`.
@@ -376,43 +382,4 @@ const OPTIONS: readonly string[] = [
 
 function typeOfEvent(event: string | EventRef<never>): string {
   return typeof event === 'object' && event !== null ? event.type : event
-}
-
-async function storageOf(
-  file: unknown,
-  waitMs: unknown,
-  persistence: StorePersistenceConfig | undefined,
-): Promise<StorageAdapter | undefined> {
-  const invalid = (name: string, expected: string, given: unknown) =>
-    new InvalidArgumentError(`Store.start(${name})`, expected, given)
-  if (file === undefined) {
-    if (waitMs !== undefined) throw invalid('{ waitMs }', 'to be given with file', waitMs)
-    return persistence === undefined ? undefined : adapterOf(persistence, invalid)
-  }
-  if (typeof file !== 'string' || file === '') throw invalid('{ file }', 'a path', file)
-  if (persistence?.adapter !== undefined) throw invalid('{ file, persistence: { adapter } }', 'one of the two', 'both')
-  if (waitMs !== undefined && !(typeof waitMs === 'number' && waitMs >= 0)) {
-    throw invalid('{ waitMs }', 'a number of milliseconds from 0', waitMs)
-  }
-  // Only who asks for a file pays for SQLite.
-  const { SQLiteAdapter } = await import('./log/sqlite-adapter.js')
-  return new SQLiteAdapter({ filename: file, ...(waitMs === undefined ? {} : { waitMs }) })
-}
-
-function adapterOf(
-  persistence: StorePersistenceConfig,
-  invalid: (name: string, expected: string, given: unknown) => Error,
-): StorageAdapter {
-  if (typeof persistence !== 'object' || persistence === null)
-    throw invalid('{ persistence }', 'an object { adapter }', persistence)
-  const { adapter, debounceMs, onError } = persistence
-  if (debounceMs !== undefined && !(typeof debounceMs === 'number' && debounceMs >= 0)) {
-    throw invalid('{ persistence: { debounceMs } }', 'a number of milliseconds from 0', debounceMs)
-  }
-  if (onError !== undefined && typeof onError !== 'function')
-    throw invalid('{ persistence: { onError } }', 'a function', onError)
-  if (isStorageAdapter(adapter)) return adapter
-  if (isSnapshotAdapter(adapter)) return new SnapshotStorage(adapter, debounceMs === undefined ? {} : { debounceMs })
-  const expected = 'a storage adapter, or an object with save, load, delete, exists and listKeys'
-  throw invalid('{ persistence: { adapter } }', expected, adapter)
 }

@@ -1,8 +1,9 @@
 import type { Key } from '../base/value.js'
 import { AsyncReads } from '../query/async-reads.js'
 import { parseFilter } from '../query/filter.js'
-import { Reads } from '../query/reads.js'
+import type { Reads } from '../query/reads.js'
 import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
+import type { AnyLinks } from '../schema/links.js'
 import type { Bucket } from './bucket.js'
 import { keyIn } from './bucket-handle.js'
 import type { Overlay } from './overlay.js'
@@ -16,7 +17,7 @@ import type { UpdateOptions } from './write-options.js'
  * writes are kept until the transaction commits, except that what is wrong with them alone is said at once. Unique
  * fields are checked at the commit, so that records may exchange their values.
  */
-export class TransactionBucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyOf<D>> {
+export class TransactionBucketHandle<D = AnyDefinition, L = AnyLinks> extends AsyncReads<RecordOf<D>, KeyOf<D>, L> {
   readonly #transaction: Transaction
   readonly #bucket: Bucket
 
@@ -32,7 +33,11 @@ export class TransactionBucketHandle<D = AnyDefinition> extends AsyncReads<Recor
   }
 
   protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
-    return this.run((overlay) => read(new Reads<RecordOf<D>, KeyOf<D>>(overlay, this.#transaction.readSet)))
+    return this.run(() => read(this.#transaction.reads(this.#bucket) as unknown as Reads<RecordOf<D>, KeyOf<D>>))
+  }
+
+  protected override withPeers<T>(read: () => Promise<T>): Promise<T> {
+    return this.#bucket.withPeers(read)
   }
 
   /** Runs `work` as soon as the bucket can answer, unless the transaction is over. */

@@ -4,6 +4,7 @@ import type { StoredRecord } from '../base/value.js'
 import type { Change, EntryEvent, EventData } from '../log/entry.js'
 import { ReadSet } from '../query/read-set.js'
 import type { Footprint, Touch } from '../query/read-set.js'
+import { Reads } from '../query/reads.js'
 import type { Bucket } from './bucket.js'
 import { CommitDraft } from './draft.js'
 import { BucketCrashedError, shorten, TransactionConflictError, TransactionEndedError } from './errors.js'
@@ -88,6 +89,14 @@ export class Transaction {
       this.#overlays.set(bucket, overlay)
     }
     return overlay
+  }
+
+  /** The reads of the bucket as this transaction sees it. */
+  reads(bucket: Bucket): Reads<never> {
+    return new Reads<never>(this.overlay(bucket), this.#readSet, undefined, (other) => {
+      const peer = bucket.peer(other)
+      return { source: this.overlay(peer), reads: () => this.reads(peer.ready()) }
+    })
   }
 
   /** Somebody else has committed, or a commit was undone: if that touches what was read, there is a conflict. */

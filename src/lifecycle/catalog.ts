@@ -138,7 +138,7 @@ export class Catalog {
       this.onSourced(name)
     }
     const schema = new RecordSchema(name, checked, this.#options.runtime)
-    const bucket = new Bucket(name, checked, schema, checked.persistent !== false)
+    const bucket = new Bucket(name, checked, schema, checked.persistent !== false, (other) => this.must(other))
     bucket.process = new Process(
       {
         name: `bucket:${name}`,

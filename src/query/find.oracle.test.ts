@@ -217,4 +217,4 @@ test('an index that is added or dropped changes no answer', () => {
     }),
     { numRuns: RUNS },
   )
-})
+}, 300_000)

@@ -4,6 +4,7 @@ import type { TransactionBucketHandle } from '../commit/transaction-handle.js'
 import type { BucketReader } from '../query/reads.js'
 import type { SchemaDefinition } from '../schema/definition.js'
 import type { ChangesOf, DataInputOf, DataOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
+import type { Links } from '../schema/links.js'
 import type { BucketName, Named } from '../store-contexts.js'
 import type { AnyBuckets } from '../store-options.js'
 
@@ -41,7 +42,7 @@ export interface EventWorld {
 /** What handlers read with. It cannot write, and answers at once. */
 export interface EventView<B = AnyBuckets> extends EventWorld {
   /** The bucket as it is before the event, or for `derive` after it. @throws {BucketNotDefinedError} */
-  bucket<N extends BucketName<B>>(name: N): BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>>
+  bucket<N extends BucketName<B>>(name: N): BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>, Links<B, N>>
 }
 
 /** An event that a handler asks for. */
@@ -53,7 +54,7 @@ export interface SubEventInput {
 /** What `transact` gets. Everything it does is part of the event's commit. */
 export interface EventTransaction<B = AnyBuckets> extends EventWorld {
   /** The bucket inside the event's transaction; reads see what the event has done so far. */
-  bucket<N extends BucketName<B>>(name: N): TransactionBucketHandle<Named<B, N>>
+  bucket<N extends BucketName<B>>(name: N): TransactionBucketHandle<Named<B, N>, Links<B, N>>
   /** Handles a sub-event at once. @returns what its own `transact` returned. One that fails after it has written fails the whole event. */
   dispatch(type: string, data?: object): Promise<unknown>
 }

@@ -3,7 +3,7 @@ import type { Bucket } from '../commit/bucket.js'
 import { TransactionEndedError } from '../commit/errors.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
 import type { Change, EntryEvent, EventData, SubEvent } from '../log/entry.js'
-import { Reads } from '../query/reads.js'
+import type { Reads } from '../query/reads.js'
 import { copyPlainObject } from '../schema/copy-value.js'
 import { applyResult } from './apply-result.js'
 import type { ResultTarget } from './apply-result.js'
@@ -374,8 +374,7 @@ export class EventRun implements EntryHead {
   }
 
   #reads(name: string): Reads<never> {
-    const bucket = this.#ready(name)
-    return new Reads<never>(this.#transaction.overlay(bucket), this.#transaction.readSet)
+    return this.#transaction.reads(this.#ready(name))
   }
 
   #guarded<T>(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], work: () => T): T {

@@ -31,10 +31,11 @@ export class ProjectionBucketHandle extends Reads<never, never> implements Proje
   readonly #transaction: Transaction
   readonly overlay: Overlay
 
-  constructor(transaction: Transaction, bucket: Bucket) {
+  /** @param peer another bucket of the projection; throws where it is none of them. */
+  constructor(transaction: Transaction, bucket: Bucket, peer: (name: string) => ProjectionBucketHandle) {
     const overlay = transaction.overlay(bucket)
     // Nobody else writes to it, so there is nothing to be noted about what is read.
-    super(overlay)
+    super(overlay, undefined, undefined, (name) => ({ source: peer(name).overlay, reads: () => peer(name) }))
     this.overlay = overlay
     this.#transaction = transaction
   }

@@ -94,7 +94,10 @@ export class ProjectionRun {
     this.#world = world
     this.#bucketOf = bucketOf
     this.#handles = new Map(
-      projection.into.map((name) => [name, new ProjectionBucketHandle(transaction, bucketOf(name))]),
+      projection.into.map((name) => {
+        const handle = new ProjectionBucketHandle(transaction, bucketOf(name), (other) => this.bucket(other))
+        return [name, handle]
+      }),
     )
   }
 

@@ -12,6 +12,7 @@ import { sourcedType } from '../log/entry.js'
 import { parseFilter } from '../query/filter.js'
 import type { SubscribeLive } from '../query/live.js'
 import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
+import type { AnyLinks } from '../schema/links.js'
 import { plainFailure } from './errors.js'
 import type { EventInput } from './running-event.js'
 import { sourcedData } from './sourced-events.js'
@@ -103,7 +104,7 @@ function read(data: unknown): unknown {
 }
 
 /** A bucket whose writes are events. To its callers it is as a plain one. */
-export class SourcedBucketHandle<D = AnyDefinition> extends BucketHandle<D> {
+export class SourcedBucketHandle<D = AnyDefinition, L = AnyLinks> extends BucketHandle<D, L> {
   readonly #bucket: Bucket
   readonly #sequencer: Sequencer
   readonly #dispatch: DispatchWrite
@@ -161,7 +162,7 @@ export class SourcedBucketHandle<D = AnyDefinition> extends BucketHandle<D> {
 }
 
 /** A sourced bucket inside a transaction: its writes are events that are part of the transaction. */
-export class SourcedTransactionHandle<D = AnyDefinition> extends TransactionBucketHandle<D> {
+export class SourcedTransactionHandle<D = AnyDefinition, L = AnyLinks> extends TransactionBucketHandle<D, L> {
   readonly #include: (input: EventInput) => unknown
   readonly #writes: SourcedWrites
 

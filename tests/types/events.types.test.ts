@@ -105,6 +105,6 @@ test('results are checked against the buckets, versions against the steps to the
 })
 
 test('a store with events is a store', () => {
-  expectTypeOf(store).toExtend<AnyStore>()
+  compiled(() => expectTypeOf(store).toExtend<AnyStore>())
   expectTypeOf<EventReceipt['seq']>().toEqualTypeOf<number>()
 })
