@@ -109,7 +109,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     try {
       this.mustRun()
       const { bucket, loaded } = this.engine.catalog.define(name, definition)
-      const defined = loaded.then(() => this.#handle<D>(bucket))
+      const defined = loaded.then(() => this.handle<D>(bucket))
       // Whoever does not await it is told by the first operation on the bucket why it cannot be loaded.
       defined.catch(() => undefined)
       return defined
@@ -118,14 +118,15 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     }
   }
 
-  #handle<D>(bucket: Bucket): BucketHandle<D> {
+  /** A handle of `bucket`. @internal */
+  protected handle<D>(bucket: Bucket): BucketHandle<D> {
     return new BucketHandle<D>(bucket, this.engine.sequencer, this.engine.subscribeLive)
   }
 
   /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
   bucket<N extends BucketName<B>>(name: N): BucketHandle<Named<B, N>> {
     if (this.engine.isStopped) throw new BucketNotDefinedError(name, { cause: new StoreStoppedError(this.name) })
-    return this.#handle<Named<B, N>>(this.engine.catalog.must(name))
+    return this.handle<Named<B, N>>(this.engine.catalog.must(name))
   }
 
   /** Whether there is a bucket of this name, loaded or not. */

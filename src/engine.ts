@@ -36,6 +36,8 @@ export class Engine implements CommitListener {
   readonly expiry: Expiry
   readonly supervisor: Supervisor
   isStopped = false
+  /** How many commits were applied and taken back. */
+  undoneCount = 0
   /** Told after each commit that was published, by what is built on top of the small store. */
   onPublished: (() => void) | undefined
   readonly #positionListeners = new Set<(position: Position) => void>()
@@ -153,6 +155,7 @@ export class Engine implements CommitListener {
   }
 
   undone({ draft }: Commit): void {
+    this.undoneCount++
     this.transactions.observe(draft, true)
     this.queries.overtake(draft, true)
     this.queries.react(draft)

@@ -24,6 +24,12 @@ export type { TransactionBucketHandle } from './commit/transaction.js'
 export type { TransactionOptions } from './commit/transactions.js'
 export type { UpdateOptions, WriteOptions } from './commit/write-options.js'
 export type { OpenReport, StoreStats } from './core-store.js'
+export type { UndoConflict } from './history/errors.js'
+export { HistoryGoneError, NotYetCommittedError, UndoConflictError } from './history/errors.js'
+export type { AtOptions, PastView } from './history/past-view.js'
+export type { RecordHistory, StoreBucket } from './history/store-bucket.js'
+export type { UndoOptions } from './history/undo.js'
+export type { RecordHistoryOptions, RecordVersion } from './history/versions.js'
 export type {
   BucketClearedEvent,
   BucketDeletedEvent,

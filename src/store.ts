@@ -1,6 +1,16 @@
 import { InvalidArgumentError } from './base/errors.js'
 import { Store as CoreStore } from './core-store.js'
+import type { Bucket } from './commit/bucket.js'
 import type { Engine } from './engine.js'
+import type { AtOptions, PastView } from './history/past-view.js'
+import { viewAt } from './history/past-view.js'
+import { stateHash } from './history/state-hash.js'
+import { StoreBucketHandle } from './history/store-bucket.js'
+import type { StoreBucket } from './history/store-bucket.js'
+import type { UndoOptions } from './history/undo.js'
+import { undoCommit } from './history/undo.js'
+import type { RecordHistoryOptions, RecordVersion } from './history/versions.js'
+import type { Captured } from './lifecycle/capture.js'
 import { History, HISTORY_DEFAULT, parseHistory } from './lifecycle/history.js'
 import type { HistoryOption } from './lifecycle/history.js'
 import { exportLines, Importer } from './lifecycle/transfer.js'
@@ -9,6 +19,8 @@ import { isSnapshotAdapter, SnapshotStorage } from './log/snapshot-storage.js'
 import type { SnapshotAdapter } from './log/snapshot-storage.js'
 import { isStorageAdapter } from './log/storage.js'
 import type { HistoryBudget, StorageAdapter } from './log/storage.js'
+import type { KeyOf, RecordOf } from './schema/infer.js'
+import type { BucketName, Named } from './store-contexts.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import { checkOptionNames, CORE_OPTIONS } from './store-options.js'
 import { Process } from './supervise/process.js'
@@ -73,7 +85,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
     const adapter = await storageOf(file, waitMs, persistence)
     const onError = rest.onError ?? persistence?.onError
     const core = { ...rest, ...(onError && { onError }), ...(adapter && { persistence: { adapter } }) }
-    const store = (await super.start(core as never)) as Store<B>
+    const store = (await super.start(core as never)) as unknown as Store<B>
     // A log in memory bounds itself, unless a budget was asked for.
     if (budget !== undefined && (adapter !== undefined || history !== undefined)) store.#keepHistory(budget)
     return store
@@ -111,6 +123,73 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
     await startWorker(this.#workers, spec, runtime)
   }
 
+  protected override handle<D>(bucket: Bucket): StoreBucketHandle<D> {
+    return new StoreBucketHandle<D>(bucket, this.engine)
+  }
+
+  /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
+  override bucket<N extends BucketName<B>>(name: N): StoreBucket<Named<B, N>> {
+    return super.bucket(name) as StoreBucket<Named<B, N>>
+  }
+
+  /**
+   * All buckets as they were after commit `when`, or at that time: every read of `store.read`, of one state, for as long as the view
+   * is kept. Writes go on meanwhile and do not change it. It looks back from now, so it costs what has happened since: the
+   * entries after `when` are read, and what they have touched is kept in memory, with two numbers for each record of the
+   * buckets. `{ buckets }` leaves out the others.
+   *
+   * @param when a seq from 0 (before the first commit), or a `Date`: then the last commit at or before it.
+   * @throws {HistoryGoneError} history does not go back so far, or an entry since is damaged. For a bucket that was cleared or
+   *   dropped since, and was erased with that, `view.bucket` throws it.
+   * @throws {NotYetCommittedError} it is in the future. @throws {InvalidArgumentError} @throws {BucketNotDefinedError}
+   */
+  async at(when: number | Date, options: AtOptions<BucketName<B>> = {}): Promise<PastView<B>> {
+    this.mustRun()
+    return (await viewAt(when, options, this.engine.options, this.#now)) as PastView<B>
+  }
+
+  /**
+   * What commits have made of one record, the newest first: `bucket(name).history(key)`.
+   *
+   * @throws {BucketNotDefinedError} @throws {InvalidArgumentError} @throws the reason of the signal.
+   */
+  async history<N extends BucketName<B>>(
+    bucket: N,
+    key: KeyOf<Named<B, N>>,
+    options: RecordHistoryOptions = {},
+  ): Promise<RecordVersion<RecordOf<Named<B, N>>>[]> {
+    this.mustRun()
+    return this.bucket(bucket).history(key, options)
+  }
+
+  /**
+   * Commits the inverse of commit `seq`, as a new commit, if all that it changed is still as it has left it. Undoing that one
+   * does it again. Fields, `_createdAt` and `_expiresAt` are what they were; `_version` and `_updatedAt` go on, because an undo is a new
+   * write; a record that comes back stands at the end of its bucket.
+   *
+   * @returns seq of the new commit; undefined where there was nothing to take back.
+   * @throws {UndoConflictError} with the records that were changed since, and by which commits.
+   * @throws {HistoryGoneError} it is not in the log any more, or has cleared or dropped a bucket.
+   * @throws {UniqueConstraintError} @throws {ValidationError} what was before is not allowed now.
+   * @throws {NotYetCommittedError} @throws {BucketNotDefinedError} @throws {InvalidArgumentError} Nothing was written.
+   */
+  async undo(seq: number, options: UndoOptions = {}): Promise<number | undefined> {
+    this.mustRun()
+    return undoCommit(this.engine, seq, options)
+  }
+
+  /**
+   * A hash of all that is stored: the same wherever records, their metadata and their order are the same, whatever the storage,
+   * the machine and the version of Node.js. For comparing copies, and replays. Counters, definitions, the log, empty buckets and
+   * buckets with `persistent: false` are not in it.
+   *
+   * @returns 64 hexadecimal digits (SHA-256).
+   */
+  async stateHash(): Promise<string> {
+    this.mustRun()
+    return stateHash(this.#now, this.engine.options.runtime)
+  }
+
   /**
    * Writes a complete copy to `path`, while the store goes on.
    *
@@ -129,13 +208,14 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
   /** All buckets as JSON Lines, from one consistent state. */
   export(): AsyncIterable<string> {
     this.mustRun()
-    const { catalog, sequencer, options } = this.engine
-    const now = () => ({
-      buckets: [...catalog.buckets],
-      position: sequencer.position.visible,
-      at: options.runtime.now(),
-    })
-    return exportLines(this.name, now, () => sequencer.settled())
+    return exportLines(this.name, this.#now)
+  }
+
+  readonly #now = (): Captured => {
+    const { catalog, sequencer, undoneCount } = this.engine
+    const { position } = sequencer
+    const settled = () => sequencer.settled()
+    return { buckets: catalog.buckets, position, at: sequencer.now(), undoneCount, settled }
   }
 
   /**

@@ -157,6 +157,15 @@ export class FileAdapter implements StorageAdapter {
     }
   }
 
+  async trimmable(budget: HistoryBudget): Promise<number> {
+    const folder = this.#must('trim')
+    try {
+      return findCut(folder, budget)?.seq ?? 0
+    } catch (error) {
+      throw fileError(error, folder.path, 'trim the log')
+    }
+  }
+
   async backup(path: string): Promise<void> {
     const folder = this.#must('back up')
     const target = canonicalPath(path)

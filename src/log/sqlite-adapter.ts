@@ -1,15 +1,16 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { type AdoptedDatabase, adoptDatabase, loadSqlite } from '../sqlite/load.js'
 import type { SqliteDatabase, SqliteDriver, SqliteError } from '../sqlite/binding.js'
-import type { Entry } from './entry.js'
+import { keyMark } from './codec.js'
+import type { Entry, Key } from './entry.js'
 import { StorageError, StorageLockedError } from './errors.js'
 import { canonicalPath } from './file-path.js'
 import { pause } from './pause.js'
 import { writeBatch } from './sqlite-append.js'
 import { storageError } from './sqlite-errors.js'
 import { type FileLock, lockFile } from './sqlite-lock.js'
-import { backupTo, eraseWal, trimLog } from './sqlite-maintain.js'
-import { readEntries, readRows } from './sqlite-read.js'
+import { backupTo, eraseWal, lastToTrim, trimLog } from './sqlite-maintain.js'
+import { findEntriesOf, readEntries, readRows } from './sqlite-read.js'
 import { checkHeader, checkIdentity, createTables } from './sqlite-schema.js'
 import { isUnscrubbed, scrubLog } from './sqlite-scrub.js'
 import { readEnd, readLogId, SqliteSession } from './sqlite-session.js'
@@ -164,6 +165,14 @@ export class SQLiteAdapter implements StorageAdapter {
     const session = this.#must('trim')
     if (session.unerased) eraseWal(session)
     return trimLog(session, budget)
+  }
+
+  async trimmable(budget: HistoryBudget): Promise<number> {
+    return lastToTrim(this.#must('trim'), budget)
+  }
+
+  async entriesOf(bucket: string, key: Key, after: number, before: number): Promise<readonly number[]> {
+    return findEntriesOf(this.#must('read the log'), keyMark(bucket, key), after, before)
   }
 
   async backup(path: string): Promise<void> {
