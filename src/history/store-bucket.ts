@@ -33,6 +33,8 @@ export class StoreBucketHandle<D = AnyDefinition> extends BucketHandle<D> implem
 
   async history(key: KeyOf<D>, options: RecordHistoryOptions = {}): Promise<RecordVersion<RecordOf<D>>[]> {
     const { options: access, sequencer } = this.#engine
+    // What the caller has written is in it, also where the write did not wait for the storage.
+    await sequencer.settled()
     const versions = await recordHistory(this.name, key, options, access, sequencer.position.visible)
     return versions as unknown as RecordVersion<RecordOf<D>>[]
   }
