@@ -11,8 +11,8 @@ import type { UndoOptions } from './history/undo.js'
 import { undoCommit } from './history/undo.js'
 import type { RecordHistoryOptions, RecordVersion } from './history/versions.js'
 import type { Captured } from './lifecycle/capture.js'
-import { History, HISTORY_DEFAULT, parseHistory } from './lifecycle/history.js'
-import type { HistoryOption } from './lifecycle/history.js'
+import { History, HISTORY_DEFAULT, parseArchive, parseHistory } from './lifecycle/history.js'
+import type { ArchiveOption, Archiver, HistoryOption } from './lifecycle/history.js'
 import { exportLines, Importer } from './lifecycle/transfer.js'
 import type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
 import { isSnapshotAdapter, SnapshotStorage } from './log/snapshot-storage.js'
@@ -82,21 +82,39 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
     checkOptionNames(options, OPTIONS)
     const { file, waitMs, persistence, history, ...rest } = options
     const budget = parseHistory(history ?? HISTORY_DEFAULT)
+    const archive = parseArchive(history ?? HISTORY_DEFAULT)
     const adapter = await storageOf(file, waitMs, persistence)
+    if (archive !== undefined && adapter?.trimmable === undefined) {
+      throw new InvalidArgumentError('Store.start({ history: { archive } })', 'a store with a file', archive.folder)
+    }
     const onError = rest.onError ?? persistence?.onError
     const core = { ...rest, ...(onError && { onError }), ...(adapter && { persistence: { adapter } }) }
     const store = (await super.start(core as never)) as unknown as Store<B>
     // A log in memory bounds itself, unless a budget was asked for.
-    if (budget !== undefined && (adapter !== undefined || history !== undefined)) store.#keepHistory(budget)
-    return store
+    if (budget === undefined || (adapter === undefined && history === undefined)) return store
+    try {
+      store.#keepHistory(budget, archive && (await store.#openArchive(archive)))
+      return store
+    } catch (error) {
+      await store.stop()
+      throw error
+    }
   }
 
   #workers: Supervisor | undefined
 
-  #keepHistory(budget: HistoryBudget): void {
+  /** Only who has an archive pays for it. */
+  async #openArchive(archive: Required<ArchiveOption>): Promise<Archiver> {
+    const { Archive } = await import('./history/archive.js')
+    const { report, options } = this.engine
+    const { logId, head } = report
+    return Archive.open({ ...archive, logId, head, log: options, onError: options.onError })
+  }
+
+  #keepHistory(budget: HistoryBudget, archive: Archiver | undefined): void {
     const { sequencer, options } = this.engine
     const { runtime, storage, onError } = options
-    const history = new History({ runtime, sequencer, storage, onError }, budget)
+    const history = new History({ runtime, sequencer, storage, onError, archive }, budget)
     this.engine.onPublished = () => history.notice()
     void this.engine.supervise(
       new Process({ name: 'history', start: () => history.start(), stop: () => history.stop() }, runtime),
