@@ -10,7 +10,7 @@ import { nodeFileSystem, writeAll } from '../log/file-system.js'
 import type { HistoryBudget } from '../log/storage.js'
 import { ArchiveError, ArchiveLines, archiveName, decodeArchive, listArchive } from './archive-format.js'
 import type { LogAccess } from './log-access.js'
-import { entryAfter, readRange } from './log-access.js'
+import { entryAfter, firstSeq, readRange } from './log-access.js'
 
 /** A file is worth it when it has so many characters, however few entries. */
 const LENGTH_MIN = 4_000_000
@@ -109,7 +109,7 @@ export class Archive implements Archiver {
 
   async checkTrimmed(): Promise<void> {
     if (this.#next === undefined) return
-    const first = (await entryAfter(this.#options.log, 0))?.seq ?? Number.POSITIVE_INFINITY
+    const first = await firstSeq(this.#options.log, Number.POSITIVE_INFINITY)
     assert(first <= this.#next, 'H2', () => `the log begins at ${first}, the archive ends at ${this.#last}`)
   }
 

@@ -19,8 +19,13 @@ export async function entryAfter({ storage }: LogAccess, after: number): Promise
 
 /** The oldest seq whose state can be found: that before the first entry that is kept. @param latest seq of the last commit. */
 export async function oldestState(access: LogAccess, latest: number): Promise<number> {
-  const first = await entryAfter(access, 0)
-  return first === undefined ? latest : first.seq - 1
+  return (await firstSeq(access, latest)) - 1
+}
+
+/** Seq of the oldest entry that is kept; `latest + 1` when none is. */
+export async function firstSeq(access: LogAccess, latest: number): Promise<number> {
+  // Entries may be large, and adapters mostly know without reading one.
+  return (await access.storage.firstSeq?.()) ?? (await entryAfter(access, 0))?.seq ?? latest + 1
 }
 
 /**

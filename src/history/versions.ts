@@ -5,7 +5,7 @@ import type { DeleteCause, Entry } from '../log/entry.js'
 import { deepFreeze } from '../schema/copy-value.js'
 import type { StoreRecord } from '../schema/infer.js'
 import type { LogAccess } from './log-access.js'
-import { emptiedBy, entryAfter, readRange } from './log-access.js'
+import { emptiedBy, entryAfter, firstSeq, readRange } from './log-access.js'
 
 /** What one commit made of a record. */
 export interface RecordVersion<R = StoreRecord> {
@@ -41,7 +41,7 @@ const WINDOW_MAX = 8_192
  * The versions of one record, the newest first, as far as history has them. The oldest one is `inserted` where none is missing.
  * Older ones are missing where history has let them go, or the bucket was cleared or dropped since.
  *
- * It looks through the log from its end, a window at a time, until it has enough: on SQLite about 1 ms for each 4 MB of log; on other
+ * It looks through the log from its end, a window at a time, until it has enough: on SQLite about 1 ms for each MB of log; on other
  * storages each entry is read. What it holds in memory is a window and what it has found.
  *
  * @throws {InvalidArgumentError} @throws the reason of the signal.
@@ -57,7 +57,7 @@ export async function recordHistory(
   const wanted = checkKey(`${where})`, key)
   const { limit = LIMIT_DEFAULT, before = latest + 1, signal } = checkOptions(where, options)
   const versions: RecordVersion[] = []
-  const oldest = (await entryAfter(access, 0))?.seq ?? latest + 1
+  const oldest = await firstSeq(access, latest)
   let window = WINDOW_MIN
   for (let upper = Math.min(before, latest + 1); upper > oldest && versions.length < limit; ) {
     signal?.throwIfAborted()

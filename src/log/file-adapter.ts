@@ -140,6 +140,10 @@ export class FileAdapter implements StorageAdapter {
     }
   }
 
+  async firstSeq(): Promise<number> {
+    return this.#must('read the log').first
+  }
+
   async flush(): Promise<void> {
     this.#must('flush').flush()
   }

@@ -112,14 +112,13 @@ export class SQLiteAdapter implements StorageAdapter {
   }
 
   #report(session: SqliteSession, created: boolean): StorageReport {
-    const first = session.database.prepare('SELECT min(seq) AS seq FROM varve_log').get()?.seq
     return {
       adapter: 'sqlite',
       ...(session.inMemory ? {} : { file: session.path }),
       created,
       logId: session.logId,
       head: session.end.seq,
-      first: first === null ? session.end.seq + 1 : Number(first),
+      first: firstSeqOf(session),
       headAt: session.end.at,
       buckets: Array.from(session.buckets.values(), (slot) => slot.meta),
       truncatedBytes: 0,
@@ -171,6 +170,11 @@ export class SQLiteAdapter implements StorageAdapter {
     return lastToTrim(this.#must('trim'), budget)
   }
 
+  async firstSeq(): Promise<number> {
+    const session = this.#must('read the log')
+    return firstSeqOf(session)
+  }
+
   async entriesOf(bucket: string, key: Key, after: number, before: number): Promise<readonly number[]> {
     return findEntriesOf(this.#must('read the log'), keyMark(bucket, key), after, before)
   }
@@ -217,6 +221,11 @@ export class SQLiteAdapter implements StorageAdapter {
       }
     }
   }
+}
+
+function firstSeqOf({ database, end }: SqliteSession): number {
+  const first = database.prepare('SELECT min(seq) AS seq FROM varve_log').get()?.seq
+  return first === null ? end.seq + 1 : Number(first)
 }
 
 /** Writes a batch as one transaction, or answers what was missed. */

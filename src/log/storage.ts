@@ -165,6 +165,8 @@ export interface StorageAdapter {
   append(expectedHead: number, batch: Batch): Appended | Missed | Promise<Appended | Missed>
   /** Entries after `after`, in seq order. Entries that history has let go are left out. */
   readLog(after: number, options?: ReadLogOptions): AsyncIterable<Entry>
+  /** Seq of the oldest entry that is kept; one more than that of the last when none is. Absent: whoever asks reads the first entry. */
+  firstSeq?(): Promise<number>
   /** Makes everything that was appended survive a power cut, whatever level it was appended with. */
   flush(): Promise<void>
   /** Lets go of entries beyond the budget, a bounded amount of work per call. @returns how many went. */
