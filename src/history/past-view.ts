@@ -4,6 +4,7 @@ import type { Bucket } from '../commit/bucket.js'
 import { BucketNotDefinedError } from '../commit/errors.js'
 import type { Captured } from '../lifecycle/capture.js'
 import { capture } from '../lifecycle/capture.js'
+import type { StorageReport } from '../log/storage.js'
 import type { Collators } from '../query/order.js'
 import type { BucketReader } from '../query/reads.js'
 import { Reads } from '../query/reads.js'
@@ -105,6 +106,7 @@ export async function viewAt(
   when: number | Date,
   options: AtOptions,
   access: LogAccess,
+  report: StorageReport,
   now: () => Captured,
 ): Promise<PastView> {
   const { buckets: wanted, signal } = checkArguments(when, options)
@@ -115,7 +117,7 @@ export async function viewAt(
     const taken = buckets.filter(({ name }) => wanted?.includes(name) !== false)
     return { present: new Map(taken.map((bucket) => [bucket.name, presentOf(bucket)])), latest: seq, at: wallClock }
   })
-  const seq = typeof when === 'number' ? when : await seqAt(when.getTime(), latest, at, access)
+  const seq = typeof when === 'number' ? when : await seqAt(when.getTime(), latest, at, { ...access, report })
   if (seq > latest) throw new NotYetCommittedError(`at(${seq})`, 'there is no such commit yet', latest)
   const since = new ChangesSince(wanted)
   let last = seq
@@ -145,7 +147,12 @@ function presentOf({ name, persistent, schema, source, table }: Bucket): Present
 }
 
 /** The last commit at or before a time. Halves the log, whose times never go back (L2), so it reads few entries. */
-async function seqAt(time: number, latest: number, now: number, access: LogAccess): Promise<number> {
+async function seqAt(
+  time: number,
+  latest: number,
+  now: number,
+  access: LogAccess & { readonly report: StorageReport },
+): Promise<number> {
   const where = `at(${new Date(time).toISOString()})`
   if (time > now) throw new NotYetCommittedError(where, 'that time has not come yet', latest)
   if (time === now) return latest
@@ -158,8 +165,11 @@ async function seqAt(time: number, latest: number, now: number, access: LogAcces
     if (entry !== undefined && entry.seq <= high && entry.at <= time) low = entry.seq
     else high = middle - 1
   }
-  // Before the first commit of all there was nothing; before the first one that is kept there was nobody knows what.
-  if (low === oldest && oldest > 0) throw new HistoryGoneError(where, 'history does not go back so far', oldest)
+  // Before the first commit of all there was nothing. Before the first one that is kept there was nobody knows what, and so where
+  // the rows outlive the log, as in a key-value place.
+  const { created, head } = access.report
+  if (low === oldest && (oldest > 0 || (head === 0 && !created)))
+    throw new HistoryGoneError(where, 'history does not go back so far', oldest)
   return low
 }
 
@@ -174,7 +184,7 @@ function checkArguments(when: unknown, options: AtOptions): AtOptions {
   if (buckets !== undefined && !Array.isArray(buckets)) {
     throw new InvalidArgumentError('at(when, { buckets })', 'an array of names', buckets)
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
     throw new InvalidArgumentError('at(when, { signal })', 'an AbortSignal', signal)
   }
   return options

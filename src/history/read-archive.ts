@@ -39,7 +39,7 @@ export function readArchive(folder: string, options: ReadArchiveOptions = {}): A
   if (log !== undefined && typeof log?.read !== 'function') {
     throw new InvalidArgumentError('readArchive(folder, { log })', 'the log of a store', log)
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
     throw new InvalidArgumentError('readArchive(folder, { signal })', 'an AbortSignal', signal)
   }
   return { [Symbol.asyncIterator]: () => readAllEntries(folder, after, log, signal) }

@@ -131,7 +131,7 @@ function checkOptions(where: string, options: RecordHistoryOptions): RecordHisto
       throw new InvalidArgumentError(`${where}, { ${name} })`, 'a whole number from 1', value)
     }
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
     throw new InvalidArgumentError(`${where}, { signal })`, 'an AbortSignal', signal)
   }
   return options

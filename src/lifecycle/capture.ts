@@ -30,12 +30,21 @@ export async function capture<T>(
     const buckets = [...now().buckets]
     const absent = buckets.find((bucket) => bucket.process.state !== 'running')
     if (absent !== undefined) {
-      await absent.process.call(() => undefined)
+      await whenLoaded(absent, now)
       continue
     }
     const { undoneCount, position, at } = now()
     const taken = take(buckets, position.visible, at)
     await now().settled()
     if (now().undoneCount === undoneCount) return taken
+  }
+}
+
+/** @throws {BucketCrashedError} it has failed for good. One that was dropped meanwhile is none to wait for. */
+async function whenLoaded(bucket: Bucket, now: () => Captured): Promise<void> {
+  try {
+    await bucket.process.call(() => undefined)
+  } catch (error) {
+    if ([...now().buckets].includes(bucket)) throw error
   }
 }

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { FileAdapter, HistoryGoneError, MemoryAdapter, SQLiteAdapter, Store } from '../../src/index.js'
 import type { BucketDefinition, StorageAdapter, UndoConflictError } from '../../src/index.js'
 import { virtualRuntime } from '../../src/testing/runtime.js'
+import { TextSnapshots } from '../proof/support/places.js'
 import { pump } from '../proof/support/pump.js'
 import { KEYED, open, openBucket, openVirtual, rejection, turn } from './opened.js'
 
@@ -205,6 +206,31 @@ describe('at', () => {
     } finally {
       SQLiteAdapter.prototype.readLog = read
     }
+  })
+
+  test('where rows outlive the log, there is no time before it was opened', async () => {
+    const texts = new TextSnapshots()
+    const first = await open({ name: 's', persistence: { adapter: texts } })
+    await first.defineBucket('b', KEYED)
+    await first.bucket('b').insert({ id: 'a' })
+    await first.stop()
+    const second = await open({ name: 's', persistence: { adapter: texts } })
+    await second.defineBucket('b', KEYED)
+    const opened = Date.now()
+    await turn()
+    await second.bucket('b').insert({ id: 'b' })
+    expect((await second.at(0)).bucket('b').keys()).toEqual(['a'])
+    expect(await rejection(second.at(new Date(opened - 10_000)))).toMatchObject({ code: 'HISTORY_GONE' })
+  })
+
+  test('a bucket that is dropped while it is waited for does no harm', async () => {
+    const { store, bucket } = await openBucket(KEYED)
+    await bucket.insert({ id: 'a' })
+    const late = store.defineBucket('late', KEYED)
+    const seen = store.at(1)
+    const dropped = store.dropBucket('late')
+    expect((await seen).bucket('b').count()).toBe(1)
+    await Promise.all([late, dropped])
   })
 
   test('a signal ends it', async () => {
