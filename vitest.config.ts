@@ -1,6 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
+/** Another React than ours to test the hooks with: a folder of packages that holds react and react-dom. */
+const react = process.env['VARVE_REACT']
+
 export default defineConfig({
+  resolve: {
+    alias: react === undefined ? [] : [{ find: /^(react|react-dom)(?=$|\/)/, replacement: `${react}/$1` }],
+  },
   test: {
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts'],
     // Processes, not threads: suites change the working directory, kill children and load native addons.

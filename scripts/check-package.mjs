@@ -24,6 +24,9 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 /** Compilers that a user may have: ours, and the last of the line before the native one. */
 const CONSUMER_TYPESCRIPTS = ['typescript', 'typescript-5']
 
+/** Doors that need an optional peer, and what a user of them has installed. */
+const PEERS = { 'varve/react': ['react', '@types/react'] }
+
 const CHECKS = {
   publint: (packed) => run([...bin('publint'), 'run', packed.tarball, '--strict']),
   attw: (packed) => run([...bin('@arethetypeswrong/cli', 'attw'), packed.tarball, '--profile', 'esm-only']),
@@ -75,16 +78,15 @@ function checkConsumer({ folder, tarball }) {
   mkdirSync(join(modules, name), { recursive: true })
   if (!run(['tar', '-xzf', tarball, '-C', join(modules, name), '--strip-components=1'])) return false
   // Only what the package declares is there, so anything it uses undeclared is missed here as it would be at a user's.
-  for (const dependency of [...Object.keys(dependencies), '@types/node']) {
-    const from = join(ROOT, 'node_modules', dependency)
-    if (!existsSync(from)) continue
-    mkdirSync(dirname(join(modules, dependency)), { recursive: true })
-    symlinkSync(from, join(modules, dependency), 'junction')
-  }
+  for (const dependency of [...Object.keys(dependencies), '@types/node']) link(dependency, modules)
   const doors = Object.keys(exports)
     .filter((door) => !door.endsWith('.json'))
     .map((door) => name + door.slice(1))
   writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }\n')
+  const withoutPeers = doors.filter((door) => !Object.hasOwn(PEERS, door))
+  writeFileSync(join(folder, 'alone.mjs'), withoutPeers.map((door) => `import '${door}'\n`).join(''))
+  if (!run([process.execPath, '--disable-warning=ExperimentalWarning', 'alone.mjs'], folder)) return false
+  for (const peer of Object.values(PEERS).flat()) link(peer, modules)
   const imports = doors.map((door, index) => `import * as door${index} from '${door}'\n`).join('')
   const uses = doors.map(
     (door, index) => `if (Object.keys(door${index}).length === 0) throw new Error('${door}: no exports')\n`,
@@ -111,19 +113,25 @@ function checkConsumer({ folder, tarball }) {
   ].every(Boolean)
 }
 
+/** Puts a package of ours into `modules`, where it is installed. */
+function link(name, modules) {
+  const from = join(ROOT, 'node_modules', name)
+  if (!existsSync(from)) return
+  mkdirSync(dirname(join(modules, name)), { recursive: true })
+  symlinkSync(from, join(modules, name), 'junction')
+}
+
 /** The type tests against the packed declarations: compilers differ in what they infer. */
 function checkTypeTests(folder, common) {
   mkdirSync(join(folder, 'types'))
   const tests = readdirSync(join(ROOT, 'tests/types')).filter((file) => file.endsWith('.types.test.ts'))
   for (const file of tests) {
     const text = readFileSync(join(ROOT, 'tests/types', file), 'utf8')
-    const doors = { index: 'varve', core: 'varve/core', 'bridge/rules': 'varve/bridge' }
+    const doors = { index: 'varve', core: 'varve/core', 'bridge/rules': 'varve/bridge', 'react/index': 'varve/react' }
     const code = text.replaceAll(/'..\/..\/src\/(.+)\.js'/g, (_, source) => `'${doors[source]}'`)
     writeFileSync(join(folder, 'types', file), code)
   }
-  for (const dependency of ['arktype', 'valibot', 'vitest', 'zod']) {
-    symlinkSync(join(ROOT, 'node_modules', dependency), join(folder, 'node_modules', dependency), 'junction')
-  }
+  for (const dependency of ['arktype', 'valibot', 'vitest', 'zod']) link(dependency, join(folder, 'node_modules'))
   const options = { skipLibCheck: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true }
   return typeCheck(folder, { compilerOptions: { ...common, ...options }, include: ['types'] })
 }

@@ -7,13 +7,14 @@
  * Says what it does on stderr only; stdout belongs to the task.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { constants } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const NODE_MIN = [20, 19]
+const EXAMPLE = 'examples/react-tasks'
 const FORMATTED = ['format', '.', '--max-diagnostics=20']
 
 /** Every task: what it needs first, then the commands it runs, each an argument list for Node. */
@@ -26,11 +27,19 @@ const TASKS = {
   types: { needs: ['install'], run: (args) => [types(...args)] },
   lint: {
     needs: ['install'],
-    run: (args) => [tool('oxlint', 'src', 'tests', 'scripts', 'bench', 'vitest.config.ts', ...args)],
+    run: (args) => [tool('oxlint', 'src', 'tests', 'scripts', 'bench', 'examples', 'vitest.config.ts', ...args)],
   },
   format: { needs: ['install'], run: (args) => [tool('@biomejs/biome:biome', ...FORMATTED, '--write', ...args)] },
   'format:check': { needs: ['install'], run: (args) => [tool('@biomejs/biome:biome', ...FORMATTED, ...args)] },
   'package:check': { needs: ['install', 'build'], run: (args) => [node('scripts/check-package.mjs', ...args)] },
+  example: { needs: ['install', 'build', 'example'], run: (args) => [tool('vite', EXAMPLE, ...args)] },
+  'example:build': {
+    needs: ['install', 'build', 'example'],
+    run: (args) => [
+      tool('typescript:tsc', '-p', EXAMPLE),
+      tool('vite', 'build', EXAMPLE, '--logLevel', 'warn', ...args),
+    ],
+  },
   torture: { needs: ['install', 'build'], run: (args) => [node('tests/torture/main.mjs', ...args)] },
   bench: { needs: ['install', 'build'], run: (args) => [node('--expose-gc', 'bench/main.mjs', ...args)] },
 }
@@ -43,6 +52,7 @@ checkNode()
 const { needs, run } = TASKS[task]
 if (needs.includes('install')) install()
 if (needs.includes('build')) build()
+if (needs.includes('example')) linkExample()
 // All of them, even when one fails: who broke a type wants to see the tests as well.
 for (const command of run(args)) {
   const code = await runInForeground(command)
@@ -134,6 +144,18 @@ function build() {
     const source = /^(.+?)(?:\.d\.ts|\.js)(?:\.map)?$/.exec(relative(join(ROOT, 'dist'), file))?.[1]
     if (source !== undefined && !existsSync(join(ROOT, 'src', `${source}.ts`))) rmSync(file, { force: true })
   }
+}
+
+/**
+ * Lets the example find `varve` by its name, as after an install of its own. What else it needs is found in the checkout, in the
+ * same versions.
+ */
+function linkExample() {
+  const modules = join(ROOT, EXAMPLE, 'node_modules')
+  if (existsSync(join(modules, 'varve', 'package.json'))) return
+  mkdirSync(modules, { recursive: true })
+  rmSync(join(modules, 'varve'), { force: true, recursive: true })
+  symlinkSync(ROOT, join(modules, 'varve'), 'junction')
 }
 
 function listFiles(folder) {

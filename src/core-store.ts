@@ -11,9 +11,10 @@ import type { BucketDescription } from './lifecycle/catalog.js'
 import { LogReader } from './lifecycle/log-reader.js'
 import type { Quarantined, StorageReport } from './log/storage.js'
 import type { BucketReader } from './query/reads.js'
-import type { SubscribeOptions } from './reactive/live-queries.js'
+import type { QuerySubscription, SubscribeOptions } from './reactive/live-queries.js'
 import type { BucketDefinition } from './schema/definition.js'
 import type { DefinitionCheck, KeyOf, RecordOf } from './schema/infer.js'
+import type { AnyLinks, Links } from './schema/links.js'
 import type {
   BucketName,
   EventOf,
@@ -29,18 +30,9 @@ import type {
 import { checkOptions } from './store-options.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import type { TreeNode } from './supervise/child.js'
+import { statsOf } from './store-stats.js'
+import type { StoreStats } from './store-stats.js'
 import { Process } from './supervise/process.js'
-
-/** Aggregated facts about a store. */
-export interface StoreStats {
-  readonly name: string
-  readonly buckets: { readonly count: number; readonly names: readonly string[] }
-  readonly records: { readonly total: number; readonly perBucket: { readonly [bucket: string]: number } }
-  readonly indexes: { readonly total: number; readonly perBucket: { readonly [bucket: string]: number } }
-  readonly queries: { readonly defined: number; readonly activeSubscriptions: number }
-  readonly persistence: { readonly enabled: boolean }
-  readonly ttl: { readonly enabled: boolean; readonly checkIntervalMs: number }
-}
 
 /** What was found when the store was opened. */
 export interface OpenReport extends StorageReport {
@@ -119,14 +111,14 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
   }
 
   /** A handle of `bucket`. @internal */
-  protected handle<D>(bucket: Bucket): BucketHandle<D> {
-    return new BucketHandle<D>(bucket, this.engine.sequencer, this.engine.subscribeLive)
+  protected handle<D, L = AnyLinks>(bucket: Bucket): BucketHandle<D, L> {
+    return new BucketHandle<D, L>(bucket, this.engine.sequencer, this.engine.subscribeLive)
   }
 
   /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
-  bucket<N extends BucketName<B>>(name: N): BucketHandle<Named<B, N>> {
+  bucket<N extends BucketName<B>>(name: N): BucketHandle<Named<B, N>, Links<B, N>> {
     if (this.engine.isStopped) throw new BucketNotDefinedError(name, { cause: new StoreStoppedError(this.name) })
-    return this.handle<Named<B, N>>(this.engine.catalog.must(name))
+    return this.handle<Named<B, N>, Links<B, N>>(this.engine.catalog.must(name))
   }
 
   /** Whether there is a bucket of this name, loaded or not. */
@@ -186,7 +178,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     bucket: <N extends string>(name: N) => {
       const bucket = this.engine.catalog.must(name)
       bucket.mustBeReady()
-      return bucket.reads as unknown as BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>>
+      return bucket.reads as unknown as BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>, Links<B, N>>
     },
   }
 
@@ -207,30 +199,38 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
    * Calls `callback` whenever the result of a query has changed, and with `immediate` at once too. Results are durable,
    * consistent, and never older than the one before.
    *
-   * @returns ends the subscription, when the query has run for the first time. Rejects if that fails.
+   * Subscriptions to the same query with equal parameters (primitives, dates, arrays and plain objects of these) share one
+   * evaluation. Each callback may change what it is given: one gets what the function has returned, the others copies, down to
+   * records. What cannot be copied is shared: instances of classes, keys of maps, items of sets.
+   *
+   * @returns ends the subscription, when there is a first result. Rejects if the query fails.
    * @throws {QueryNotDefinedError}
    */
-  subscribe<R = unknown>(query: string, callback: (result: R) => void, options?: SubscribeOptions): Promise<() => void>
+  subscribe<R = unknown>(
+    query: string,
+    callback: (result: R) => void,
+    options?: SubscribeOptions,
+  ): Promise<QuerySubscription>
   subscribe<P, R = unknown>(
     query: string,
     params: P,
     callback: (result: R) => void,
     options?: SubscribeOptions,
-  ): Promise<() => void>
+  ): Promise<QuerySubscription>
   /** By reference: the result is typed. */
   subscribe<R>(
     query: QueryRef<undefined, R>,
     callback: (result: R) => void,
     options?: SubscribeOptions,
-  ): Promise<() => void>
+  ): Promise<QuerySubscription>
   /** By reference: parameters and result are typed. */
   subscribe<P, R>(
     query: QueryRef<P, R>,
     params: NoInfer<P>,
     callback: (result: R) => void,
     options?: SubscribeOptions,
-  ): Promise<() => void>
-  async subscribe(query: string | QueryRef<never>, ...rest: unknown[]): Promise<() => void> {
+  ): Promise<QuerySubscription>
+  async subscribe(query: string | QueryRef<never>, ...rest: unknown[]): Promise<QuerySubscription> {
     this.mustRun()
     const [params, callback, options] = typeof rest[0] === 'function' ? [undefined, rest[0], rest[1]] : rest
     return this.engine.queries.subscribe(nameOf(query), params, callback as never, options as SubscribeOptions)
@@ -270,21 +270,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
   /** Aggregated facts, all of one moment. */
   async getStats(): Promise<StoreStats> {
     this.mustRun()
-    const { catalog, queries, live, options, expiry } = this.engine
-    await catalog.loaded()
-    const buckets = [...catalog.buckets]
-    const records = Object.fromEntries(buckets.map(({ name, table }) => [name, table.size]))
-    const indexes = Object.fromEntries(buckets.map(({ name, table }) => [name, table.indexes.length]))
-    const total = (counts: { [bucket: string]: number }) => Object.values(counts).reduce((sum, count) => sum + count, 0)
-    return {
-      name: this.name,
-      buckets: { count: buckets.length, names: buckets.map(({ name }) => name) },
-      records: { total: total(records), perBucket: records },
-      indexes: { total: total(indexes), perBucket: indexes },
-      queries: { defined: queries.queryCount, activeSubscriptions: queries.subscriptionCount + live.count },
-      persistence: { enabled: options.hasStorage },
-      ttl: { enabled: expiry.isEnabled, checkIntervalMs: options.ttlCheckIntervalMs },
-    }
+    return statsOf(this.engine)
   }
 
   /** Deletes records whose time has come. @returns how many. */

@@ -21,7 +21,7 @@ export type { Position } from './commit/sequencer.js'
 export type { TransactionBucketHandle } from './commit/transaction.js'
 export type { TransactionOptions } from './commit/transactions.js'
 export type { UpdateOptions, WriteOptions } from './commit/write-options.js'
-export type { OpenReport, StoreStats } from './core-store.js'
+export type { OpenReport } from './core-store.js'
 export { Store } from './core-store.js'
 export type {
   BucketClearedEvent,
@@ -57,6 +57,12 @@ export type { Aggregate } from './query/aggregate.js'
 export { avg, count, max, min, sum } from './query/aggregate.js'
 export type { QueryPage } from './query/answer.js'
 export type { AsyncBucketReader } from './query/async-reads.js'
+export type {
+  Evaluation,
+  EvaluationChange,
+  EvaluationCommit,
+  EvaluationView,
+} from './query/evaluation.js'
 export type { Explanation } from './query/explain.js'
 export type {
   LiveChanges,
@@ -69,7 +75,7 @@ export type {
 export type { PageOptions, Query, SyncQuery } from './query/query.js'
 export type { BucketReader, PaginatedResult, PaginateOptions } from './query/reads.js'
 export { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './reactive/errors.js'
-export type { SubscribeOptions } from './reactive/live-queries.js'
+export type { QuerySubscription, SubscribeOptions } from './reactive/live-queries.js'
 export type { QueryBucket } from './reactive/query-bucket.js'
 export type {
   BucketDefinition,
@@ -97,6 +103,7 @@ export type {
   RecordOf,
   StoreRecord,
 } from './schema/infer.js'
+export type { IncludeAliases, Included, IncludeName, IncludeOptions, Links } from './schema/links.js'
 export { parseTtl, TtlError } from './schema/ttl.js'
 export type {
   BucketName,
@@ -110,6 +117,7 @@ export type {
   TransactionContext,
 } from './store-contexts.js'
 export type { BucketDefinitions, CorePersistenceConfig, CoreStoreOptions } from './store-options.js'
+export type { StoreStats } from './store-stats.js'
 export type { ProcessState, RestartType, Strategy, TreeNode } from './supervise/child.js'
 export type { ProcessSpec } from './supervise/process.js'
 export { Process } from './supervise/process.js'

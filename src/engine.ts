@@ -15,6 +15,7 @@ import type { StorageReport } from './log/storage.js'
 import type { SubscribeLive } from './query/live.js'
 import { LiveQueries } from './reactive/live-queries.js'
 import { LiveResults } from './reactive/live-results.js'
+import type { TraceHost } from './reactive/tracing.js'
 import type { View } from './reactive/view.js'
 import { Views } from './reactive/views.js'
 import type { CheckedOptions } from './store-options.js'
@@ -31,6 +32,7 @@ export class Engine implements CommitListener {
   readonly transactions: Transactions
   readonly catalog: Catalog
   readonly views: Views
+  readonly trace: TraceHost = { active: undefined, use: undefined, release: undefined }
   readonly live: LiveResults
   readonly queries: LiveQueries
   readonly expiry: Expiry
@@ -82,14 +84,16 @@ export class Engine implements CommitListener {
     }
     const isReady = (bucket: string): boolean => this.catalog.has(bucket) && bucketOf(bucket).process.isReady
     this.views = new Views({ bucketOf, isReady, runtime, selfCheck, onDiverged })
-    this.live = new LiveResults({ sequencer: this.sequencer, views: this.views, bucketOf, onError })
-    this.queries = new LiveQueries({ sequencer: this.sequencer, runtime, bucketOf, views: this.views, onError })
+    const reactive = { sequencer: this.sequencer, bucketOf, views: this.views, trace: this.trace, onError }
+    this.live = new LiveResults(reactive)
+    this.queries = new LiveQueries({ ...reactive, runtime })
     const onEvent = (event: SupervisionEvent): void => this.bus.publish(['process', event.process, event.type], event)
     const onEscalate = (error: Error): void => this.sequencer.refuse(new StoreDegradedError(name, error))
     this.supervisor = new Supervisor({ name, strategy: 'one_for_one', onEvent, onEscalate }, runtime)
     const { sequencer, supervisor } = this
     const onLoaded = (bucket: Bucket): void => {
       this.expiry.loaded(bucket)
+      this.trace.active?.reloaded(bucket.name)
       // Queries that have missed the bucket, or have read an earlier one of its name, look again.
       this.queries.react({ changes: [], cleared: [bucket.name] })
       this.views.reloaded(bucket.name)
@@ -138,7 +142,9 @@ export class Engine implements CommitListener {
     }
   }
 
-  applied({ draft }: Commit): void {
+  applied(commit: Commit): void {
+    const { draft } = commit
+    this.trace.active?.applied(commit)
     this.transactions.observe(draft, false)
     this.views.applied(draft)
     this.queries.overtake(draft, false)
@@ -146,6 +152,7 @@ export class Engine implements CommitListener {
   }
 
   published(commit: Commit): void {
+    this.trace.active?.published(commit)
     this.queries.react(commit.draft)
     this.views.announce()
     this.expiry.notice(commit.draft.changes)
@@ -154,8 +161,10 @@ export class Engine implements CommitListener {
     this.positionMoved()
   }
 
-  undone({ draft }: Commit): void {
+  undone(commit: Commit): void {
+    const { draft } = commit
     this.undoneCount++
+    this.trace.active?.undone(commit)
     this.transactions.observe(draft, true)
     this.queries.overtake(draft, true)
     this.queries.react(draft)

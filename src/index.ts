@@ -23,7 +23,7 @@ export type { Position } from './commit/sequencer.js'
 export type { TransactionBucketHandle } from './commit/transaction.js'
 export type { TransactionOptions } from './commit/transactions.js'
 export type { UpdateOptions, WriteOptions } from './commit/write-options.js'
-export type { OpenReport, StoreStats } from './core-store.js'
+export type { OpenReport } from './core-store.js'
 export { ArchiveError } from './history/archive-format.js'
 export type { UndoConflict } from './history/errors.js'
 export { HistoryGoneError, NotYetCommittedError, UndoConflictError } from './history/errors.js'
@@ -74,6 +74,13 @@ export type { Aggregate } from './query/aggregate.js'
 export { avg, count, max, min, sum } from './query/aggregate.js'
 export type { QueryPage } from './query/answer.js'
 export type { AsyncBucketReader } from './query/async-reads.js'
+export type {
+  Evaluation,
+  EvaluationChange,
+  EvaluationCommit,
+  EvaluationView,
+  TraceHandler,
+} from './query/evaluation.js'
 export type { Explanation } from './query/explain.js'
 export type {
   LiveChanges,
@@ -86,7 +93,7 @@ export type {
 export type { PageOptions, Query, SyncQuery } from './query/query.js'
 export type { BucketReader, PaginatedResult, PaginateOptions } from './query/reads.js'
 export { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './reactive/errors.js'
-export type { SubscribeOptions } from './reactive/live-queries.js'
+export type { QuerySubscription, SubscribeOptions } from './reactive/live-queries.js'
 export type { QueryBucket } from './reactive/query-bucket.js'
 export type {
   BucketDefinition,
@@ -114,6 +121,7 @@ export type {
   RecordOf,
   StoreRecord,
 } from './schema/infer.js'
+export type { IncludeAliases, Included, IncludeName, IncludeOptions, Links } from './schema/links.js'
 export { parseTtl, TtlError } from './schema/ttl.js'
 export type { StoreOptions, StorePersistenceConfig } from './store.js'
 export { Store } from './store.js'
@@ -129,6 +137,7 @@ export type {
   TransactionContext,
 } from './store-contexts.js'
 export type { BucketDefinitions, CorePersistenceConfig, CoreStoreOptions } from './store-options.js'
+export type { StoreStats } from './store-stats.js'
 export type { ProcessState, RestartType, Strategy, TreeNode } from './supervise/child.js'
 export type { ProcessSpec } from './supervise/process.js'
 export { Process } from './supervise/process.js'

@@ -13,6 +13,7 @@ import type {
 import type { BucketReader } from './query/reads.js'
 import type { QueryBucket } from './reactive/query-bucket.js'
 import type { KeyOf, RecordOf } from './schema/infer.js'
+import type { Links } from './schema/links.js'
 import type { AnyBuckets } from './store-options.js'
 
 /** Names of the buckets that were given to `start`, for completion; any other name may be a bucket as well. */
@@ -24,19 +25,19 @@ export type Named<B, N> = N extends keyof B ? B[N] : unknown
 /** What a transaction function gets. */
 export interface TransactionContext<B = AnyBuckets> {
   /** The bucket, inside this transaction. It may be awaited, and need not be. @throws {BucketNotDefinedError} */
-  bucket<N extends BucketName<B>>(name: N): TransactionBucketHandle<Named<B, N>>
+  bucket<N extends BucketName<B>>(name: N): TransactionBucketHandle<Named<B, N>, Links<B, N>>
 }
 
 /** What a query function reads with. */
 export interface QueryContext<B = AnyBuckets> {
   /** @throws {BucketNotDefinedError} */
-  bucket<N extends BucketName<B>>(name: N): QueryBucket<Named<B, N>>
+  bucket<N extends BucketName<B>>(name: N): QueryBucket<Named<B, N>, Links<B, N>>
 }
 
 /** What a function given to `store.read` gets. */
 export interface StoreView<B = AnyBuckets> {
   /** @throws {BucketNotDefinedError} @throws {BucketUnavailableError} the bucket is loading or restarting. */
-  bucket<N extends BucketName<B>>(name: N): BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>>
+  bucket<N extends BucketName<B>>(name: N): BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>, Links<B, N>>
 }
 
 /** A query: a plain async function of what it reads. It may run again at any time, so it must not have effects. */

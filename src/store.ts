@@ -19,7 +19,10 @@ import { isSnapshotAdapter, SnapshotStorage } from './log/snapshot-storage.js'
 import type { SnapshotAdapter } from './log/snapshot-storage.js'
 import { isStorageAdapter } from './log/storage.js'
 import type { HistoryBudget, StorageAdapter } from './log/storage.js'
+import type { TraceHandler } from './query/evaluation.js'
+import { Trace } from './reactive/trace.js'
 import type { KeyOf, RecordOf } from './schema/infer.js'
+import type { AnyLinks, Links } from './schema/links.js'
 import type { BucketName, Named } from './store-contexts.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import { checkOptionNames, CORE_OPTIONS } from './store-options.js'
@@ -63,10 +66,14 @@ interface CoreStoreClass {
 
 const Base: CoreStoreClass = CoreStore as unknown as CoreStoreClass
 
-/** The whole store: the small one of `varve/core`, and files, history, copies, and workers of your own. */
+/** The whole store: the small one of `varve/core`, and files, history, copies, traces, and workers of your own. */
 export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
+  readonly #trace: Trace
+
   protected constructor(engine: Engine) {
     super(engine)
+    const { trace, options, views } = engine
+    this.#trace = new Trace(trace, options.runtime, () => views.commitCount, options.onError)
   }
 
   /**
@@ -141,13 +148,13 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
     await startWorker(this.#workers, spec, runtime)
   }
 
-  protected override handle<D>(bucket: Bucket): StoreBucketHandle<D> {
-    return new StoreBucketHandle<D>(bucket, this.engine)
+  protected override handle<D, L = AnyLinks>(bucket: Bucket): StoreBucketHandle<D, L> {
+    return new StoreBucketHandle<D, L>(bucket, this.engine)
   }
 
   /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
-  override bucket<N extends BucketName<B>>(name: N): StoreBucket<Named<B, N>> {
-    return super.bucket(name) as StoreBucket<Named<B, N>>
+  override bucket<N extends BucketName<B>>(name: N): StoreBucket<Named<B, N>, Links<B, N>> {
+    return super.bucket(name) as StoreBucket<Named<B, N>, Links<B, N>>
   }
 
   /**
@@ -206,6 +213,18 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
   async stateHash(): Promise<string> {
     this.mustRun()
     return stateHash(this.#now, this.engine.options.runtime)
+  }
+
+  /**
+   * Calls `handler` after each evaluation of a live query or of a named one that is subscribed to, and says why it was made and
+   * what it took. It costs nothing while nobody listens. What a handler throws goes to `onError`.
+   *
+   * @returns ends it.
+   */
+  trace(handler: TraceHandler): () => void {
+    this.mustRun()
+    if (typeof handler !== 'function') throw new InvalidArgumentError('trace(handler)', 'a function', handler)
+    return this.#trace.on(handler)
   }
 
   /**

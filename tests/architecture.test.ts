@@ -113,6 +113,11 @@ describe('the check finds planted violations', () => {
       { 'src/store.ts': "import { Command } from 'commander'" },
       [/only src\/cli may import commander/],
     ],
+    [
+      'React outside its bindings',
+      { 'src/state/a.ts': "import { useState } from 'react'", 'src/react/hook.ts': "import 'react'" },
+      [/^src\/state\/a\.ts:1: only src\/react may import react/],
+    ],
     ['vitest outside tests', { 'src/state/a.ts': "import { test } from 'vitest'" }, [/only tests may import vitest/]],
     ['an import of a test', { 'src/events/x.ts': "import './bus.test.js'" }, [/nothing may import a test/]],
     ['testing outside tests', { 'src/events/x.ts': "import '../testing/runtime.js'" }, [/events imports testing/]],

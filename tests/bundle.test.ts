@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { runInNewContext } from 'node:vm'
+import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
 
@@ -9,7 +10,12 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 async function bundle(code: string): Promise<string> {
   const result = await build({
     stdin: { contents: code, resolveDir: ROOT, loader: 'ts' },
-    alias: { 'varve/core': './src/core.ts', 'varve/snapshots': './src/snapshots.ts' },
+    alias: {
+      'varve/core': './src/core.ts',
+      'varve/snapshots': './src/snapshots.ts',
+      'varve/react': './src/react/index.ts',
+    },
+    external: ['react'],
     bundle: true,
     minify: true,
     write: false,
@@ -92,6 +98,14 @@ test('snapshots are no part of varve/core; with varve/snapshots they work where 
   const context = browserGlobals()
   runInNewContext(code, context)
   expect(await (context['bundled'] as { run(): Promise<number[]> }).run()).toEqual([1, 2])
+})
+
+test('varve/react bundles for a browser, with React left out, and adds little to varve/core', async () => {
+  const core = await bundle(`export * from 'varve/core'`)
+  const both = await bundle(`export * from 'varve/core'\nexport * from 'varve/react'`)
+  expect(both.length - core.length).toBeGreaterThan(2_000)
+  expect(both.length - core.length).toBeLessThan(12_000)
+  expect(gzipSync(both).length - gzipSync(core).length).toBeLessThan(4_000)
 })
 
 test('a Node module in the bundle is an error', async () => {

@@ -153,7 +153,11 @@ describe('the check finds planted mistakes', () => {
     ['an unknown mark', `${fence}ts skip\n${fence}`, [/"skip" means nothing here/]],
     ['no-run without a reason', `text\n${fence}ts no-run\n${fence}`, [/^x\.md:2: no-run without a reason/]],
     ['nothing to continue', `${fence}ts continue\n${fence}`, [/no block of that language to continue/]],
-    ['a mark on data', `${fence}json continue\n{}\n${fence}`, [/only ts and js blocks/, /no block of that language/]],
+    [
+      'a mark on data',
+      `${fence}json continue\n{}\n${fence}`,
+      [/only ts, tsx and js blocks/, /no block of that language/],
+    ],
     ['an open block', `${fence}ts\nconst a = 1`, [/not closed/]],
     ['an open hidden part', `<!-- hidden\n${fence}ts\n${fence}`, [/hidden part is not closed/]],
   ])('%s', (_name, markdown, mistakes) => {

@@ -4,6 +4,7 @@
  */
 import { openLiveMap } from '../contestants/live-map.mjs'
 import { openLiveVarve } from '../contestants/live-varve.mjs'
+import { includeCase } from './live-include.mjs'
 import { cityName, expect, makeRecords, randomNumbers, ROLES, seeded } from '../data.mjs'
 
 const QUERIES = 1_000
@@ -288,6 +289,7 @@ export function liveCases({ records: count, peers, scale }) {
 
   const cases = [
     ...reacting,
+    includeCase(scale),
     {
       name: 'idle',
       title: `write that concerns none of ${IDLE} live queries`,

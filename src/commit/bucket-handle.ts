@@ -6,6 +6,7 @@ import { parseFilter } from '../query/filter.js'
 import type { SubscribeLive } from '../query/live.js'
 import type { Reads } from '../query/reads.js'
 import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
+import type { AnyLinks } from '../schema/links.js'
 import type { Bucket } from './bucket.js'
 import { CommitDraft } from './draft.js'
 import { BucketNotDefinedError, RecordNotFoundError, TransactionConflictError } from './errors.js'
@@ -22,7 +23,9 @@ const WRITE = 'store/write'
  * Every write is one commit: it resolves when that is durable, and when it rejects nothing has happened. Calls made
  * while the bucket is loading or restarting wait for it.
  */
-export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyOf<D>> {
+export class BucketHandle<D = AnyDefinition, L = AnyLinks> extends AsyncReads<RecordOf<D>, KeyOf<D>, L> {
+  /** Never there; it carries the definition, so that the compiler finds it in what extends this type too. */
+  declare readonly types?: D
   readonly #bucket: Bucket
   readonly #sequencer: Sequencer
 
@@ -39,6 +42,10 @@ export class BucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, Key
 
   protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
     return this.#call(() => read(this.#bucket.reads as unknown as Reads<RecordOf<D>, KeyOf<D>>))
+  }
+
+  protected override withPeers<T>(read: () => Promise<T>): Promise<T> {
+    return this.#bucket.withPeers(read)
   }
 
   override get(key: KeyOf<D>): Promise<RecordOf<D> | undefined> {

@@ -5,6 +5,7 @@ import type { BucketMeta, Quarantined, StorageAdapter } from '../log/storage.js'
 import { StorageUnreadableError } from '../log/errors.js'
 import type { RowMirror } from '../log/rows.js'
 import { Reads } from '../query/reads.js'
+import { refsOf } from '../query/relation.js'
 import { TableSource } from '../query/source.js'
 import type { BucketDefinition } from '../schema/definition.js'
 import type { RecordSchema } from '../schema/record-schema.js'
@@ -28,16 +29,29 @@ export class Bucket {
   /** The counter as the storage was last told; 0 where that is not known. */
   counterStored = 0
   dropped = false
+  /** The bucket of another name. @throws {BucketNotDefinedError} */
+  readonly peer: (name: string) => Bucket
 
-  constructor(name: string, definition: BucketDefinition, schema: RecordSchema, persistent: boolean) {
+  /** @param peer the bucket of another name; throws `BucketNotDefinedError`. */
+  constructor(
+    name: string,
+    definition: BucketDefinition,
+    schema: RecordSchema,
+    persistent: boolean,
+    peer: (name: string) => Bucket,
+  ) {
+    this.peer = peer
     this.name = name
     this.definition = definition
     this.schema = schema
     this.persistent = persistent
     const options = tableOptions(name, definition)
     this.table = new Table(options)
-    this.source = new TableSource(() => this.table, options.collators)
-    this.reads = new Reads<never>(this.source)
+    this.source = new TableSource(() => this.table, options.collators, refsOf(definition))
+    this.reads = new Reads<never>(this.source, undefined, undefined, (other) => {
+      const bucket = peer(other)
+      return { source: bucket.source, reads: () => bucket.ready().reads }
+    })
   }
 
   /** What the storage keeps about this bucket besides its rows. */
@@ -48,6 +62,25 @@ export class Bucket {
   /** Throws unless the bucket can answer at once. */
   mustBeReady(): void {
     if (this.process.state !== 'running') throw new BucketUnavailableError(this.name, this.process.state)
+  }
+
+  /** This bucket. @throws {BucketUnavailableError} it cannot answer at once. */
+  ready(): this {
+    this.mustBeReady()
+    return this
+  }
+
+  /** Runs `read` again for as long as one of the other buckets that it needs is being loaded. */
+  async withPeers<T>(read: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await read()
+      } catch (error) {
+        if (!(error instanceof BucketUnavailableError) || error.bucket === this.name) throw error
+        // Rejects where that bucket is down for good.
+        await this.peer(error.bucket).process.call(() => undefined)
+      }
+    }
   }
 
   /**

@@ -31,6 +31,7 @@ function makeBucket(name: string, more: Partial<BucketDefinition> = {}): Bucket 
     definition,
     new RecordSchema(name, definition, runtime),
     definition.persistent !== false,
+    () => expect.unreachable(),
   )
   bucket.process = {
     kill: (bug: unknown) => {

@@ -19,7 +19,9 @@ function makeBucket(etsType: BucketDefinition['etsType']): Bucket {
     indexes: ['group'],
     ...(etsType === undefined ? {} : { etsType }),
   })
-  return new Bucket('things', definition, new RecordSchema('things', definition, virtualRuntime()), true)
+  return new Bucket('things', definition, new RecordSchema('things', definition, virtualRuntime()), true, () =>
+    expect.unreachable(),
+  )
 }
 
 interface Step {

@@ -2,6 +2,7 @@ import type { Key, StoredRecord } from '../base/value.js'
 import { matches } from '../query/matches.js'
 import type { Filter } from '../query/filter.js'
 import type { Collators } from '../query/order.js'
+import type { Refs } from '../query/relation.js'
 import { FRESH_ORDINALS, slotsIn } from '../query/source.js'
 import type { Source } from '../query/source.js'
 import { compareKeys } from '../state/key-order.js'
@@ -96,6 +97,10 @@ export class Overlay implements Source {
     this.#writes.clear()
     this.#isCleared = true
     this.#delta = 0
+  }
+
+  get refs(): Refs {
+    return this.bucketState.source.refs
   }
 
   get collators(): Collators {

@@ -79,7 +79,9 @@ class Rig {
 
   #bucket(name: string, persistent: boolean): Bucket {
     const definition = checkDefinition(name, { key: 'id', schema: { id: { type: 'number' } }, persistent })
-    return new Bucket(name, definition, new RecordSchema(name, definition, this.runtime), persistent)
+    return new Bucket(name, definition, new RecordSchema(name, definition, this.runtime), persistent, () =>
+      expect.unreachable(),
+    )
   }
 
   #append(head: number, batch: Batch): Promise<Appended | Missed> {

@@ -7,6 +7,7 @@ import { ReadSet } from '../query/read-set.js'
 import type { Footprint, Touch } from '../query/read-set.js'
 import { Reads } from '../query/reads.js'
 import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
+import type { AnyLinks } from '../schema/links.js'
 import type { Bucket } from './bucket.js'
 import { checkExpected, keyIn } from './bucket-handle.js'
 import { CommitDraft } from './draft.js'
@@ -69,6 +70,14 @@ export class Transaction {
       this.#overlays.set(bucket, overlay)
     }
     return overlay
+  }
+
+  /** The reads of the bucket as this transaction sees it. */
+  reads(bucket: Bucket): Reads<never> {
+    return new Reads<never>(this.overlay(bucket), this.#readSet, undefined, (other) => {
+      const peer = bucket.peer(other)
+      return { source: this.overlay(peer), reads: () => this.reads(peer.ready()) }
+    })
   }
 
   /** Somebody else has committed, or a commit was undone: if that touches what was read, there is a conflict. */
@@ -204,7 +213,7 @@ function conflictOf(touch: Touch): TransactionConflictError {
  * writes are kept until the transaction commits, except that what is wrong with them alone is said at once. Unique
  * fields are checked at the commit, so that records may exchange their values.
  */
-export class TransactionBucketHandle<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyOf<D>> {
+export class TransactionBucketHandle<D = AnyDefinition, L = AnyLinks> extends AsyncReads<RecordOf<D>, KeyOf<D>, L> {
   readonly #transaction: Transaction
   readonly #bucket: Bucket
   readonly #sequencer: Sequencer
@@ -222,7 +231,11 @@ export class TransactionBucketHandle<D = AnyDefinition> extends AsyncReads<Recor
   }
 
   protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
-    return this.#run((overlay) => read(new Reads<RecordOf<D>, KeyOf<D>>(overlay, this.#transaction.readSet)))
+    return this.#run(() => read(this.#transaction.reads(this.#bucket) as unknown as Reads<RecordOf<D>, KeyOf<D>>))
+  }
+
+  protected override withPeers<T>(read: () => Promise<T>): Promise<T> {
+    return this.#bucket.withPeers(read)
   }
 
   #run<T>(work: (overlay: Overlay) => T): Promise<T> {

@@ -8,9 +8,11 @@ import type { StorageReport } from '../log/storage.js'
 import type { Collators } from '../query/order.js'
 import type { BucketReader } from '../query/reads.js'
 import { Reads } from '../query/reads.js'
+import type { Refs } from '../query/relation.js'
 import { TableSource } from '../query/source.js'
 import { deepFreeze } from '../schema/copy-value.js'
 import type { KeyOf, RecordOf } from '../schema/infer.js'
+import type { Links } from '../schema/links.js'
 import { Table } from '../state/table.js'
 import type { TableOptions } from '../state/table.js'
 import type { BucketName, Named, StoreView } from '../store-contexts.js'
@@ -35,7 +37,14 @@ interface Present {
   readonly key: string
   readonly options: TableOptions
   readonly collators: Collators
+  readonly refs: Refs
   readonly rows: RowsOf
+}
+
+/** A bucket as it was. */
+interface PastBucket {
+  readonly source: TableSource
+  readonly reads: Reads<never>
 }
 
 /** All buckets as they were after one commit. What a store does later does not change it. */
@@ -44,7 +53,7 @@ export class PastView<B = AnyBuckets> implements StoreView<B> {
   readonly seq: number
   readonly #present: Map<string, Present>
   readonly #since: ChangesSince
-  readonly #reads = new Map<string, Reads<never>>()
+  readonly #past = new Map<string, PastBucket>()
 
   constructor(seq: number, present: Map<string, Present>, since: ChangesSince) {
     this.seq = seq
@@ -61,22 +70,32 @@ export class PastView<B = AnyBuckets> implements StoreView<B> {
    * @throws {BucketNotDefinedError} it is not defined now, or was not among the buckets that `at` was asked for.
    * @throws {HistoryGoneError} it was cleared or dropped since, and erased from the log with that; or it is not stored.
    */
-  bucket<N extends BucketName<B>>(name: N): BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>> {
-    let reads = this.#reads.get(name)
-    if (reads === undefined) {
-      reads = this.#readsOf(name)
-      this.#reads.set(name, reads)
+  bucket<N extends BucketName<B>>(name: N): BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>, Links<B, N>> {
+    return this.#of(name).reads as unknown as BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>, Links<B, N>>
+  }
+
+  #of(name: string): PastBucket {
+    let past = this.#past.get(name)
+    if (past === undefined) {
+      const source = this.#sourceOf(name)
+      // What is included from other buckets is as it was, too.
+      const reads = new Reads<never>(source, undefined, undefined, (other) => {
+        const peer = this.#of(other)
+        return { source: peer.source, reads: () => peer.reads }
+      })
+      past = { source, reads }
+      this.#past.set(name, past)
       // The rows are in the table now.
       this.#present.delete(name)
     }
-    return reads as unknown as BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>>
+    return past
   }
 
-  #readsOf(name: string): Reads<never> {
+  #sourceOf(name: string): TableSource {
     const where = `at(${this.seq}).bucket("${name}")`
     const present = this.#present.get(name)
     if (present === undefined) throw new BucketNotDefinedError(name)
-    const { persistent, key, options, collators, rows } = present
+    const { persistent, key, options, collators, refs, rows } = present
     if (!persistent) {
       const why = 'it is kept in memory only, and the log says nothing about it'
       throw new HistoryGoneError(where, why, Number.POSITIVE_INFINITY, name)
@@ -93,7 +112,7 @@ export class PastView<B = AnyBuckets> implements StoreView<B> {
     }
     const table = new Table(options)
     for (const { ordinal, record } of then) table.load(ordinal, deepFreeze(record))
-    return new Reads<never>(new TableSource(() => table, collators))
+    return new TableSource(() => table, collators, refs)
   }
 }
 
@@ -143,7 +162,14 @@ function presentOf({ name, persistent, schema, source, table }: Bucket): Present
     records.push(slot.record)
   })
   const options = { bucket: name, key: schema.key, indexes: [], byKey: table.options.byKey, eviction: undefined }
-  return { persistent, key: schema.key, options, collators: source.collators, rows: { ordinals, records } }
+  return {
+    persistent,
+    key: schema.key,
+    options,
+    collators: source.collators,
+    refs: source.refs,
+    rows: { ordinals, records },
+  }
 }
 
 /** The last commit at or before a time. Halves the log, whose times never go back (L2), so it reads few entries. */

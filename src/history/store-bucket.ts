@@ -2,6 +2,7 @@ import type { Bucket } from '../commit/bucket.js'
 import { BucketHandle } from '../commit/bucket-handle.js'
 import type { Engine } from '../engine.js'
 import type { AnyDefinition, KeyOf, RecordOf } from '../schema/infer.js'
+import type { AnyLinks } from '../schema/links.js'
 import { recordHistory } from './versions.js'
 import type { RecordHistoryOptions, RecordVersion } from './versions.js'
 
@@ -20,10 +21,10 @@ export interface RecordHistory<D = AnyDefinition> {
  * A bucket of the whole store: what `BucketHandle` has, and the history of its records. Both by name, because the compiler takes any
  * `BucketHandle` for a `BucketHandle` without arguments, but not a subclass.
  */
-export type StoreBucket<D = AnyDefinition> = BucketHandle<D> & RecordHistory<D>
+export type StoreBucket<D = AnyDefinition, L = AnyLinks> = BucketHandle<D, L> & RecordHistory<D>
 
 /** The handle that the whole store makes. */
-export class StoreBucketHandle<D = AnyDefinition> extends BucketHandle<D> implements RecordHistory<D> {
+export class StoreBucketHandle<D = AnyDefinition, L = AnyLinks> extends BucketHandle<D, L> implements RecordHistory<D> {
   readonly #engine: Engine
 
   constructor(bucket: Bucket, engine: Engine) {

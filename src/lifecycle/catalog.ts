@@ -104,7 +104,7 @@ export class Catalog {
     if (typeof name === 'string' && this.#buckets.has(name)) throw new BucketAlreadyExistsError(name)
     const checked = checkDefinition(name, definition)
     const schema = new RecordSchema(name, checked, this.#options.runtime)
-    const bucket = new Bucket(name, checked, schema, checked.persistent !== false)
+    const bucket = new Bucket(name, checked, schema, checked.persistent !== false, (other) => this.must(other))
     bucket.process = new Process(
       {
         name: `bucket:${name}`,

@@ -1,27 +1,28 @@
 import type { Key } from '../base/value.js'
 import type { FilterOf, NumericField } from '../schema/infer.js'
+import type { AnyLinks } from '../schema/links.js'
 import { parseFilter } from './filter.js'
 import type { SubscribeLive } from './live.js'
-import { makeQuery, Refusal } from './query.js'
+import { makeQuery, Refusal } from './query-value.js'
 import type { Query } from './query.js'
 import { specOf } from './query-spec.js'
-import type { QuerySpec } from './query-spec.js'
+import type { Question, QuerySpec } from './query-spec.js'
 import type { BucketReader, PaginatedResult, PaginateOptions, Reads } from './reads.js'
 
 /** `BucketReader` with promises: what handles of buckets, transactions and queries have in common. */
-export type AsyncBucketReader<R, K = unknown> = {
+export type AsyncBucketReader<R, K = unknown, L = AnyLinks> = {
   readonly [M in Exclude<keyof BucketReader<R, K>, 'where' | 'query'>]: BucketReader<R, K>[M] extends (
     ...args: infer A
   ) => infer T
     ? (...args: A) => Promise<T>
     : never
 } & {
-  where(filter: FilterOf<R>): Query<R>
-  query(filter?: FilterOf<R>): Query<R>
+  where(filter: FilterOf<R>): Query<R, R, L>
+  query(filter?: FilterOf<R>): Query<R, R, L>
 }
 
 /** The reads of a bucket behind promises. A subclass says when and over what they run. */
-export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R, K> {
+export abstract class AsyncReads<R, K = unknown, L = AnyLinks> implements AsyncBucketReader<R, K, L> {
   readonly #live: SubscribeLive | undefined
 
   /** @param live subscribes to queries; undefined where there is nothing to subscribe to. */
@@ -59,16 +60,16 @@ export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R,
    * A query of the records that match; `{}` means all. Awaited, it gives them in insertion order, unless `orderBy` says
    * another. Nothing is read before.
    */
-  where(filter: FilterOf<R>): Query<R> {
+  where(filter: FilterOf<R>): Query<R, R, L> {
     return this.#query('where(filter)', filter)
   }
 
   /** As `where`; all records, without a filter. */
-  query(filter?: FilterOf<R>): Query<R> {
+  query(filter?: FilterOf<R>): Query<R, R, L> {
     return this.#query('query(filter)', filter === undefined ? {} : filter)
   }
 
-  #query(method: string, filter: unknown): Query<R> {
+  #query(method: string, filter: unknown): Query<R, R, L> {
     const argument = `bucket("${this.name}").${method}`
     let made: QuerySpec | Refusal
     // Read now, so that the filter can be changed afterwards; said when it is asked, because a promise does not throw.
@@ -77,8 +78,17 @@ export abstract class AsyncReads<R, K = unknown> implements AsyncBucketReader<R,
     } catch (error) {
       made = new Refusal(error)
     }
-    return makeQuery<R>(made, (question) => this.read((reads) => reads.ask(question)), this.#live)
+    return makeQuery<R, L>(made, (question) => this.ask(question), this.#live)
   }
+
+  /** Answers a question as soon as all buckets that it is about can. */
+  protected ask(question: Question): Promise<unknown> {
+    const ask = (): Promise<unknown> => this.read((reads) => reads.ask(question))
+    return question.spec.include.length === 0 ? ask() : this.withPeers(ask)
+  }
+
+  /** Runs `read` again for as long as one of the other buckets that it needs is being loaded. */
+  protected abstract withPeers<T>(read: () => Promise<T>): Promise<T>
 
   /** The first record that matches. */
   findOne(filter: FilterOf<R>): Promise<R | undefined> {

@@ -21,6 +21,13 @@ export interface Explanation {
   readonly examined: number
   /** Records that the query gives. */
   readonly returned: number
+  /** How the records that were included are found: for each row by key or by an index on the field, or by one scan for all rows. */
+  readonly include?: readonly {
+    readonly name: string
+    readonly bucket: string
+    readonly field: string
+    readonly access: 'key' | 'index' | 'scan'
+  }[]
   /** All of it in a sentence. */
   readonly text: string
 }

@@ -24,6 +24,9 @@ export interface Found {
   readonly plan: Plan
 }
 
+/** How many records all queries have looked at so far. What one of them has cost is the difference that it makes. */
+export const looked = { records: 0 }
+
 type Visit = (slot: Slot) => boolean
 
 /**
@@ -53,6 +56,7 @@ export function findSlots(
       if (test(slot)) slots.push(slot)
       return true
     })
+    looked.records += examined
     return { slots: takeSorted(slots, order, spec, isBackward), examined, plan }
   }
   const { offset, limit } = spec
@@ -65,6 +69,7 @@ export function findSlots(
     return slots.length < limit
   })
   if (isBackward) slots.reverse()
+  looked.records += examined
   return { slots, examined, plan }
 }
 

@@ -1,3 +1,4 @@
+import type { Evaluation } from './evaluation.js'
 import type { Question } from './query-spec.js'
 
 /** What has changed in a live result since it was last delivered. */
@@ -23,18 +24,24 @@ export interface LiveOptions {
   readonly signal?: AbortSignal
   /** Called once when the subscription has ended, also by the end of the store. */
   readonly onEnd?: () => void
+  /** Record why and how results are made, for `explain`. Default false. */
+  readonly trace?: boolean
 }
 
-/** What a live subscription has done so far. */
+/** What a subscription has done so far. */
 export interface LiveExplanation {
-  /** How the question was asked, as a canonical text. */
+  /** How the question was asked, as a canonical text; the name of a named query. */
   readonly query: string
+  /** Parameters of a named query. */
+  readonly params: unknown
   /** How many results were delivered. */
   readonly deliveries: number
   /** How many subscriptions share what is kept for this query. */
   readonly shared: number
   /** Seq of the last commit that the last delivered result has; 0 before the first. */
   readonly position: number
+  /** The last 16 that were traced: by the option `trace`, or while somebody listened with `store.trace`. The latest is last. */
+  readonly evaluations: readonly Evaluation[]
 }
 
 /** A live subscription. Calling it ends it, at any time and more than once. */

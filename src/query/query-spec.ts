@@ -1,7 +1,8 @@
-import { InvalidArgumentError } from '../base/errors.js'
 import type { Filter } from './filter.js'
 import { filterText } from './filter.js'
 import type { Aggregates } from './aggregate.js'
+import { includeParts, NOTHING } from './include.js'
+import type { Include } from './include.js'
 import type { OrderTerm } from './order.js'
 
 /** What a query is, as plain frozen data: which records of a bucket, in which order, how many, and what of them. */
@@ -15,6 +16,8 @@ export interface QuerySpec {
   readonly offset: number
   /** Fields to give; undefined: whole records. */
   readonly fields: readonly string[] | undefined
+  /** What is wanted of other buckets with each row. */
+  readonly include: readonly Include[]
 }
 
 /** What is asked of a query. */
@@ -40,11 +43,11 @@ export interface Question {
 
 /** The query for all records of `bucket` that match. */
 export function specOf(bucket: string, filter: Filter): QuerySpec {
-  return { bucket, filter, order: [], limit: Number.POSITIVE_INFINITY, offset: 0, fields: undefined }
+  return { bucket, filter, order: [], limit: Number.POSITIVE_INFINITY, offset: 0, fields: undefined, include: NOTHING }
 }
 
 /** The same text for equal queries, to share what is kept for them. */
-export function specText({ bucket, filter, order, limit, offset, fields }: QuerySpec): string {
+export function specText({ bucket, filter, order, limit, offset, fields, include }: QuerySpec): string {
   const terms = order.map(({ path, isDescending }) => [path, isDescending])
   return JSON.stringify([
     bucket,
@@ -53,22 +56,11 @@ export function specText({ bucket, filter, order, limit, offset, fields }: Query
     limit === Number.POSITIVE_INFINITY ? null : limit,
     offset,
     fields,
+    ...include.map(includeParts),
   ])
 }
 
 /** The same text for equal questions. */
 export function questionText({ spec, want }: Question): string {
   return specText(spec) + JSON.stringify(want)
-}
-
-/** @throws {InvalidArgumentError} `n` is neither a whole number from `min` nor Infinity. */
-export function parseCount(n: unknown, min: number, argument: string): number {
-  if (n === Number.POSITIVE_INFINITY || (Number.isSafeInteger(n) && (n as number) >= min)) return n as number
-  throw new InvalidArgumentError(argument, `a whole number from ${min}`, n)
-}
-
-/** @throws {InvalidArgumentError} `path` is no name of a field. */
-export function parsePath(path: unknown, argument: string): string {
-  if (typeof path === 'string' && path !== '') return path
-  throw new InvalidArgumentError(argument, 'the name of a field', path)
 }

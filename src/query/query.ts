@@ -1,14 +1,9 @@
-import { InvalidArgumentError } from '../base/errors.js'
 import type { FieldPath, NumericPath, PathValue } from '../schema/field-path.js'
-import { parseAggregates } from './aggregate.js'
+import type { AnyLinks, IncludeAliases, IncludeCheck, Included, IncludeName, IncludeOptions } from '../schema/links.js'
 import type { Aggregate } from './aggregate.js'
 import type { QueryPage } from './answer.js'
 import type { Explanation } from './explain.js'
-import { liveRows } from './live.js'
-import type { LiveCallback, LiveOptions, LiveRows, LiveSubscription, SubscribeLive } from './live.js'
-import { parseOrderTerm } from './order.js'
-import { parseCount, parsePath, ROWS, specText } from './query-spec.js'
-import type { Question, QuerySpec, Want } from './query-spec.js'
+import type { LiveCallback, LiveOptions, LiveRows, LiveSubscription } from './live.js'
 
 /** What `page` takes: at most one of `after` and `before`. */
 export interface PageOptions {
@@ -78,15 +73,27 @@ interface Asking<R, T, IsAsync> {
  * then booleans, numbers, strings by UTF-16 code unit (or as the field's `collate` says), arrays, objects. What is the same
  * stays in insertion order.
  */
-export interface Query<R, T = R> extends Promise<T[]>, AsyncIterable<T>, Asking<R, T, true> {
+export interface Query<R, T = R, L = AnyLinks> extends Promise<T[]>, AsyncIterable<T>, Asking<R, T, true> {
   /** Adds a term to the order, after those that are there. @param direction `asc` by default. */
-  orderBy(field: FieldPath<R>, direction?: 'asc' | 'desc'): Query<R, T>
+  orderBy(field: FieldPath<R>, direction?: 'asc' | 'desc'): Query<R, T, L>
   /** At most `n` records. */
-  limit(n: number): Query<R, T>
+  limit(n: number): Query<R, T, L>
   /** Without the first `n` records. */
-  offset(n: number): Query<R, T>
-  /** Objects of these fields instead of whole records. A field that a record lacks is missing. */
-  select<P extends FieldPath<R>>(...fields: P[]): Query<R, Selected<R, P>>
+  offset(n: number): Query<R, T, L>
+  /** Objects of these fields instead of whole records. A field that a record lacks is missing. Comes before `include`. */
+  select<P extends FieldPath<R>>(...fields: P[]): Query<R, Selected<R, P>, L>
+  /**
+   * Puts related records with each row, under the name of the relation. A field with `ref: 'users'` leads to the record that
+   * it has the key of, or to null: it is called as the field, or without `Id` (`userId`: `include('user')`). The other way
+   * round, the bucket that has such a field gives the records that have the key of the row: `include('orders')`.
+   *
+   * Rows, and what is in them, are frozen. All that a query gives is of one state.
+   */
+  include<const P extends IncludeName<L>>(...relations: P[]): Query<R, T & Included<L, P>, L>
+  /** The same with options by name: `where`, `orderBy`, `limit`, and `include` for what belongs to those in turn. */
+  include<const I extends IncludeOptions<L>>(relations: I & IncludeCheck<L, I>): Query<R, T & Included<L, I>, L>
+  /** The same under names of your own: each says the `bucket`, and `via` which field of that where it has several. */
+  include<const I extends IncludeAliases<L>>(relations: I & IncludeCheck<L, I>): Query<R, T & Included<L, I>, L>
   /**
    * Calls `callback` with the rows, and from then on whenever they have changed and the change is durable, with what has
    * changed. Results come in order, one for all commits of a batch, and are kept up to date change by change. While a
@@ -100,289 +107,14 @@ export interface Query<R, T = R> extends Promise<T[]>, AsyncIterable<T>, Asking<
 }
 
 /** As `Query`, inside `store.read`: it answers at once, and throws what the other rejects with. */
-export interface SyncQuery<R, T = R> extends Asking<R, T, false> {
+export interface SyncQuery<R, T = R, L = AnyLinks> extends Asking<R, T, false> {
   /** The rows, in an array of the caller's own. */
   run(): T[]
-  orderBy(field: FieldPath<R>, direction?: 'asc' | 'desc'): SyncQuery<R, T>
-  limit(n: number): SyncQuery<R, T>
-  offset(n: number): SyncQuery<R, T>
-  select<P extends FieldPath<R>>(...fields: P[]): SyncQuery<R, Selected<R, P>>
-}
-
-/** Answers a question, or promises to. */
-export type Ask = (question: Question) => unknown
-
-const rows = (): Want => ROWS
-
-/** Rows that `for await` asks for at once. */
-const STREAM_ROWS = 256
-
-/** Stands for a query that was given something wrong: it is said when the query is asked something. */
-export class Refusal {
-  readonly error: unknown
-
-  constructor(error: unknown) {
-    this.error = error
-  }
-}
-
-/** A query while it is put together: what both kinds have in common. */
-abstract class QueryParts {
-  readonly #made: QuerySpec | Refusal
-  protected readonly askHost: Ask
-
-  constructor(made: QuerySpec | Refusal, ask: Ask) {
-    this.#made = made
-    this.askHost = ask
-  }
-
-  /** @throws what is wrong with what the caller gave. */
-  protected get spec(): QuerySpec {
-    if (this.#made instanceof Refusal) throw this.#made.error
-    return this.#made
-  }
-
-  /** A query with one part more, or one less right. */
-  protected abstract with(made: QuerySpec | Refusal): unknown
-
-  protected abstract ask(want: () => Want): unknown
-
-  #at(method: string, bucket: string): string {
-    return `bucket("${bucket}").where(…).${method}`
-  }
-
-  #with(part: (spec: QuerySpec, at: (method: string) => string) => Partial<QuerySpec>): unknown {
-    // Checked at once, said when it is asked: an async method does not throw.
-    let made: QuerySpec | Refusal
-    try {
-      const { spec } = this
-      made = { ...spec, ...part(spec, (method) => this.#at(method, spec.bucket)) }
-    } catch (error) {
-      made = new Refusal(error)
-    }
-    return this.with(made)
-  }
-
-  #want(want: (at: (method: string) => string, spec: QuerySpec) => Want): unknown {
-    return this.ask(() => {
-      const { spec } = this
-      return want((method) => this.#at(method, spec.bucket), spec)
-    })
-  }
-
-  orderBy(field: unknown, direction: unknown = 'asc'): unknown {
-    return this.#with(({ order }, at) => ({
-      order: Object.freeze([...order, parseOrderTerm(field, direction, at('orderBy(field)'))]),
-    }))
-  }
-
-  limit(n: unknown): unknown {
-    return this.#with((_spec, at) => ({ limit: parseCount(n, 0, at('limit(n)')) }))
-  }
-
-  offset(n: unknown): unknown {
-    return this.#with((_spec, at) => ({ offset: parseCount(n, 0, at('offset(n)')) }))
-  }
-
-  select(...fields: unknown[]): unknown {
-    return this.#with((_spec, at) => ({
-      fields: Object.freeze(fields.map((field) => parsePath(field, at('select(…fields)')))),
-    }))
-  }
-
-  first(): unknown {
-    return this.#want(() => ({ kind: 'first' }))
-  }
-
-  count(): unknown {
-    return this.#want(() => ({ kind: 'count' }))
-  }
-
-  exists(): unknown {
-    return this.#want(() => ({ kind: 'exists' }))
-  }
-
-  #ofField(kind: 'sum' | 'avg' | 'min' | 'max' | 'distinct', field: unknown): unknown {
-    return this.#want((at) => ({ kind, path: parsePath(field, at(`${kind}(field)`)) }))
-  }
-
-  sum(field: unknown): unknown {
-    return this.#ofField('sum', field)
-  }
-
-  avg(field: unknown): unknown {
-    return this.#ofField('avg', field)
-  }
-
-  min(field: unknown): unknown {
-    return this.#ofField('min', field)
-  }
-
-  max(field: unknown): unknown {
-    return this.#ofField('max', field)
-  }
-
-  distinct(field: unknown): unknown {
-    return this.#ofField('distinct', field)
-  }
-
-  groupBy(...fields: unknown[]): { aggregate(aggregates: unknown): unknown } {
-    return {
-      aggregate: (aggregates) =>
-        this.#want((at) => {
-          const by = fields.map((field) => parsePath(field, at('groupBy(…fields)')))
-          if (by.length === 0) throw new InvalidArgumentError(at('groupBy(…fields)'), 'at least one field', fields)
-          return { kind: 'groups', by, aggregates: parseAggregates(aggregates, by, at('groupBy(…).aggregate(…)')) }
-        }),
-    }
-  }
-
-  page(options: unknown): unknown {
-    return this.#want((at, { limit, offset }) => {
-      const argument = at('page({ size, after, before })')
-      if (typeof options !== 'object' || options === null)
-        throw new InvalidArgumentError(argument, 'an object with a size', options)
-      if (limit !== Number.POSITIVE_INFINITY || offset !== 0) {
-        throw new InvalidArgumentError(argument, 'a query without limit and offset: the size is the limit', {
-          limit,
-          offset,
-        })
-      }
-      const { size, after, before } = options as PageOptions
-      parseCount(size, 1, at('page({ size })'))
-      if (after !== undefined && before !== undefined) {
-        throw new InvalidArgumentError(argument, 'after or before, not both', options)
-      }
-      return { kind: 'page', size, after, before }
-    })
-  }
-
-  explain(): unknown {
-    return this.#want(() => ({ kind: 'explain' }))
-  }
-}
-
-class SyncQueryValue extends QueryParts {
-  protected override with(made: QuerySpec | Refusal): SyncQueryValue {
-    if (made instanceof Refusal) throw made.error
-    return new SyncQueryValue(made, this.askHost)
-  }
-
-  protected override ask(want: () => Want): unknown {
-    return this.askHost({ spec: this.spec, want: want() })
-  }
-
-  run(): unknown {
-    return this.askHost({ spec: this.spec, want: ROWS })
-  }
-}
-
-class QueryValue extends QueryParts {
-  readonly #live: SubscribeLive | undefined
-
-  /** See `queryIdentity`. */
-  static identityOf(query: unknown): QueryIdentity | undefined {
-    if (typeof query !== 'object' || query === null || !(#live in query)) return undefined
-    const owner = query.#live
-    return owner === undefined ? undefined : { owner, text: specText(query.spec) }
-  }
-
-  constructor(made: QuerySpec | Refusal, ask: Ask, live: SubscribeLive | undefined) {
-    super(made, ask)
-    this.#live = live
-  }
-
-  protected override with(made: QuerySpec | Refusal): QueryValue {
-    return new QueryValue(made, this.askHost, this.#live)
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'Query'
-  }
-
-  live(callback?: LiveCallback<never> | LiveOptions, options?: LiveOptions): unknown {
-    const subscribe = (to: LiveCallback<never>, having?: LiveOptions): LiveSubscription => {
-      const { spec } = this
-      if (this.#live === undefined) {
-        const argument = `bucket("${spec.bucket}").where(…).live()`
-        throw new InvalidArgumentError(
-          argument,
-          'a query of a bucket of the store, not of a transaction or another query',
-          this,
-        )
-      }
-      return this.#live({ spec, want: ROWS }, to, having)
-    }
-    const isRows = callback === undefined || (typeof callback === 'object' && callback !== null)
-    return isRows ? liveRows(subscribe, callback ?? {}) : subscribe(callback, options)
-  }
-
-  // oxlint-disable-next-line typescript/promise-function-async -- it is asked often, and one promise is enough
-  protected override ask(want: () => Want): Promise<unknown> {
-    try {
-      return this.askHost({ spec: this.spec, want: want() }) as Promise<unknown>
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  // oxlint-disable-next-line unicorn/no-thenable -- a query can be awaited; that is the point of it
-  then(onFulfilled?: (rows: unknown) => unknown, onRejected?: (reason: unknown) => unknown): Promise<unknown> {
-    return this.ask(rows).then(onFulfilled, onRejected)
-  }
-
-  catch(onRejected?: (reason: unknown) => unknown): Promise<unknown> {
-    return this.then(undefined, onRejected)
-  }
-
-  finally(onFinally?: () => void): Promise<unknown> {
-    return this.ask(rows).finally(onFinally)
-  }
-
-  /** Rows in batches, each from the state of its moment: what comes or goes behind the cursor is not noticed. */
-  async *[Symbol.asyncIterator](): AsyncIterator<unknown> {
-    const { limit, offset, ...spec } = this.spec
-    const whole = { ...spec, limit: Number.POSITIVE_INFINITY, offset: 0 }
-    let after: string | undefined
-    let toSkip = offset
-    let left = limit
-    while (left > 0) {
-      const size = Math.min(STREAM_ROWS, left + toSkip)
-      const want = { kind: 'page', size, after, before: undefined } as const
-      const page = (await this.askHost({ spec: whole, want })) as QueryPage<unknown>
-      for (const row of page.records) {
-        if (toSkip > 0) toSkip--
-        else if (left-- > 0) yield row
-      }
-      if (!page.hasMore) return
-      after = page.nextCursor
-    }
-  }
-}
-
-/** A query that can be awaited. @param live subscribes to it; undefined where there is nothing to subscribe to. */
-export function makeQuery<R>(made: QuerySpec | Refusal, ask: Ask, live: SubscribeLive | undefined): Query<R> {
-  return new QueryValue(made, ask, live) as unknown as Query<R>
-}
-
-/** A query that answers at once. */
-export function makeSyncQuery<R>(spec: QuerySpec, ask: Ask): SyncQuery<R> {
-  return new SyncQueryValue(spec, ask) as unknown as SyncQuery<R>
-}
-
-/** What two queries have in common that ask the same of the same store. */
-export interface QueryIdentity {
-  /** The same object for all queries of one store. */
-  readonly owner: object
-  /** The same text for equal queries. */
-  readonly text: string
-}
-
-/**
- * What identifies a live query, for those who share what they keep for equal ones.
- *
- * @returns undefined for what is no query of a bucket of a store. @throws what is wrong with what the query was given.
- */
-export function queryIdentity(query: unknown): QueryIdentity | undefined {
-  return QueryValue.identityOf(query)
+  orderBy(field: FieldPath<R>, direction?: 'asc' | 'desc'): SyncQuery<R, T, L>
+  limit(n: number): SyncQuery<R, T, L>
+  offset(n: number): SyncQuery<R, T, L>
+  select<P extends FieldPath<R>>(...fields: P[]): SyncQuery<R, Selected<R, P>, L>
+  include<const P extends IncludeName<L>>(...relations: P[]): SyncQuery<R, T & Included<L, P>, L>
+  include<const I extends IncludeOptions<L>>(relations: I & IncludeCheck<L, I>): SyncQuery<R, T & Included<L, I>, L>
+  include<const I extends IncludeAliases<L>>(relations: I & IncludeCheck<L, I>): SyncQuery<R, T & Included<L, I>, L>
 }

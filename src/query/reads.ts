@@ -2,10 +2,13 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import { isKey } from '../base/value.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { FilterOf, NumericField } from '../schema/infer.js'
+import type { AnyLinks } from '../schema/links.js'
 import { answer } from './answer.js'
 import { EVERYTHING, parseFilter } from './filter.js'
 import type { Filter } from './filter.js'
-import { makeSyncQuery } from './query.js'
+import { answerIncluded } from './included.js'
+import type { Peers } from './included.js'
+import { makeSyncQuery } from './query-value.js'
 import type { SyncQuery } from './query.js'
 import { ROWS, specOf } from './query-spec.js'
 import type { Question, QuerySpec } from './query-spec.js'
@@ -33,7 +36,7 @@ export interface PaginatedResult<R, K = unknown> {
  * Every read of a bucket, answered at once. The arrays are the caller's own; the records in them are frozen and shared.
  * All methods throw `InvalidArgumentError` for arguments of the wrong type.
  */
-export interface BucketReader<R, K = unknown> {
+export interface BucketReader<R, K = unknown, L = AnyLinks> {
   /** The record under `key`, compared without conversion: `'1'` is not `1`. */
   get(key: K): R | undefined
   /** Whether there is a record under `key`. */
@@ -45,7 +48,7 @@ export interface BucketReader<R, K = unknown> {
   /** The records that match, in insertion order; `{}` means all. */
   where(filter: FilterOf<R>): R[]
   /** A query of the records that match; all, without a filter. It is read when it is run. */
-  query(filter?: FilterOf<R>): SyncQuery<R>
+  query(filter?: FilterOf<R>): SyncQuery<R, R, L>
   /** The first of them. */
   findOne(filter: FilterOf<R>): R | undefined
   /** How many records there are, or how many match. */
@@ -67,16 +70,21 @@ export interface BucketReader<R, K = unknown> {
 }
 
 /** The reads of one bucket over one source. What is read is noted in `readSet`, where there is one. */
-export class Reads<R, K = unknown> implements BucketReader<R, K> {
+export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L> {
   readonly #source: Source
   readonly #readSet: ReadSet | undefined
   readonly #answerFrom: ((question: Question) => unknown) | undefined
+  readonly #peers: Peers | undefined
 
-  /** @param answerFrom answers questions, and keeps account of them, in place of `source` and `readSet`. */
-  constructor(source: Source, readSet?: ReadSet, answerFrom?: (question: Question) => unknown) {
+  /**
+   * @param answerFrom answers questions, and keeps account of them, in place of `source` and `readSet`.
+   * @param peers for what queries include of other buckets.
+   */
+  constructor(source: Source, readSet?: ReadSet, answerFrom?: (question: Question) => unknown, peers?: Peers) {
     this.#source = source
     this.#readSet = readSet
     this.#answerFrom = answerFrom
+    this.#peers = peers
   }
 
   get(key: K): R | undefined {
@@ -176,8 +184,8 @@ export class Reads<R, K = unknown> implements BucketReader<R, K> {
   }
 
   /** A query of the records that match; all, without a filter. It is read when it is run. */
-  query(filter?: FilterOf<R>): SyncQuery<R> {
-    return makeSyncQuery<R>(this.specFor('query(filter)', orAll(filter)), (question) => this.ask(question))
+  query(filter?: FilterOf<R>): SyncQuery<R, R, L> {
+    return makeSyncQuery<R, L>(this.specFor('query(filter)', orAll(filter)), (question) => this.ask(question))
   }
 
   /** The query that `filter` means. */
@@ -188,6 +196,7 @@ export class Reads<R, K = unknown> implements BucketReader<R, K> {
   /** The answer to a question about this bucket. */
   ask(question: Question): unknown {
     if (this.#answerFrom !== undefined) return this.#answerFrom(question)
+    if (question.spec.include.length > 0) return answerIncluded(question, this.#peers as Peers)
     this.#readSet?.readWhere(this.#source.bucket, question.spec.filter)
     return answer(this.#source, question)
   }

@@ -5,10 +5,11 @@ import type { Slot } from '../state/slot.js'
 import type { Table } from '../state/table.js'
 import { EVERYTHING } from './filter.js'
 import type { Filter } from './filter.js'
-import { findSlots } from './find.js'
+import { findSlots, looked } from './find.js'
 import type { Collators } from './order.js'
 import { choosePlan } from './plan.js'
 import { specOf } from './query-spec.js'
+import type { Refs } from './relation.js'
 
 /** What records can be read from: a table, or a table as a transaction sees it. */
 export interface Source {
@@ -18,6 +19,8 @@ export interface Source {
   readonly size: number
   /** How the strings of some fields are put in order. */
   readonly collators: Collators
+  /** Which fields have keys of other buckets. */
+  readonly refs: Refs
   /** The table, where what is to be read is exactly what it has. */
   readonly table: Table | undefined
   /** All keys, in the bucket's order. */
@@ -45,10 +48,12 @@ export class TableSource implements Source {
   readonly bucket: string
   readonly key: string
   readonly collators: Collators
+  readonly refs: Refs
   readonly #table: () => Table
 
-  constructor(table: () => Table, collators: Collators = new Map()) {
+  constructor(table: () => Table, collators: Collators = new Map(), refs: Refs = new Map()) {
     this.collators = collators
+    this.refs = refs
     this.bucket = table().options.bucket
     this.key = table().options.key
     this.#table = table
@@ -97,8 +102,11 @@ export class TableSource implements Source {
     const table = this.#table()
     if (filter !== undefined && limit === undefined) {
       const index = this.#indexFor(filter)
-      if (index !== undefined)
-        return index.records((filter.conditions[0] as { value: IndexValue }).value, table.version)
+      if (index !== undefined) {
+        const found = index.records((filter.conditions[0] as { value: IndexValue }).value, table.version)
+        looked.records += found.length
+        return found
+      }
     }
     return slotsIn(table, this.collators, filter ?? EVERYTHING, limit).map((slot) => slot.record)
   }

@@ -1,27 +1,22 @@
 import { assert } from '../base/assert.js'
-import { deepEqual, remember } from '../base/equality.js'
-import { asError, InvalidArgumentError } from '../base/errors.js'
+import { remember } from '../base/equality.js'
+import { InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
+import { stableText } from '../base/stable-text.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Sequencer } from '../commit/sequencer.js'
+import type { LiveExplanation } from '../query/live.js'
 import { PredicateIndex } from '../query/predicate-index.js'
+import type { Question } from '../query/query-spec.js'
 import type { Footprint } from '../query/read-set.js'
 import { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './errors.js'
 import { checkSubscribeOptions } from './check-subscribe-options.js'
-import { LiveReads } from './live-reads.js'
-import { LiveViews } from './live-views.js'
+import { Listener } from './listener.js'
+import { LiveQuery } from './live-query.js'
+import type { Asked, QueryContext, QueryFunction } from './live-query.js'
 import { QueryBucket } from './query-bucket.js'
-import type { Dependent, View } from './view.js'
+import type { TraceHost, Tracing } from './tracing.js'
 import type { Views } from './views.js'
-
-/** What a query function gets to read with. */
-export interface QueryContext {
-  /** @throws {BucketNotDefinedError} */
-  bucket(name: string): QueryBucket
-}
-
-/** A query: a plain async function of what it reads. It may run again at any time, so it must not have effects. */
-export type QueryFunction = (context: QueryContext, params?: unknown) => unknown
 
 /** Options of `subscribe`. */
 export interface SubscribeOptions {
@@ -31,6 +26,14 @@ export interface SubscribeOptions {
   readonly onError?: (error: Error) => void
   /** Ends the subscription when it is aborted. */
   readonly signal?: AbortSignal
+  /** Record why and how results are made, for `explain`. Default false. */
+  readonly trace?: boolean
+}
+
+/** A subscription to a named query. Calling it ends it, at any time and more than once. */
+export interface QuerySubscription {
+  (): void
+  explain(): LiveExplanation
 }
 
 /** What the live queries need of their store. */
@@ -39,81 +42,41 @@ export interface LiveQueriesOptions {
   readonly runtime: Runtime
   readonly bucketOf: (name: string) => Bucket
   readonly views: Views
+  readonly trace: TraceHost
   readonly onError: (error: Error) => void
 }
 
 /** So many evaluations in a row may be overtaken by commits to what they read. */
 const TORN_MAX = 100
 
-class Subscription implements Dependent {
-  /** It runs once, for `runQuery`. */
-  readonly isOnce: boolean
-  readonly fn: QueryFunction
-  readonly params: unknown
-  readonly callback: (result: unknown) => void
-  readonly onError: (error: Error) => void
-  readonly reads: LiveReads<Subscription>
-  readonly views: LiveViews
-  /** Its function is running. */
-  isRunning = false
-  /** What the evaluation has read is not of one state, or will never be durable. */
-  isTorn = false
-  /** It has to run again. */
-  isDirty = false
-  isActive = true
-  isScheduled = false
-  last: unknown = undefined
-  /** How far the log was when it was last called back. */
-  deliveredAt = 0
-  readonly #schedule: (subscription: Subscription) => void
-
-  constructor(
-    index: PredicateIndex<Subscription>,
-    views: Views,
-    schedule: (subscription: Subscription) => void,
-    isOnce: boolean,
-    fn: QueryFunction,
-    params: unknown,
-    callback: (result: unknown) => void,
-    onError: (error: Error) => void,
-  ) {
-    this.isOnce = isOnce
-    this.fn = fn
-    this.params = params
-    this.callback = callback
-    this.onError = onError
-    this.#schedule = schedule
-    this.reads = new LiveReads(index, this, isOnce)
-    this.views = new LiveViews(views, this)
-  }
-
-  /** A view that it has read is not what it was: an evaluation that goes on with what it was is worth nothing. */
-  overtaken({ isStale }: View): void {
-    if (isStale || this.isRunning) this.isTorn = true
-  }
-
-  touched(): void {
-    this.isDirty = true
-    this.#schedule(this)
-  }
+/** What a run of a query function came to. */
+interface Outcome {
+  readonly result: unknown
+  readonly thrown: { readonly error: unknown } | undefined
+  readonly tracing: Tracing | undefined
 }
 
 /**
- * Named queries and their subscriptions. A commit that touches what a subscription has read makes it run again; when
- * its result has changed, its callback is called.
+ * Named queries and their subscriptions. A commit that touches what a query has read makes it run again; when its result has
+ * changed, its listeners are called.
  *
- * Results come from one consistent, durable state each, from one evaluation at a time per subscription, and from at most one
- * per batch of commits. Holds Q2: no subscriber gets an older state after a newer one.
+ * Subscriptions to the same query with equal parameters share one evaluation. Results come from one consistent, durable state
+ * each, from one evaluation at a time, and from at most one per batch of commits. Holds Q2: no subscriber gets an older state
+ * after a newer one. Q5: equal queries have one evaluation, which is there as long as somebody listens.
  */
 export class LiveQueries {
   readonly #options: LiveQueriesOptions
   readonly #queries = new Map<string, QueryFunction>()
-  readonly #subscriptions = new Set<Subscription>()
-  readonly #index = new PredicateIndex<Subscription>()
+  /** All that somebody listens to, and those of them that others may join, by their keys. */
+  readonly #live = new Set<LiveQuery>()
+  readonly #shared = new Map<string, LiveQuery>()
+  readonly #index = new PredicateIndex<LiveQuery>()
   /** Those that run once, and have met no commit yet. */
-  readonly #held = new Set<Subscription>()
-  /** How many evaluations are under way. */
+  readonly #held = new Set<LiveQuery>()
+  #listeners = 0
+  /** How many evaluations are under way, and how many there have been. */
   #evaluating = 0
+  #evaluations = 0
   #unsettled = 0
   readonly #settled: (() => void)[] = []
 
@@ -126,7 +89,12 @@ export class LiveQueries {
   }
 
   get subscriptionCount(): number {
-    return this.#subscriptions.size
+    return this.#listeners
+  }
+
+  /** How often query functions have run. */
+  get evaluationCount(): number {
+    return this.#evaluations
   }
 
   /** @throws {QueryAlreadyDefinedError} */
@@ -145,124 +113,183 @@ export class LiveQueries {
 
   /** Runs a query once, over one consistent state. */
   async run(name: string, params: unknown): Promise<unknown> {
-    const subscription = new Subscription(
-      this.#index,
-      this.#options.views,
-      () => undefined,
-      true,
-      this.#query(name),
-      params,
-      () => undefined,
-      this.#options.onError,
-    )
-    this.#held.add(subscription)
+    return this.#once({ name, fn: this.#query(name), params, key: undefined }, false)
+  }
+
+  /** @param isQuiet nobody sees the result: it may be torn. */
+  async #once(asked: Asked, isQuiet: boolean): Promise<unknown> {
+    const query = this.#make(asked, true)
+    this.#held.add(query)
     // It runs again here and nowhere else: two evaluations at a time would not know which of them is torn.
-    subscription.isScheduled = true
+    query.isBusy = true
     try {
-      for (let torn = 0; ; torn++) {
-        const result = await this.#evaluate(subscription)
-        if (!subscription.isTorn) return result
-        await this.#standBack(torn)
+      for (let torn = 1; torn <= TORN_MAX; torn++) {
+        const { result, thrown } = await this.#evaluate(query, torn)
+        if (!query.isTorn && thrown !== undefined) throw thrown.error
+        if (!query.isTorn || (isQuiet && thrown === undefined)) return result
+        await this.#standBack()
       }
+      throw overtaken().error
     } finally {
-      this.#remove(subscription)
+      this.#held.delete(query)
+      query.end()
     }
   }
 
-  /** @returns ends the subscription; safe at any time and more than once. */
+  #make(asked: Asked, isOnce: boolean): LiveQuery {
+    return new LiveQuery(this.#index, this.#options.views, asked, isOnce, (query) => this.#schedule(query))
+  }
+
+  /**
+   * Subscribes. The promise is resolved when there is a first result.
+   *
+   * The last to be called back gets what the function has returned, and everybody else a copy, so that each may change what it
+   * is given. What cannot be copied is shared: items of sets, keys of maps, instances of classes.
+   *
+   * @returns ends the subscription; safe at any time and more than once.
+   */
   async subscribe(
     name: string,
     params: unknown,
     callback: (result: unknown) => void,
     options: SubscribeOptions = {},
-  ): Promise<() => void> {
-    const { signal } = checkSubscribeOptions('subscribe(query, callback, options)', callback, options)
+  ): Promise<QuerySubscription> {
+    const {
+      signal,
+      immediate = false,
+      trace = false,
+    } = checkSubscribeOptions('subscribe(query, callback, options)', callback, options, this.#options.trace)
     const fn = this.#query(name)
-    const subscription = new Subscription(
-      this.#index,
-      this.#options.views,
-      (one) => this.#schedule(one),
-      false,
-      fn,
-      params,
-      callback,
-      options.onError ?? this.#options.onError,
-    )
+    const listener = new Listener(callback, options.onError, this.#options.onError, immediate, trace)
+    let query: LiveQuery | undefined
     const unsubscribe = (): void => {
       signal?.removeEventListener('abort', unsubscribe)
-      this.#remove(subscription)
+      if (query !== undefined) this.#leave(query, listener)
     }
-    if (signal?.aborted === true) return unsubscribe
+    const explain = (): LiveExplanation => listener.explain(name, params, query)
+    const subscription = Object.freeze(Object.assign(unsubscribe, { explain }))
+    if (signal?.aborted === true) return subscription
     signal?.addEventListener('abort', unsubscribe)
-    this.#subscriptions.add(subscription)
+    listener.stop = unsubscribe
     try {
-      await this.#first(subscription, options.immediate === true)
+      query = this.#join(name, fn, params, listener)
+      await this.#first(query, listener)
     } catch (error) {
       unsubscribe()
       throw error
     }
-    return unsubscribe
+    return subscription
   }
 
-  async #first(subscription: Subscription, immediate: boolean): Promise<void> {
-    subscription.isScheduled = true
+  /** The evaluation that `listener` is one of the listeners of from now on. */
+  #join(name: string, fn: QueryFunction, params: unknown, listener: Listener): LiveQuery {
+    const text = stableText(params)
+    // There is no line break in the text of a value.
+    const key = text === undefined ? undefined : `${text}\n${name}`
+    let query = key === undefined ? undefined : this.#shared.get(key)
+    if (query === undefined) {
+      // Its caller may change what he has given; others share it.
+      query = this.#make({ name, fn, params: key === undefined ? params : remember(params), key }, false)
+      this.#live.add(query)
+      if (key !== undefined) this.#shared.set(key, query)
+    }
+    query.listeners.add(listener)
+    this.#listeners++
+    if (listener.isTraced) this.#options.trace.use?.()
+    return query
+  }
+
+  /** Resolves when `listener` has what changes are told by comparison with, and with `immediate` was called with it. */
+  #first(query: LiveQuery, listener: Listener): Promise<void> | undefined {
+    if (query.isFresh) {
+      if (listener.isImmediate) this.#deliver(listener, remember(query.last))
+      return undefined
+    }
+    if (query.isEvaluatingNow) listener.runFirst = query.run
+    else if (query.isBusy && !listener.isImmediate) return this.#compare(query, listener)
+    else {
+      listener.runFirst = query.run + 1
+      query.isDirty = true
+    }
+    const first = new Promise<void>((resolve, reject) => (listener.waiting = { resolve, reject }))
+    // At once, not in a promise job: what is written right after the call has to be told.
+    this.#begin(query)
+    return first
+  }
+
+  /**
+   * The evaluation under way is of a state before this one, and the next one will be of a later one: what `listener` is to be
+   * told of is found by comparison with a result that is made for him alone.
+   */
+  async #compare(query: LiveQuery, listener: Listener): Promise<void> {
+    listener.runFirst = Number.POSITIVE_INFINITY
     this.#unsettled++
     try {
-      // A result that was overtaken while it was made still tells the later ones what has changed; only nobody sees it.
-      let result: unknown
-      do result = await this.#evaluate(subscription)
-      while (immediate && subscription.isTorn && subscription.isActive)
-      subscription.last = remember(result)
-      if (immediate) this.#deliver(subscription, result)
+      listener.baseline = remember(await this.#once(query.asked, true))
+      listener.runFirst = 0
+      if (query.isActive) this.#schedule(query)
     } finally {
-      subscription.isScheduled = false
       this.#settle()
     }
-    subscription.isDirty ||= subscription.isTorn
-    if (subscription.isDirty) this.#schedule(subscription)
   }
 
-  #remove(subscription: Subscription): void {
-    subscription.isActive = false
-    this.#subscriptions.delete(subscription)
-    this.#held.delete(subscription)
-    subscription.reads.end()
-    subscription.views.end()
-  }
-
-  /** Runs the function once. The result is durable, and of one state unless the subscription is torn. */
-  async #evaluate(subscription: Subscription): Promise<unknown> {
-    const { fn, params, reads, views, isOnce } = subscription
-    subscription.isRunning = true
-    subscription.isTorn = false
-    subscription.isDirty = false
-    reads.begin()
-    views.begin()
-    const context: QueryContext = {
-      bucket: (name) => {
-        // Before the bucket is looked up: a query that misses a bucket runs again when it is defined.
-        reads.readNothing(name)
-        const bucket = this.#options.bucketOf(name)
-        // Views are for those who ask again.
-        if (isOnce || !subscription.isActive) return new QueryBucket(bucket, reads)
-        return new QueryBucket(bucket, reads, (question) => views.answer(question))
-      },
+  #leave(query: LiveQuery, listener: Listener): void {
+    if (!listener.isActive) return
+    listener.isActive = false
+    query.listeners.delete(listener)
+    this.#listeners--
+    if (listener.isTraced) this.#options.trace.release?.()
+    listener.isThere()
+    if (query.listeners.size > 0) return
+    const { key } = query.asked
+    if (key !== undefined) {
+      assert(this.#shared.get(key) === query, 'Q5', () => `query ${query.asked.name} is evaluated twice`)
+      this.#shared.delete(key)
     }
+    this.#live.delete(query)
+    query.end()
+  }
+
+  /** Runs the function once. The result is durable, and of one state unless the query is torn. */
+  async #evaluate(query: LiveQuery, torn: number): Promise<Outcome> {
+    const { fn, key, params } = query.asked
+    const { trace, sequencer } = this.#options
+    query.begin()
+    const tracing = query.isOnce ? undefined : trace.active?.begin(query, torn > 0)
+    const context: QueryContext = { bucket: (name) => this.#bucket(query, name, tracing) }
     this.#evaluating++
+    this.#evaluations++
+    let result: unknown
+    let thrown: Outcome['thrown']
     try {
-      const result = await (params === undefined ? fn(context) : fn(context, params))
+      // Functions may change their parameters, and run again with what was given.
+      const own = key === undefined ? params : remember(params)
+      result = await (params === undefined ? fn(context) : fn(context, own))
       // Where it fails, what it read last time counts too: it may have failed before it came to that, and has to run again.
-      reads.keepCurrent()
-      views.keepCurrent()
-      subscription.isRunning = false
-      // It may have read commits that are not durable yet. What is committed from here on makes it old, but not wrong.
-      const settled = this.#options.sequencer.settled()
-      if (settled !== undefined) await settled
-      return result
-    } finally {
-      subscription.isRunning = false
-      this.#evaluating--
+      query.keepCurrent()
+    } catch (error) {
+      thrown = { error }
     }
+    query.isRunning = false
+    tracing?.ran()
+    // It may have read commits that are not durable yet. What is committed from here on makes it old, but not wrong.
+    const settled = sequencer.settled()
+    if (settled !== undefined) await settled
+    query.isEvaluating = false
+    this.#evaluating--
+    return { result, thrown, tracing }
+  }
+
+  #bucket(query: LiveQuery, name: string, tracing: Tracing | undefined): QueryBucket {
+    const { reads, views } = query
+    // Before the bucket is looked up: a query that misses a bucket runs again when it is defined.
+    reads.readNothing(name)
+    const bucket = this.#options.bucketOf(name)
+    // Views are for those who ask again.
+    if (query.isOnce || !query.isActive) return new QueryBucket(bucket, reads)
+    if (tracing === undefined) return new QueryBucket(bucket, reads, (question) => views.answer(question))
+    const answer = (question: Question): unknown => tracing.viewed(() => views.answer(question))
+    return new QueryBucket(bucket, reads, answer, tracing.read)
   }
 
   /** A commit has been applied, or undone: evaluations that have read what it changed are worth nothing. */
@@ -270,79 +297,81 @@ export class LiveQueries {
     if (this.#evaluating === 0) return
     for (const { reads } of this.#held) reads.release()
     this.#held.clear()
-    this.#index.forTouched(footprint, (subscription) => {
-      if (isUndone || subscription.isRunning) subscription.isTorn = true
+    this.#index.forTouched(footprint, (query) => {
+      if (isUndone || query.isRunning) query.isTorn = true
     })
   }
 
-  /** A commit is durable, or undone: subscriptions that it touches run again. */
+  /** A commit is durable, or undone: queries that it touches run again. */
   react(footprint: Footprint): void {
-    this.#index.forTouched(footprint, (subscription) => {
-      subscription.isDirty = true
-      this.#schedule(subscription)
-    })
+    this.#index.forTouched(footprint, (query) => this.#schedule(query))
   }
 
-  #schedule(subscription: Subscription): void {
-    if (subscription.isScheduled || !subscription.isActive) return
-    subscription.isScheduled = true
+  #schedule(query: LiveQuery): void {
+    query.isDirty = true
+    if (query.isDue || query.isBusy || !query.isActive) return
+    query.isDue = true
     this.#unsettled++
     // A promise job: it comes after the rest of the batch has been published.
-    void Promise.resolve().then(() => this.#refresh(subscription))
+    void Promise.resolve().then(() => query.isDue && this.#begin(query))
   }
 
-  async #refresh(subscription: Subscription): Promise<void> {
+  /** Lets the query run now, unless it is doing so. */
+  #begin(query: LiveQuery): void {
+    if (query.isBusy) return
+    if (!query.isDue) this.#unsettled++
+    query.isDue = false
+    query.isBusy = true
+    void this.#refresh(query)
+  }
+
+  async #refresh(query: LiveQuery): Promise<void> {
+    for (let torn = 0; query.isDirty && query.isActive; ) {
+      const outcome = await this.#evaluate(query, torn)
+      const { isTorn } = query
+      torn = isTorn ? torn + 1 : 0
+      const isOver = torn === TORN_MAX
+      const delivered = this.#conclude(query, isOver ? { ...outcome, thrown: overtaken() } : outcome, isTorn && !isOver)
+      outcome.tracing?.end(outcome.result, delivered, outcome.thrown)
+      if (isOver) break
+      if (!isTorn) continue
+      await this.#standBack()
+      query.isDirty = true
+    }
+    query.isBusy = false
+    this.#settle()
+    if (query.isDirty) this.#schedule(query)
+  }
+
+  /** Tells who is to be told of what a run came to. @returns whether anybody was called back. */
+  #conclude(query: LiveQuery, { result, thrown }: Outcome, isTorn: boolean): boolean {
     try {
-      for (let torn = 0; subscription.isDirty && subscription.isActive; torn++) {
-        const result = await this.#evaluate(subscription)
-        if (subscription.isTorn) {
-          await this.#standBack(torn)
-          subscription.isDirty = true
-        } else if (!deepEqual(result, subscription.last)) {
-          // The callback may change what it is given.
-          subscription.last = remember(result, subscription.last)
-          this.#deliver(subscription, result)
-        }
+      if (isTorn) {
+        if (thrown === undefined) query.torn(result)
+        return false
       }
+      if (thrown !== undefined) throw thrown.error
+      const due = query.due(result)
+      due.forEach((listener, at) => {
+        if (listener.isActive) this.#deliver(listener, at === due.length - 1 ? result : remember(result, query.last))
+      })
+      return due.length > 0
     } catch (error) {
-      this.#report(subscription, error)
-    } finally {
-      subscription.isScheduled = false
-      this.#settle()
-    }
-    if (subscription.isDirty) this.#schedule(subscription)
-  }
-
-  /** After an evaluation that was overtaken: everybody else has a turn, and after too many it is an error. */
-  async #standBack(torn: number): Promise<void> {
-    if (torn >= TORN_MAX) throw new QueryOvertakenError(torn)
-    await new Promise<void>((resolve) => this.#options.runtime.defer(resolve))
-  }
-
-  #deliver(subscription: Subscription, result: unknown): void {
-    if (!subscription.isActive) return
-    const { durable } = this.#options.sequencer.position
-    assert(
-      durable >= subscription.deliveredAt,
-      'Q2',
-      () => `a result of ${durable} comes after one of ${subscription.deliveredAt}`,
-    )
-    subscription.deliveredAt = durable
-    try {
-      const outcome: unknown = subscription.callback(result)
-      if (outcome instanceof Promise) outcome.catch((error: unknown) => this.#report(subscription, error))
-    } catch (error) {
-      this.#report(subscription, error)
+      for (const { stop, waiting } of query.failed(error)) {
+        waiting?.reject(error)
+        stop()
+      }
+      return false
     }
   }
 
-  #report(subscription: Subscription, thrown: unknown): void {
-    if (!subscription.isActive) return
-    try {
-      subscription.onError(asError(thrown))
-    } catch (error) {
-      this.#options.onError(asError(error))
-    }
+  /** After an evaluation that was overtaken: everybody else has a turn. */
+  #standBack(): Promise<void> {
+    return new Promise((resolve) => this.#options.runtime.defer(resolve))
+  }
+
+  #deliver(listener: Listener, result: unknown): void {
+    listener.deliver(result, this.#options.sequencer.position.durable)
   }
 
   #settle(): void {
@@ -358,7 +387,11 @@ export class LiveQueries {
 
   /** Ends all subscriptions. Evaluations that are running come to their end without calling anybody back. */
   stop(): void {
-    for (const subscription of [...this.#subscriptions]) this.#remove(subscription)
+    for (const { listeners } of this.#live) for (const { stop } of listeners) stop()
     this.#queries.clear()
   }
+}
+
+function overtaken(): { readonly error: Error } {
+  return { error: new QueryOvertakenError(TORN_MAX) }
 }

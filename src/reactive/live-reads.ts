@@ -12,7 +12,7 @@ export class LiveReads<D> extends ReadSet {
   readonly #index: PredicateIndex<D>
   readonly #dependent: D
   /** What is in the index, each with the number of the last evaluation that has read it. */
-  readonly #read = new Map<Entry<D>, number>()
+  readonly read: Map<Entry<D>, number> = new Map()
   #evaluation = 0
   /** How many of them the current evaluation has read. */
   #count = 0
@@ -47,8 +47,8 @@ export class LiveReads<D> extends ReadSet {
       return
     }
     const entry = this.#index.add(bucket, interest, this.#dependent)
-    if (this.#read.get(entry) === this.#evaluation) return
-    this.#read.set(entry, this.#evaluation)
+    if (this.read.get(entry) === this.#evaluation) return
+    this.read.set(entry, this.#evaluation)
     this.#count++
   }
 
@@ -67,10 +67,10 @@ export class LiveReads<D> extends ReadSet {
 
   /** The evaluation has come to its end: what only those before it have read does not count any more. */
   keepCurrent(): void {
-    if (this.#count === this.#read.size) return
-    for (const [entry, evaluation] of this.#read) {
+    if (this.#count === this.read.size) return
+    for (const [entry, evaluation] of this.read) {
       if (evaluation === this.#evaluation) continue
-      this.#read.delete(entry)
+      this.read.delete(entry)
       this.#index.remove(entry, this.#dependent)
     }
   }
@@ -78,7 +78,7 @@ export class LiveReads<D> extends ReadSet {
   /** Takes everything out of the index. What is read from now on does not count. */
   end(): void {
     this.#isEnded = true
-    for (const entry of this.#read.keys()) this.#index.remove(entry, this.#dependent)
-    this.#read.clear()
+    for (const entry of this.read.keys()) this.#index.remove(entry, this.#dependent)
+    this.read.clear()
   }
 }

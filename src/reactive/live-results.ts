@@ -5,6 +5,7 @@ import type { Sequencer } from '../commit/sequencer.js'
 import type { LiveCallback, LiveExplanation, LiveOptions, LiveSubscription } from '../query/live.js'
 import type { Question } from '../query/query-spec.js'
 import { checkSubscribeOptions } from './check-subscribe-options.js'
+import type { TraceHost, TraceState, Tracing } from './tracing.js'
 import type { Dependent, View } from './view.js'
 import type { Views } from './views.js'
 
@@ -12,6 +13,7 @@ import type { Views } from './views.js'
 export interface LiveResultsOptions {
   readonly sequencer: Sequencer
   readonly views: Views
+  readonly trace: TraceHost
   readonly bucketOf: (name: string) => Bucket
   readonly onError: (error: Error) => void
 }
@@ -33,6 +35,7 @@ export class LiveResults {
   readonly #subscriptions = new Set<Subscription>()
   #due: Subscription[] = []
   #unsettled = 0
+  #evaluations = 0
   readonly #settled: (() => void)[] = []
 
   constructor(options: LiveResultsOptions) {
@@ -43,6 +46,11 @@ export class LiveResults {
     return this.#subscriptions.size
   }
 
+  /** How often rows were read. */
+  get evaluationCount(): number {
+    return this.#evaluations
+  }
+
   /** @throws {InvalidArgumentError} @throws {BucketNotDefinedError} nothing was done. */
   subscribe(question: Question, callback: LiveCallback<never>, options: LiveOptions = {}): LiveSubscription {
     const {
@@ -50,7 +58,8 @@ export class LiveResults {
       onError = this.#options.onError,
       signal,
       onEnd,
-    } = checkSubscribeOptions('live(callback, options)', callback, options)
+      trace = false,
+    } = checkSubscribeOptions('live(callback, options)', callback, options, this.#options.trace)
     const { views } = this.#options
     const stop = (): void => {
       signal?.removeEventListener('abort', stop)
@@ -63,6 +72,8 @@ export class LiveResults {
       subscription = new Subscription(view, callback as LiveCallback<unknown>, onError, immediate, onEnd, (one) =>
         this.#schedule(one),
       )
+      subscription.isTraced = trace
+      if (trace) this.#options.trace.use?.()
     } catch (error) {
       stop()
       throw error
@@ -82,14 +93,42 @@ export class LiveResults {
     else {
       this.#schedule(subscription)
       // What comes after this call is told, even if it comes before the first result would have been read.
-      if (subscription.isQuiet && this.#options.views.isReadable(subscription.view)) this.#readQuietly(subscription)
+      const { views } = this.#options
+      if (subscription.isQuiet && views.awaited(subscription.view) === undefined) this.#readQuietly(subscription)
     }
     return Object.freeze(Object.assign(stop, { ready, explain: () => subscription.explain() }))
   }
 
   #readQuietly(subscription: Subscription): void {
-    const rows = this.#options.views.read(subscription.view) as Rows
+    const rows = this.#read(subscription)
     subscription.deliver(rows, this.#options.sequencer.position.durable, this.#options.onError)
+    this.#traced(subscription)
+  }
+
+  /** The rows as they are now. */
+  #read(subscription: Subscription): Rows {
+    const { trace, views } = this.#options
+    this.#evaluations++
+    subscription.run++
+    const tracing = trace.active?.begin(subscription, false)
+    if (tracing === undefined) return views.read(subscription.view) as Rows
+    const { deliveries } = subscription
+    subscription.tracing = { tracing, rows: undefined, deliveries }
+    try {
+      const rows = tracing.viewed(() => views.read(subscription.view) as Rows)
+      subscription.tracing = { tracing, rows, deliveries }
+      return rows
+    } finally {
+      tracing.ran()
+    }
+  }
+
+  /** What was read is delivered by now, if it ever is. */
+  #traced(subscription: Subscription, thrown?: { readonly error: unknown }): void {
+    const { tracing: one, deliveries } = subscription
+    if (one === undefined) return
+    subscription.tracing = undefined
+    one.tracing.end(one.rows, deliveries > one.deliveries, thrown)
   }
 
   #end(subscription: Subscription): void {
@@ -99,6 +138,7 @@ export class LiveResults {
     subscription.settleReady(undefined)
     subscription.view.dependents.delete(subscription)
     this.#subscriptions.delete(subscription)
+    if (subscription.isTraced) this.#options.trace.release?.()
     this.#options.views.release(subscription.view)
   }
 
@@ -123,20 +163,18 @@ export class LiveResults {
 
   /** Whether the result can be had, and delivered, at once. */
   #isReady({ view, isActive }: Subscription): boolean {
-    return !isActive || (this.#options.views.isReadable(view) && this.#options.sequencer.settled() === undefined)
-  }
-
-  #bucketOf({ question }: View): Bucket {
-    return this.#options.bucketOf(question.spec.bucket)
+    const { views, sequencer } = this.#options
+    return !isActive || (views.awaited(view) === undefined && sequencer.settled() === undefined)
   }
 
   #refresh(subscription: Subscription): void {
     try {
       subscription.isDirty = false
-      const { views, sequencer } = this.#options
+      const { sequencer } = this.#options
       if (subscription.isActive) {
-        const rows = views.read(subscription.view) as Rows
+        const rows = this.#read(subscription)
         this.#deliver(subscription, rows, sequencer.position.visible)
+        this.#traced(subscription)
       }
     } catch (error) {
       this.#failed(subscription, error)
@@ -150,15 +188,18 @@ export class LiveResults {
     try {
       while (subscription.isDirty && subscription.isActive) {
         subscription.isDirty = false
-        // Waits for a bucket that is being loaded.
-        const { views, sequencer } = this.#options
-        const [rows, position, undoneCount] = await this.#bucketOf(view).process.call((): [Rows, number, number] => {
-          return [views.read(view) as Rows, sequencer.position.visible, views.undoneCount]
-        })
+        const { views, sequencer, bucketOf } = this.#options
+        for (let name = views.awaited(view); name !== undefined; name = views.awaited(view)) {
+          await bucketOf(name).process.call(() => undefined)
+        }
+        const rows = this.#read(subscription)
+        const position = sequencer.position.visible
+        const { undoneCount } = views
         await sequencer.settled()
         // Something of it, or of the seqs that it is said to have, was taken back: it has never been.
         if (views.undoneCount !== undoneCount) subscription.isDirty = true
         else this.#deliver(subscription, rows, position)
+        this.#traced(subscription)
       }
     } catch (error) {
       this.#failed(subscription, error)
@@ -168,7 +209,9 @@ export class LiveResults {
   }
 
   #failed(subscription: Subscription, error: unknown): void {
+    this.#traced(subscription, { error })
     subscription.settleReady(asError(error))
+    subscription.hasFailed = true
     subscription.report(error, this.#options.onError)
   }
 
@@ -220,6 +263,8 @@ class Subscription implements Dependent {
   /** Its callback has not come to its end. */
   isBusy = false
   position = 0
+  /** It has told of an error since it was last called back. */
+  hasFailed = false
   settleReady: (error: Error | undefined) => void = nothing
   /** It is not told of the first result. */
   isQuiet: boolean
@@ -227,7 +272,14 @@ class Subscription implements Dependent {
   stop: () => void = nothing
   readonly onEnd: (() => void) | undefined
   #rows: Rows | undefined
-  #deliveries = 0
+  deliveries = 0
+  /** Its own option asks for traces. */
+  isTraced = false
+  traced: TraceState | undefined
+  /** What was read last, while that is traced and not delivered yet. */
+  tracing: { readonly tracing: Tracing; readonly rows: Rows | undefined; readonly deliveries: number } | undefined
+  /** How often it was read. */
+  run = 0
 
   constructor(
     view: View,
@@ -257,19 +309,21 @@ class Subscription implements Dependent {
   deliver(rows: Rows, position: number, onError: (error: Error) => void): unknown {
     const before = this.#rows
     this.position = position
-    if (rows === before) return undefined
+    const { isQuiet, hasFailed } = this
+    if (rows === before && !hasFailed) return undefined
     this.#rows = rows
-    const { isQuiet } = this
     this.isQuiet = false
+    this.hasFailed = false
     if (before === undefined) {
       this.settleReady(undefined)
       this.settleReady = nothing
     }
     if (isQuiet) return undefined
     const { added, removed, changed, moved } = this.view.changesTo(before ?? NO_ROWS, rows)
-    // What came was taken back before it was seen.
-    if (before !== undefined && added.length + removed.length + changed.length + moved.length === 0) return undefined
-    this.#deliveries++
+    // What came was taken back before it was seen. That an error is over is told all the same.
+    if (before !== undefined && !hasFailed && added.length + removed.length + changed.length + moved.length === 0)
+      return undefined
+    this.deliveries++
     try {
       return this.#callback(rows, { added, removed, changed, moved, position })
     } catch (error) {
@@ -288,7 +342,8 @@ class Subscription implements Dependent {
   }
 
   explain(): LiveExplanation {
-    const { text, uses } = this.view
-    return { query: text, deliveries: this.#deliveries, shared: uses, position: this.position }
+    const { deliveries, position, traced } = this
+    const { text: query, uses: shared } = this.view
+    return { query, params: undefined, deliveries, shared, position, evaluations: [...(traced?.log ?? [])] }
   }
 }

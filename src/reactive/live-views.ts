@@ -11,7 +11,7 @@ export class LiveViews {
   readonly #views: Views
   readonly #dependent: Dependent
   /** Each with the number of the last evaluation that has read it. */
-  readonly #read = new Map<View, number>()
+  readonly read: Map<View, number> = new Map()
   #evaluation = 0
   #isEnded = false
 
@@ -32,9 +32,9 @@ export class LiveViews {
       }
     }
     // One use is enough, however often it is read.
-    if (this.#read.has(view)) this.#views.release(view)
+    if (this.read.has(view)) this.#views.release(view)
     else view.dependents.add(this.#dependent)
-    this.#read.set(view, this.#evaluation)
+    this.read.set(view, this.#evaluation)
     return ownAnswer(question, this.#views.read(view))
   }
 
@@ -45,11 +45,11 @@ export class LiveViews {
 
   /** The evaluation has come to its end: what only those before it have read does not count any more. */
   keepCurrent(): void {
-    for (const [view, evaluation] of this.#read) if (evaluation !== this.#evaluation) this.#release(view)
+    for (const [view, evaluation] of this.read) if (evaluation !== this.#evaluation) this.#release(view)
   }
 
   #release(view: View): void {
-    this.#read.delete(view)
+    this.read.delete(view)
     view.dependents.delete(this.#dependent)
     this.#views.release(view)
   }
@@ -57,7 +57,7 @@ export class LiveViews {
   /** Lets go of all of them. */
   end(): void {
     this.#isEnded = true
-    for (const view of this.#read.keys()) this.#release(view)
+    for (const view of this.read.keys()) this.#release(view)
   }
 }
 

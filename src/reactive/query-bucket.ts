@@ -4,17 +4,28 @@ import { Reads } from '../query/reads.js'
 import type { Question } from '../query/query-spec.js'
 import type { ReadSet } from '../query/read-set.js'
 import type { AnyDefinition, KeyOf, RecordOf } from '../schema/infer.js'
+import type { AnyLinks } from '../schema/links.js'
 
 /** A bucket inside a query function: every read, and nothing else. What it reads, the query depends on. */
-export class QueryBucket<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyOf<D>> {
+export class QueryBucket<D = AnyDefinition, L = AnyLinks> extends AsyncReads<RecordOf<D>, KeyOf<D>, L> {
   readonly #bucket: Bucket
   readonly #reads: Reads<RecordOf<D>, KeyOf<D>>
+  readonly #onRead: ((result: unknown) => void) | undefined
 
-  /** @param answerFrom answers questions in place of the bucket, and keeps account of them. */
-  constructor(bucket: Bucket, readSet: ReadSet, answerFrom?: (question: Question) => unknown) {
+  /**
+   * @param answerFrom answers questions in place of the bucket, and keeps account of them.
+   * @param onRead gets each result, for traces.
+   */
+  constructor(
+    bucket: Bucket,
+    readSet: ReadSet,
+    answerFrom?: (question: Question) => unknown,
+    onRead?: (result: unknown) => void,
+  ) {
     super()
     this.#bucket = bucket
-    this.#reads = new Reads<RecordOf<D>, KeyOf<D>>(bucket.source, readSet, answerFrom)
+    this.#onRead = onRead
+    this.#reads = readsOf(bucket, readSet, answerFrom)
   }
 
   /** Name of the bucket. */
@@ -23,6 +34,29 @@ export class QueryBucket<D = AnyDefinition> extends AsyncReads<RecordOf<D>, KeyO
   }
 
   protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
-    return this.#bucket.process.call(() => read(this.#reads))
+    const onRead = this.#onRead
+    if (onRead === undefined) return this.#bucket.process.call(() => read(this.#reads))
+    return this.#bucket.process.call(() => {
+      const result = read(this.#reads)
+      onRead(result)
+      return result
+    })
   }
+
+  protected override withPeers<T>(read: () => Promise<T>): Promise<T> {
+    return this.#bucket.withPeers(read)
+  }
+}
+
+function readsOf<R, K>(
+  bucket: Bucket,
+  readSet: ReadSet,
+  answerFrom: ((question: Question) => unknown) | undefined,
+): Reads<R, K> {
+  return new Reads<R, K>(bucket.source, readSet, answerFrom, (other) => {
+    // Before the bucket is looked up: a query that misses a bucket runs again when it is defined.
+    readSet.readNothing(other)
+    const peer = bucket.peer(other)
+    return { source: peer.source, reads: () => readsOf(peer.ready(), readSet, answerFrom) }
+  })
 }

@@ -85,7 +85,7 @@ export class RowsView extends View {
     return { head, tail: this.#tail, step: this.#steps === 1 && offset === 0 ? this.#step : undefined }
   }
 
-  protected override knownOf(before: readonly unknown[], after: readonly unknown[]): Known {
+  override knownOf(before: readonly unknown[], after: readonly unknown[]): Known {
     const last = this.#lastTwo
     return last?.before === before && last.after === after ? last.known : UNKNOWN
   }

@@ -1,10 +1,15 @@
 import type { Key, StoredRecord } from '../base/value.js'
+import type { Interest } from '../query/bucket-predicates.js'
+import { looked } from '../query/find.js'
 import { matches } from '../query/matches.js'
 import { questionText } from '../query/query-spec.js'
 import type { Question } from '../query/query-spec.js'
 import type { Source } from '../query/source.js'
 import { rowChanges, UNKNOWN } from './row-changes.js'
 import type { Known, RowChanges } from './row-changes.js'
+
+/** What a view has to hear about, in one bucket each. */
+export type Interests = readonly (readonly [bucket: string, interest: Interest])[]
 
 /** What a commit did to one record, and where that stands in its bucket. */
 export interface PlacedChange {
@@ -19,6 +24,9 @@ export interface PlacedChange {
  * when somebody next asks for it.
  */
 export type Effect = 'none' | 'changed' | 'rebuild' | 'stale'
+
+/** How often views were built so far, of all stores. */
+export const built = { views: 0 }
 
 /**
  * The answer to one question, kept up to date with every commit that touches it. It is shared by all who ask the same.
@@ -41,7 +49,11 @@ export abstract class View {
   changedIn = 0
   /** It has changed since the last commit that was announced. */
   isUnannounced = false
-  #key = ''
+  /** What `built` was when it was last built, and how many records that has looked at. */
+  builtAt = 0
+  examined = 0
+  /** Name of the key field of its bucket. */
+  protected key = ''
   #changes: { before: readonly unknown[]; after: readonly unknown[]; changes: RowChanges<unknown> } | undefined
 
   constructor(question: Question) {
@@ -55,8 +67,11 @@ export abstract class View {
   /** Builds the answer from the bucket as it is. */
   rebuild(source: Source): void {
     // A bucket that was dropped and defined again may have another key.
-    this.#key = source.key
+    this.key = source.key
+    const { records } = looked
     this.build(source)
+    this.examined = looked.records - records
+    this.builtAt = ++built.views
   }
 
   /** See `rebuild`. */
@@ -70,15 +85,35 @@ export abstract class View {
     const last = this.#changes
     if (last?.before === before && last.after === after) return last.changes
     const known = this.knownOf(before, after)
-    const changes = rowChanges(before, after, (row) => (row as StoredRecord)[this.#key], known)
+    const changes = rowChanges(before, after, (row) => (row as StoredRecord)[this.key], known)
     this.#changes = { before, after, changes }
     return changes
   }
 
   /** What is known of two answers without comparing them. */
-  protected knownOf(_before: readonly unknown[], _after: readonly unknown[]): Known {
+  knownOf(_before: readonly unknown[], _after: readonly unknown[]): Known {
     return UNKNOWN
   }
+
+  /** What of the buckets it has to hear about; asked for once. */
+  get interests(): Interests {
+    const { bucket, filter } = this.question.spec
+    return [[bucket, filter.conditions.length === 0 ? 'all' : { filter }]]
+  }
+
+  /** The views that it is put together of, if it is. */
+  get parts(): Iterable<View> {
+    return []
+  }
+
+  /** The bucket that it has to wait for until it can be read; undefined where it need not. */
+  awaits(isReady: (bucket: string) => boolean): string | undefined {
+    const { bucket } = this.question.spec
+    return this.isStale && !isReady(bucket) ? bucket : undefined
+  }
+
+  /** Nobody uses it any more: lets go of what it holds. */
+  end(): void {}
 
   /** Whether the record matches the query's filter. */
   protected isIn(record: StoredRecord | undefined): boolean {

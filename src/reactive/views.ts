@@ -4,14 +4,16 @@ import { asError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { CommitDraft } from '../commit/draft.js'
-import { answer } from '../query/answer.js'
 import type { Change } from '../log/entry.js'
 import type { Entry } from '../query/bucket-predicates.js'
+import type { Peers } from '../query/included.js'
 import { PredicateIndex } from '../query/predicate-index.js'
 import type { Question } from '../query/query-spec.js'
 import { questionText } from '../query/query-spec.js'
 import { AskedView } from './asked-view.js'
 import { GroupsView } from './groups-view.js'
+import { IncludeView } from './include-view.js'
+import type { ViewHost } from './include-view.js'
 import { NumberView } from './number-view.js'
 import { RowsView } from './rows-view.js'
 import type { PlacedChange, View } from './view.js'
@@ -34,14 +36,19 @@ export interface ViewsOptions {
  *
  * Holds V1 (see `View`). V2: a view that nobody uses is not kept.
  */
-export class Views {
+export class Views implements ViewHost {
   readonly #views = new Map<string, View>()
   readonly #index = new PredicateIndex<View>()
-  readonly #entries = new Map<View, Entry<View>>()
+  readonly #entries = new Map<View, readonly Entry<View>[]>()
+  /** Views put together of others that have changed in the commit that is being applied. */
+  readonly #composed = new Set<View>()
   /** Views that have changed since the last commit that was published. */
   #changed: View[] = []
   #commits = 0
   #undone = 0
+  /** How many views `selfCheck` has looked at, and how many of them were not what they should have been. */
+  checkedCount = 0
+  divergedCount = 0
 
   readonly #options: ViewsOptions
 
@@ -58,6 +65,11 @@ export class Views {
     return this.#undone
   }
 
+  /** How many commits it has seen, those while nobody used a view left out. */
+  get commitCount(): number {
+    return this.#commits
+  }
+
   /** How many views are kept. */
   get size(): number {
     return this.#views.size
@@ -72,14 +84,27 @@ export class Views {
     const text = questionText(question)
     let view = this.#views.get(text)
     if (view === undefined) {
-      const { bucket, filter } = question.spec
-      this.#bucketOf(bucket)
-      view = makeView(question)
+      this.#bucketOf(question.spec.bucket)
+      const made = makeView(question, this)
+      view = made
       this.#views.set(text, view)
-      this.#entries.set(view, this.#index.add(bucket, filter.conditions.length === 0 ? 'all' : { filter }, view))
+      const entries = view.interests.map(([bucket, interest]) => this.#index.add(bucket, interest, made))
+      this.#entries.set(view, entries)
     }
+    return this.retain(view)
+  }
+
+  retain(view: View): View {
     view.uses++
     return view
+  }
+
+  /** For views that are put together of others. */
+  get peers(): Peers {
+    return (name) => {
+      const bucket = this.#bucketOf(name)
+      return { source: bucket.source, reads: () => bucket.ready().reads }
+    }
   }
 
   /** Ends one use of a view. */
@@ -88,13 +113,14 @@ export class Views {
     view.uses--
     if (view.uses > 0) return
     this.#views.delete(view.text)
-    this.#index.remove(this.#entries.get(view) as Entry<View>, view)
+    for (const entry of this.#entries.get(view) ?? []) this.#index.remove(entry, view)
     this.#entries.delete(view)
+    view.end()
   }
 
-  /** Whether `read` would answer. */
-  isReadable({ isStale, question }: View): boolean {
-    return !isStale || this.#options.isReady(question.spec.bucket)
+  /** The bucket that has to be ready before `read` would answer; undefined where it would. */
+  awaited(view: View): string | undefined {
+    return view.awaits(this.#options.isReady)
   }
 
   /** The answer as it is now. @throws {BucketNotDefinedError} @throws {BucketUnavailableError} */
@@ -147,6 +173,14 @@ export class Views {
       this.#check(view)
       this.#change(view)
     }
+    for (const view of this.#composed) this.#check(view)
+    this.#composed.clear()
+  }
+
+  changed(view: View): void {
+    view.changedIn = this.#commits
+    if (this.#options.selfCheck > 0) this.#composed.add(view)
+    this.#change(view)
   }
 
   #change(view: View): void {
@@ -161,10 +195,13 @@ export class Views {
   #check(view: View): void {
     const { selfCheck, runtime } = this.#options
     if (selfCheck === 0 || view.isStale || runtime.random() >= selfCheck) return
-    const { source } = this.#bucketOf(view.question.spec.bucket)
+    if (view.uses === 0 || this.awaited(view) !== undefined) return
+    const { source, reads } = this.#bucketOf(view.question.spec.bucket)
+    this.checkedCount++
     try {
-      assert(deepEqual(view.answer, answer(source, view.question)), 'V1', () => `the view ${view.text} has diverged`)
+      assert(deepEqual(view.answer, reads.ask(view.question)), 'V1', () => `the view ${view.text} has diverged`)
     } catch (error) {
+      this.divergedCount++
       view.rebuild(source)
       this.#options.onDiverged(asError(error), view)
     }
@@ -204,8 +241,9 @@ export class Views {
   }
 }
 
-function makeView(question: Question): View {
+function makeView(question: Question, host: ViewHost): View {
   const { spec, want } = question
+  if (spec.include.length > 0 && want.kind !== 'explain') return new IncludeView(question, host)
   const isWhole = spec.offset === 0 && spec.limit === Number.POSITIVE_INFINITY
   switch (want.kind) {
     case 'rows':

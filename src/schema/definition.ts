@@ -30,7 +30,7 @@ export interface FieldDefinition {
   readonly maxLength?: number
   /** Source of a regular expression that a string must contain a match of; anchor it with ^ and $ to match the whole. */
   readonly pattern?: string
-  /** Names the bucket this field points into. Kept as information; not enforced. */
+  /** Names the bucket whose keys this field has, for `include`. Kept as information; not enforced. */
   readonly ref?: string
   /**
    * How `orderBy` compares strings of this field: a locale (`'de'`), or options of `Intl.Collator` with one. Without it, by

@@ -4,8 +4,8 @@ export class CheckError extends Error {
 }
 
 /** Throws `CheckError` unless `condition` holds. @param claim what should have been, as a sentence. */
-export function check(condition: boolean, claim: string): asserts condition {
-  if (!condition) throw new CheckError(claim)
+export function check(condition: boolean, claim: string, cause?: Error): asserts condition {
+  if (!condition) throw new CheckError(claim, cause === undefined ? undefined : { cause })
 }
 
 /** Throws unless both are the same JSON value, infinities included; `undefined` fields count as absent. */

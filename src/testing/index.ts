@@ -1,3 +1,4 @@
+export { failOnDivergence } from './divergence.js'
 export type { Fault } from './faults.js'
 export { FaultPlan, faultyAdapter } from './faults.js'
 export type { VirtualRuntime, VirtualRuntimeOptions } from './runtime.js'

@@ -65,6 +65,23 @@ describe('at', () => {
     expect((await store.at(1)).bucket('b').keys()).toEqual(['a', 'z'])
   })
 
+  test('what is included from other buckets is as it was, too', async () => {
+    const store = await open()
+    await store.defineBucket('users', KEYED)
+    const schema = { id: { type: 'string' }, userId: { type: 'string', ref: 'users' } } as const
+    await store.defineBucket('orders', { key: 'id', schema })
+    await store.bucket('users').insert({ id: 'u', name: 'then' })
+    await store.bucket('orders').insert({ id: 'o', userId: 'u' })
+    await store.bucket('users').update('u', { name: 'now' })
+    await store.bucket('orders').insert({ id: 'p', userId: 'u' })
+    const then = await store.at(2)
+    const orders = then.bucket('orders').query().include('user').run()
+    expect(orders).toMatchObject([{ id: 'o', user: { name: 'then' } }])
+    expect(then.bucket('users').query().include('orders').run()).toMatchObject([
+      { name: 'then', orders: [{ id: 'o' }] },
+    ])
+  })
+
   test('a view stays what it is, however long others write', async () => {
     const { store, bucket } = await openBucket(KEYED)
     await bucket.insert({ id: 'a', n: 1 })

@@ -226,6 +226,27 @@ test('a dropped bucket is an error, and the same bucket defined again is deliver
   expect([seen, errors]).toEqual([[4, 0, 1], ['BucketNotDefinedError']])
 })
 
+test('the result after an error is delivered also where it is the one before the error', async () => {
+  const { store, bucket } = await open()
+  const seen: (number | string)[] = []
+  bucket
+    .where({ id: 99 })
+    .live(
+      (rows, { added, removed, changed }) => seen.push(rows.length, added.length + removed.length + changed.length),
+      {
+        onError: (error) => seen.push(error.name),
+      },
+    )
+  await store.settle()
+  await store.dropBucket('tasks')
+  await store.settle()
+  await store.defineBucket('tasks', tasks)
+  await store.settle()
+  await store.bucket('tasks').insert({ id: 1, title: 'of no interest' })
+  await store.settle()
+  expect(seen).toEqual([0, 0, 'BucketNotDefinedError', 0, 0])
+})
+
 test('a crashed bucket comes back, and so do its live queries', async () => {
   const { store, bucket } = await open({ onError: () => undefined })
   const seen: number[] = []

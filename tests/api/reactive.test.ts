@@ -455,6 +455,25 @@ describe('errors', () => {
     expect([results, errors]).toEqual([[2], ['not one']])
   })
 
+  test('the result after an error is delivered also where it is the one before the error', async () => {
+    const store = await users()
+    store.defineQuery('odd', async (ctx) => {
+      const count = await ctx.bucket('users').count()
+      if (count === 1) throw new Error('one')
+      return count
+    })
+    const seen: unknown[] = []
+    await store.subscribe('odd', (count) => seen.push(count), {
+      immediate: true,
+      onError: (error) => seen.push(error.message),
+    })
+    for (const write of ['insert', 'delete', 'insert', 'delete'] as const) {
+      await (write === 'insert' ? store.bucket('users').insert({ id: 'a' }) : store.bucket('users').delete('a'))
+      await store.settle()
+    }
+    expect(seen).toEqual([0, 'one', 0, 'one', 0])
+  })
+
   test('a query that fails before it reads anything runs again all the same', async () => {
     const store = await users()
     let fails = false

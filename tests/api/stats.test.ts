@@ -26,6 +26,7 @@ test('getStats has the shape of noex-store', async () => {
     records: { total: 3, perBucket: { users: 1, orders: 2 } },
     indexes: { total: 3, perBucket: { users: 2, orders: 1 } },
     queries: { defined: 1, activeSubscriptions: 2 },
+    live: { views: 1, subscriptions: 2, evaluations: 1, checked: 0, diverged: 0 },
     persistence: { enabled: true },
     ttl: { enabled: true, checkIntervalMs: 5_000 },
   })

@@ -26,6 +26,7 @@ const PACKAGE_HOMES: Readonly<Record<string, string>> = {
   'cli-table3': 'cli',
   '@photostructure/sqlite': 'sqlite',
   'better-sqlite3': 'sqlite',
+  react: 'react',
 }
 
 const CORE = 'src/core.ts'

@@ -15,7 +15,7 @@ const SHOWN = [
   'toml',
   'md',
 ]
-const PROGRAMS = ['ts', 'js']
+const PROGRAMS = ['ts', 'tsx', 'js']
 const SHELL = ['sh']
 
 /** One fenced block of a Markdown file. Lines are counted from 1. */
@@ -50,7 +50,7 @@ export interface Document {
 /**
  * Reads the code blocks of a Markdown file.
  *
- * - A `ts` or `js` block is a program of its own, a module that may use top-level await.
+ * - A `ts`, `tsx` or `js` block is a program of its own, a module that may use top-level await.
  * - `ts continue`: the block goes on with the program of the block before it.
  * - `ts no-run`: it is compiled and not run; the line above the fence says why: `<!-- no-run: needs a browser -->`.
  * - `<!-- hidden` … `-->` before a block: code that readers need not see, put in front of it.
@@ -128,14 +128,14 @@ function blockMistakes(block: Block, flags: readonly string[], previous: Block |
   const mistakes: string[] = []
   if (![...SHOWN, ...PROGRAMS, ...SHELL].includes(block.language)) {
     mistakes.push(
-      `language "${block.language}" is unknown here; use ts, js, sh, or one that is only shown: ${SHOWN.slice(1).join(', ')}`,
+      `language "${block.language}" is unknown here; use ts, tsx, js, sh, or one that is only shown: ${SHOWN.slice(1).join(', ')}`,
     )
   }
   for (const flag of flags) {
     if (!['continue', 'no-run'].includes(flag)) mistakes.push(`"${flag}" means nothing here; it is continue or no-run`)
   }
   if (flags.length > 0 && !PROGRAMS.includes(block.language))
-    mistakes.push('only ts and js blocks take continue and no-run')
+    mistakes.push('only ts, tsx and js blocks take continue and no-run')
   if (block.noRun === '') mistakes.push('no-run without a reason; the line above must be <!-- no-run: why -->')
   if (block.continued && previous?.language !== block.language)
     mistakes.push('there is no block of that language to continue')

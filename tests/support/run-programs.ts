@@ -70,6 +70,7 @@ export class Workshop {
       lib: ['ES2023'],
       types: ['node'],
       module: 'NodeNext',
+      jsx: 'react-jsx',
       rootDir: '.',
       outDir: 'out',
       sourceMap: true,
@@ -101,7 +102,13 @@ export class Workshop {
   async run(program: Program, limitMs: number): Promise<Ended> {
     const cwd = join(this.folder, 'work', sourceName(program).replaceAll('/', '-'))
     mkdirSync(cwd, { recursive: true })
-    const script = join(this.folder, 'out', sourceName(program).replace(/\.mts$/, '.mjs'))
+    const script = join(
+      this.folder,
+      'out',
+      sourceName(program)
+        .replace(/\.mts$/, '.mjs')
+        .replace(/\.tsx$/, '.js'),
+    )
     if (!existsSync(script)) return { code: 1, output: `${program.file}:${program.line}: was not compiled` }
     return runNode(['--enable-source-maps', '--disable-warning=ExperimentalWarning', script], cwd, limitMs)
   }
@@ -120,7 +127,9 @@ export class Workshop {
         .split('/')
         .slice(0, specifier.startsWith('@') ? 2 : 1)
         .join('/')
-      if (Object.hasOwn(known, name)) this.#link(name, join(this.#root, 'node_modules', name))
+      for (const wanted of [name, `@types/${name}`]) {
+        if (Object.hasOwn(known, wanted)) this.#link(wanted, join(this.#root, 'node_modules', wanted))
+      }
     }
   }
 
@@ -132,6 +141,9 @@ export class Workshop {
   }
 }
 
+/** There is no `.mtsx`: such a file is a module because the folder's package.json says so. */
+const EXTENSIONS: Readonly<Record<string, string>> = { ts: 'mts', tsx: 'tsx', js: 'mjs' }
+
 function sourceName({ file, line, language }: Program): string {
-  return `${file}.${line}.${language === 'ts' ? 'mts' : 'mjs'}`
+  return `${file}.${line}.${EXTENSIONS[language] ?? language}`
 }

@@ -8,10 +8,13 @@ import type {
   BucketInsertedEvent,
   BucketName,
   BucketReader,
+  Evaluation,
   Key,
+  LiveExplanation,
   ProcessEvent,
   QueryFn,
   QueryRef,
+  QuerySubscription,
   RecordVersion,
   StoreRecord,
   Topic,
@@ -231,6 +234,26 @@ test('a query carries the types of its parameters and result', () =>
     store.defineQuery('writes', (ctx) => ctx.bucket('users').insert({ name: 'x' }))
     // @ts-expect-error no such field
     store.defineQuery('wrong', (ctx) => ctx.bucket('users').where({ nmae: 'x' }))
+  }))
+
+test('subscriptions explain themselves, and traces are of the whole store only', () =>
+  compiled(async () => {
+    const stop = await store.subscribe('all', () => undefined, { trace: true })
+    expectTypeOf(stop).toEqualTypeOf<QuerySubscription>()
+    expectTypeOf(stop).toExtend<() => void>()
+    const live = store
+      .bucket('users')
+      .query()
+      .live(() => undefined, { trace: true })
+    expectTypeOf(live.explain()).toEqualTypeOf<LiveExplanation>()
+    expectTypeOf(stop.explain().evaluations).toEqualTypeOf<readonly Evaluation[]>()
+    expectTypeOf(store.trace((evaluation) => expectTypeOf(evaluation).toEqualTypeOf<Evaluation>())).toEqualTypeOf<
+      () => void
+    >()
+    // @ts-expect-error the small store has no traces
+    ;(await CoreStore.start()).trace(() => undefined)
+    // @ts-expect-error a flag
+    await store.subscribe('all', () => undefined, { trace: 1 })
   }))
 
 test('a query by name takes the types that the caller says', () =>

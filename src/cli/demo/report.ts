@@ -1,4 +1,5 @@
-import type { OpenReport, StoreStats } from '../../core-store.js'
+import type { OpenReport } from '../../core-store.js'
+import type { StoreStats } from '../../store-stats.js'
 import type { Position } from '../../commit/sequencer.js'
 import { formatBytes, formatCount, formatDuration } from '../format.js'
 import type { Page } from '../page.js'
