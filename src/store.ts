@@ -170,7 +170,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
    */
   async at(when: number | Date, options: AtOptions<BucketName<B>> = {}): Promise<PastView<B>> {
     this.mustRun()
-    return (await viewAt(when, options, this.engine.options, this.engine.report, this.#now)) as PastView<B>
+    return (await viewAt(when, options, this.engine.options, this.#now)) as PastView<B>
   }
 
   /**

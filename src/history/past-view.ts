@@ -4,7 +4,6 @@ import type { Bucket } from '../commit/bucket.js'
 import { BucketNotDefinedError } from '../commit/errors.js'
 import type { Captured } from '../lifecycle/capture.js'
 import { capture } from '../lifecycle/capture.js'
-import type { StorageReport } from '../log/storage.js'
 import type { Collators } from '../query/order.js'
 import type { BucketReader } from '../query/reads.js'
 import { Reads } from '../query/reads.js'
@@ -125,7 +124,6 @@ export async function viewAt(
   when: number | Date,
   options: AtOptions,
   access: LogAccess,
-  report: StorageReport,
   now: () => Captured,
 ): Promise<PastView> {
   const { buckets: wanted, signal } = checkArguments(when, options)
@@ -136,7 +134,7 @@ export async function viewAt(
     const taken = buckets.filter(({ name }) => wanted?.includes(name) !== false)
     return { present: new Map(taken.map((bucket) => [bucket.name, presentOf(bucket)])), latest: seq, at: wallClock }
   })
-  const seq = typeof when === 'number' ? when : await seqAt(when.getTime(), latest, at, { ...access, report })
+  const seq = typeof when === 'number' ? when : await seqAt(when.getTime(), latest, at, access)
   if (seq > latest) throw new NotYetCommittedError(`at(${seq})`, 'there is no such commit yet', latest)
   const since = new ChangesSince(wanted)
   let last = seq
@@ -146,7 +144,18 @@ export async function viewAt(
     since.add(entry)
   }
   if (last !== latest) throw gone(seq, last + 1, latest)
+  if (typeof when !== 'number' && seq === 0 && hadRows(present, since)) {
+    const why = 'there were records before the first commit of its log, as in a key-value place that was opened anew'
+    throw new HistoryGoneError(`at(${when.toISOString()})`, why, 0)
+  }
   return new PastView(seq, present, since)
+}
+
+/** Whether there were records then: before the first commit there are none, unless they have outlived the log. */
+function hadRows(present: ReadonlyMap<string, Present>, since: ChangesSince): boolean {
+  return [...present].some(([name, { persistent, key, rows }]) => {
+    return persistent && since.erasedAt(name) === 0 && since.rowsThen(name, rows, key)?.length !== 0
+  })
 }
 
 function gone(seq: number, first: number, last: number): HistoryGoneError {
@@ -173,12 +182,7 @@ function presentOf({ name, persistent, schema, source, table }: Bucket): Present
 }
 
 /** The last commit at or before a time. Halves the log, whose times never go back (L2), so it reads few entries. */
-async function seqAt(
-  time: number,
-  latest: number,
-  now: number,
-  access: LogAccess & { readonly report: StorageReport },
-): Promise<number> {
+async function seqAt(time: number, latest: number, now: number, access: LogAccess): Promise<number> {
   const where = `at(${new Date(time).toISOString()})`
   if (time > now) throw new NotYetCommittedError(where, 'that time has not come yet', latest)
   if (time === now) return latest
@@ -191,11 +195,8 @@ async function seqAt(
     if (entry !== undefined && entry.seq <= high && entry.at <= time) low = entry.seq
     else high = middle - 1
   }
-  // Before the first commit of all there was nothing. Before the first one that is kept there was nobody knows what, and so where
-  // the rows outlive the log, as in a key-value place.
-  const { created, head } = access.report
-  if (low === oldest && (oldest > 0 || (head === 0 && !created)))
-    throw new HistoryGoneError(where, 'history does not go back so far', oldest)
+  // Before the first commit of all there was nothing; before the first one that is kept there was nobody knows what.
+  if (low === oldest && oldest > 0) throw new HistoryGoneError(where, 'history does not go back so far', oldest)
   return low
 }
 

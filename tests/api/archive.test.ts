@@ -11,8 +11,9 @@ import type { FileSystem } from '../../src/log/file-system.js'
 import { virtualRuntime } from '../../src/testing/runtime.js'
 import type { VirtualRuntime } from '../../src/testing/runtime.js'
 import { quickFolder } from '../proof/support/places.js'
+import { pumpPatiently } from '../proof/support/pump.js'
 import { must } from '../proof/support/runs.js'
-import { KEYED, rejection, turn } from './opened.js'
+import { KEYED, rejection } from './opened.js'
 
 const folders: string[] = []
 afterEach(() => folders.splice(0).forEach((folder) => rmSync(folder, { recursive: true, force: true })))
@@ -36,18 +37,8 @@ class Archiving {
     folders.push(this.folder)
   }
 
-  /** As `pump`, but compressing does not go by that clock: it is waited for as long as it takes. */
-  async run<T>(promise: Promise<T>): Promise<T> {
-    let isSettled = false
-    const settle = (): void => {
-      isSettled = true
-    }
-    promise.then(settle, settle)
-    while (!isSettled) {
-      await this.runtime.advance(0)
-      await turn()
-    }
-    return promise
+  run<T>(promise: Promise<T>): Promise<T> {
+    return pumpPatiently(this.runtime, promise)
   }
 
   async open(rows = 10, entries = 20, wrap = (adapter: StorageAdapter): StorageAdapter => adapter): Promise<this> {

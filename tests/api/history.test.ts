@@ -7,7 +7,7 @@ import { FileAdapter, HistoryGoneError, MemoryAdapter, SQLiteAdapter, Store } fr
 import type { BucketDefinition, StorageAdapter, UndoConflictError } from '../../src/index.js'
 import { virtualRuntime } from '../../src/testing/runtime.js'
 import { TextSnapshots } from '../proof/support/places.js'
-import { pump } from '../proof/support/pump.js'
+import { pumpPatiently as pump } from '../proof/support/pump.js'
 import { KEYED, open, openBucket, openVirtual, rejection, turn } from './opened.js'
 
 const NUMBERED: BucketDefinition = {
