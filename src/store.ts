@@ -1,41 +1,28 @@
 import { asError, InvalidArgumentError } from './base/errors.js'
-import type { Bucket } from './commit/bucket.js'
-import type { BucketHandle } from './commit/bucket-handle.js'
-import { Store as CoreStore } from './core-store.js'
 import type { Engine } from './engine.js'
-import { History, HISTORY_DEFAULT, parseHistory } from './lifecycle/history.js'
-import type { HistoryOption } from './lifecycle/history.js'
+import type { AtOptions, PastView } from './history/past-view.js'
+import { viewAt } from './history/past-view.js'
+import { stateHash } from './history/state-hash.js'
+import type { StoreBucket } from './history/store-bucket.js'
+import type { UndoOptions } from './history/undo.js'
+import { undoCommit } from './history/undo.js'
+import type { RecordHistoryOptions, RecordVersion } from './history/versions.js'
+import type { Captured } from './lifecycle/capture.js'
+import { History, HISTORY_DEFAULT, parseArchive, parseHistory } from './lifecycle/history.js'
+import type { ArchiveOption, Archiver, HistoryOption } from './lifecycle/history.js'
 import { exportLines, Importer } from './lifecycle/transfer.js'
 import type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
 import type { HistoryBudget } from './log/storage.js'
-import type {
-  DispatchArgs,
-  DispatchOptions,
-  EnqueueOptions,
-  EventDataOf,
-  EventDefinitions,
-  EventHandlers,
-  EventInputOf,
-  EventOptions,
-  EventReceipt,
-  EventRef,
-  EventResultOf,
-  EventSchemaDefinition,
-  RefOf,
-  UpcastSteps,
-} from './sourcing/event-definition.js'
-import { checkEventOptions, Events } from './sourcing/events.js'
-import type {
-  ProjectionDefinitions,
-  ProjectionOptions,
-  ProjectionSource,
-} from './sourcing/projection-definition.js'
-import type { ProjectionStats } from './sourcing/projections.js'
-import type { RebuildOptions, RebuildReport } from './sourcing/rebuild.js'
-import { ParkedEvents, QueueControl } from './sourcing/parked.js'
-import type { SchemaDefinition } from './schema/definition.js'
+import type { EventDefinitions } from './sourcing/event-definition.js'
+import type { AnyEvents } from './sourcing/event-store.js'
+import { EventStore } from './sourcing/event-store.js'
+import { checkEventOptions } from './sourcing/events.js'
+import type { ProjectionDefinitions } from './sourcing/projection-definition.js'
+import type { Links } from './schema/links.js'
 import type { TraceHandler } from './query/evaluation.js'
 import { Trace } from './reactive/trace.js'
+import type { KeyOf, RecordOf } from './schema/infer.js'
+import type { BucketName, Named } from './store-contexts.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import { checkOptionNames, CORE_OPTIONS } from './store-options.js'
 import { storageOf } from './store-storage.js'
@@ -70,35 +57,17 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E
   readonly history?: HistoryOption
 }
 
-/** The events of a store whose events the compiler does not know. */
-// oxlint-disable-next-line typescript/no-explicit-any
-export type AnyEvents = any
-
-/**
- * The class of the small store as this one sees it. The two `start` check literal definitions by the same rules, which
- * the compiler cannot relate to each other for options that differ.
- */
-interface CoreStoreClass {
-  new <B extends BucketDefinitions>(engine: Engine): CoreStore<B>
-  start(options: never): Promise<CoreStore>
-}
-
-const Base: CoreStoreClass = CoreStore as unknown as CoreStoreClass
-
 /** The whole store: the small one of `varve/core`, and events, files, history, copies, traces, and workers of your own. */
-export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefinitions = AnyEvents> extends Base<B> {
-  readonly #events: Events
+export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefinitions = AnyEvents> extends EventStore<
+  B,
+  E
+> {
   readonly #trace: Trace
 
   protected constructor(engine: Engine) {
     super(engine)
     const { trace, options, views } = engine
-    this.#events = new Events(engine)
     this.#trace = new Trace(trace, options.runtime, () => views.commitCount, options.onError)
-  }
-
-  protected override handleOf<D, L>(bucket: Bucket): BucketHandle<D, L> {
-    return bucket.definition.sourced === true ? this.#events.handle<D, L>(bucket) : super.handleOf<D, L>(bucket)
   }
 
   /**
@@ -126,169 +95,41 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
     } = options
     const eventOptions = checkEventOptions(events, unknownEvents, checkDeterminism)
     const budget = parseHistory(history ?? HISTORY_DEFAULT)
+    const archive = parseArchive(history ?? HISTORY_DEFAULT)
     const adapter = await storageOf(file, waitMs, persistence)
+    if (archive !== undefined && adapter?.trimmable === undefined) {
+      throw new InvalidArgumentError('Store.start({ history: { archive } })', 'a store with a file', archive.folder)
+    }
     const onError = rest.onError ?? persistence?.onError
     const core = { ...rest, ...(onError && { onError }), ...(adapter && { persistence: { adapter } }) }
     const store = (await super.start(core as never)) as Store<B, E>
     try {
-      await store.#events.start(events, projections, eventOptions)
+      await store.events.start(events, projections, eventOptions)
+      // A log in memory bounds itself, unless a budget was asked for.
+      if (budget !== undefined && (adapter !== undefined || history !== undefined)) {
+        store.#keepHistory(budget, archive && (await store.#openArchive(archive)))
+      }
+      return store
     } catch (error) {
       await store.stop().catch((also: unknown) => store.engine.options.onError(asError(also)))
       throw error
     }
-    // A log in memory bounds itself, unless a budget was asked for.
-    if (budget !== undefined && (adapter !== undefined || history !== undefined)) store.#keepHistory(budget)
-    return store
-  }
-
-  /**
-   * Defines a type of events: what its data is, and what happens when one is dispatched.
-   *
-   * @returns a typed reference; the type works as well.
-   * @throws {EventDefinitionError} it was not taken.
-   */
-  defineEvent<const S extends EventSchemaDefinition = SchemaDefinition, R = unknown, const V extends number = 1>(
-    type: string,
-    options: EventOptions<S, B, R> & { readonly version?: V } & UpcastSteps<V>,
-  ): RefOf<S, R> {
-    this.mustRun()
-    this.#events.registry.define(type, options as EventOptions)
-    return Object.freeze({ type })
-  }
-
-  /**
-   * Adds handlers to a type of events, after those that are there: one module defines an event, others join in. Those of
-   * `bucket/<name>` join in the writes of a sourced bucket.
-   *
-   * @throws {EventNotDefinedError} @throws {EventDefinitionError} they were not taken.
-   */
-  extendEvent<I, D, R>(event: EventRef<I, D, R>, handlers: EventHandlers<D, B, R>): void
-  /** By type: for events that were given to `start` the data is typed. */
-  extendEvent<T extends (keyof E & string) | (string & {})>(
-    type: T,
-    handlers: EventHandlers<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }, B>,
-  ): void
-  extendEvent(event: string | EventRef<never>, handlers: unknown): void {
-    this.mustRun()
-    this.#events.registry.extend(typeOfEvent(event), handlers as EventHandlers)
-  }
-
-  /**
-   * Dispatches an event: all that its handlers want is one commit, with one entry in the log, or nothing happens.
-   *
-   * @returns what became of it, when that is durable.
-   * @throws {EventNotDefinedError} @throws {InvalidArgumentError} it cannot be stored; nothing was done.
-   * @throws {EventFailedError} a handler failed, or wanted what is not possible; nothing was written.
-   */
-  dispatch<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>>): Promise<EventReceipt<D, R>>
-  /** By type: for events that were given to `start` the data is typed. */
-  dispatch<T extends keyof E & string>(
-    type: T,
-    ...args: DispatchArgs<EventInputOf<E[T]>>
-  ): Promise<EventReceipt<EventDataOf<E[T]>, EventResultOf<E[T]>>>
-  /** A type that is not known to the compiler. */
-  dispatch<T extends string>(
-    type: T extends keyof E ? never : T,
-    data?: object,
-    options?: DispatchOptions,
-  ): Promise<EventReceipt<{ readonly [field: string]: unknown }>>
-  /** As one object. */
-  dispatch<T extends string>(
-    event: { readonly type: T; readonly data: T extends keyof E ? EventInputOf<E[T]> : object } & DispatchOptions,
-  ): Promise<EventReceipt<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }>>
-  async dispatch(event: unknown, data?: unknown, options?: unknown): Promise<EventReceipt<never, never>> {
-    this.mustRun()
-    return (await this.#events.dispatch(this.#events.parse('dispatch', event, data, options))) as EventReceipt<
-      never,
-      never
-    >
-  }
-
-  /**
-   * Puts an event into the queue, to be handled later, exactly once, also when the program is killed in between. What becomes
-   * of it when it fails is for the `policy` of its definition to say.
-   *
-   * @returns its id, when it is durable in the queue.
-   * @throws {EventNotDefinedError} @throws {InvalidArgumentError} @throws {ValidationError} nothing was done.
-   */
-  enqueue<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>, EnqueueOptions>): Promise<number>
-  /** By type: for events that were given to `start` the data is typed. */
-  enqueue<T extends keyof E & string>(
-    type: T,
-    ...args: DispatchArgs<EventInputOf<E[T]>, EnqueueOptions>
-  ): Promise<number>
-  /** A type that is not known to the compiler. */
-  enqueue<T extends string>(
-    type: T extends keyof E ? never : T,
-    data?: object,
-    options?: EnqueueOptions,
-  ): Promise<number>
-  async enqueue(event: unknown, data?: unknown, options?: unknown): Promise<number> {
-    this.mustRun()
-    return this.#events.enqueue(event, data, options)
-  }
-
-  /**
-   * Defines a projection: buckets that are a function of events, and that nobody else writes to. An inline one is part of the commit of each
-   * event, an async one follows the log; each event is taken in exactly once, those included that were before it. One whose `version`,
-   * `from` or `into` has changed is rebuilt; what it has stays until then.
-   *
-   * @returns when it is taken; it may still have a log to read (`store.projections`, `store.projected`).
-   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} @throws {EventNotDefinedError}
-   * @throws {ProjectionGapError} the log does not begin with its first entry any more. It was not taken.
-   */
-  async defineProjection<const F extends readonly ProjectionSource[]>(
-    name: string,
-    options: ProjectionOptions<B, E, F>,
-  ): Promise<void> {
-    this.mustRun()
-    await this.#events.projections.define(name, options as never)
-  }
-
-  /** How far each projection has got. */
-  get projections(): readonly ProjectionStats[] {
-    return this.#events.projections.stats
-  }
-
-  /** Resolves when all projections have taken in everything that is written now, or stand still. */
-  projected(): Promise<void> {
-    return this.#events.projections.settled()
-  }
-
-  /**
-   * Makes the buckets of a projection anew from the log, and puts them in the place of the old ones in one commit. Until then those are
-   * there and kept; reads and writes go on. Interrupted by a crash or a stop, it goes on when the projection is defined again.
-   *
-   * @throws {ProjectionNotDefinedError} nothing was done.
-   * @throws {ProjectionGapError} @throws {ProjectionFailedError} @throws the reason of `signal`. The buckets are as they were.
-   */
-  async rebuild(name: string, options?: RebuildOptions): Promise<RebuildReport> {
-    this.mustRun()
-    return this.#events.projections.rebuild(name, options)
-  }
-
-  /** Lets a projection that stands still try again. @throws {ProjectionNotDefinedError} */
-  resumeProjection(name: string): void {
-    this.mustRun()
-    this.#events.projections.resume(name)
-  }
-
-  /** Queued events that were set aside because they kept failing. */
-  get parked(): ParkedEvents {
-    return new ParkedEvents(this.#events, this.#events.queue)
-  }
-
-  /** The queue of events, to look at and to steer. */
-  get queue(): QueueControl {
-    return new QueueControl(this.#events.queue)
   }
 
   #workers: Supervisor | undefined
 
-  #keepHistory(budget: HistoryBudget): void {
+  /** Only who has an archive pays for it. */
+  async #openArchive(archive: Required<ArchiveOption>): Promise<Archiver> {
+    const { Archive } = await import('./history/archive.js')
+    const { report, options } = this.engine
+    const { logId, head } = report
+    return Archive.open({ ...archive, logId, head, log: options, onError: options.onError })
+  }
+
+  #keepHistory(budget: HistoryBudget, archive: Archiver | undefined): void {
     const { sequencer, options } = this.engine
     const { runtime, storage, onError } = options
-    const history = new History({ runtime, sequencer, storage, onError }, budget)
+    const history = new History({ runtime, sequencer, storage, onError, archive }, budget)
     this.engine.onPublished = () => history.notice()
     void this.engine.supervise(
       new Process({ name: 'history', start: () => history.start(), stop: () => history.stop() }, runtime),
@@ -313,6 +154,69 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
       await this.engine.supervise(this.#workers)
     }
     await startWorker(this.#workers, spec, runtime)
+  }
+
+  /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
+  override bucket<N extends BucketName<B>>(name: N): StoreBucket<Named<B, N>, Links<B, N>> {
+    return super.bucket(name) as StoreBucket<Named<B, N>, Links<B, N>>
+  }
+
+  /**
+   * All buckets as they were after commit `when`, or at that time: every read of `store.read`, of one state, for as long as the view
+   * is kept. Writes go on meanwhile and do not change it. It looks back from now, so it costs what has happened since: the
+   * entries after `when` are read, and what they have touched is kept in memory, with two numbers for each record of the
+   * buckets. `{ buckets }` leaves out the others.
+   *
+   * @param when a seq from 0 (before the first commit), or a `Date`: then the last commit at or before it.
+   * @throws {HistoryGoneError} history does not go back so far, or an entry since is damaged. For a bucket that was cleared or
+   *   dropped since, and was erased with that, `view.bucket` throws it.
+   * @throws {NotYetCommittedError} it is in the future. @throws {InvalidArgumentError} @throws {BucketNotDefinedError}
+   */
+  async at(when: number | Date, options: AtOptions<BucketName<B>> = {}): Promise<PastView<B>> {
+    this.mustRun()
+    return (await viewAt(when, options, this.engine.options, this.#now)) as PastView<B>
+  }
+
+  /**
+   * What commits have made of one record, the newest first: `bucket(name).history(key)`.
+   *
+   * @throws {BucketNotDefinedError} @throws {InvalidArgumentError} @throws the reason of the signal.
+   */
+  async history<N extends BucketName<B>>(
+    bucket: N,
+    key: KeyOf<Named<B, N>>,
+    options: RecordHistoryOptions = {},
+  ): Promise<RecordVersion<RecordOf<Named<B, N>>>[]> {
+    this.mustRun()
+    return this.bucket(bucket).history(key, options)
+  }
+
+  /**
+   * Commits the inverse of commit `seq`, as a new commit, if all that it changed is still as it has left it. Undoing that one
+   * does it again. Fields, `_createdAt` and `_expiresAt` are what they were; `_version` and `_updatedAt` go on, because an undo is a new
+   * write; a record that comes back stands at the end of its bucket.
+   *
+   * @returns seq of the new commit; undefined where there was nothing to take back.
+   * @throws {UndoConflictError} with the records that were changed since, and by which commits.
+   * @throws {HistoryGoneError} it is not in the log any more, or has cleared or dropped a bucket.
+   * @throws {UniqueConstraintError} @throws {ValidationError} what was before is not allowed now.
+   * @throws {NotYetCommittedError} @throws {BucketNotDefinedError} @throws {InvalidArgumentError} Nothing was written.
+   */
+  async undo(seq: number, options: UndoOptions = {}): Promise<number | undefined> {
+    this.mustRun()
+    return undoCommit(this.engine, seq, options)
+  }
+
+  /**
+   * A hash of all that is stored: the same wherever records, their metadata and their order are the same, whatever the storage,
+   * the machine and the version of Node.js. For comparing copies, and replays. Counters, definitions, the log, empty buckets and
+   * buckets with `persistent: false` are not in it.
+   *
+   * @returns 64 hexadecimal digits (SHA-256).
+   */
+  async stateHash(): Promise<string> {
+    this.mustRun()
+    return stateHash(this.#now, this.engine.options.runtime)
   }
 
   /**
@@ -345,13 +249,14 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
   /** All buckets as JSON Lines, from one consistent state. */
   export(): AsyncIterable<string> {
     this.mustRun()
-    const { catalog, sequencer, options } = this.engine
-    const now = () => ({
-      buckets: [...catalog.buckets],
-      position: sequencer.position.visible,
-      at: options.runtime.now(),
-    })
-    return exportLines(this.name, now, () => sequencer.settled())
+    return exportLines(this.name, this.#now)
+  }
+
+  readonly #now = (): Captured => {
+    const { catalog, sequencer, undoneCount } = this.engine
+    const { position } = sequencer
+    const settled = () => sequencer.settled()
+    return { buckets: catalog.buckets, position, at: sequencer.now(), undoneCount, settled }
   }
 
   /**
@@ -379,7 +284,3 @@ const OPTIONS: readonly string[] = [
   'unknownEvents',
   'checkDeterminism',
 ]
-
-function typeOfEvent(event: string | EventRef<never>): string {
-  return typeof event === 'object' && event !== null ? event.type : event
-}

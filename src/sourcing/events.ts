@@ -77,8 +77,7 @@ export class Events {
 
   /** The handle of a bucket whose writes are events. */
   handle<D, L>(bucket: Bucket): SourcedBucketHandle<D, L> {
-    const { sequencer, subscribeLive } = this.#engine
-    return new SourcedBucketHandle<D, L>(bucket, sequencer, subscribeLive, (input, note) => this.#write(input, note))
+    return new SourcedBucketHandle<D, L>(bucket, this.#engine, (input, note) => this.#write(input, note))
   }
 
   /** Takes what `Store.start` was given, and goes on with what was left to do. @throws {EventDefinitionError} */
@@ -268,7 +267,8 @@ export class Events {
 /** Whether a commit was refused because of what the event wants, and not because the storage cannot write. */
 function isOfEvent(error: unknown): boolean {
   return (
-    error instanceof VarveError && ['UNIQUE_CONSTRAINT', 'DUPLICATE_KEY', 'BUCKET_NOT_DEFINED', 'BUCKET_OWNED'].includes(error.code)
+    error instanceof VarveError &&
+    ['UNIQUE_CONSTRAINT', 'DUPLICATE_KEY', 'BUCKET_NOT_DEFINED', 'BUCKET_OWNED'].includes(error.code)
   )
 }
 

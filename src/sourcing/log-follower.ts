@@ -147,7 +147,9 @@ export class LogFollower {
     const transaction = transactions.begin()
     const { head, bucketOf, store } = this.#target
     transaction.head = head
-    const run = new ProjectionRun(this.#projection, transaction, this.#world, (name) => bucketOf.call(this.#target, name))
+    const run = new ProjectionRun(this.#projection, transaction, this.#world, (name) =>
+      bucketOf.call(this.#target, name),
+    )
     let at = 0
     try {
       for (; at < taken.length; at++) {
@@ -164,7 +166,8 @@ export class LogFollower {
       await transactions.commit(transaction, {})
     } catch (error) {
       // Which one it was is found by halving.
-      if (isOfRecords(error) && taken.length > 0) return { at: taken.length >> 1, type: run.type, error: asError(error) }
+      if (isOfRecords(error) && taken.length > 0)
+        return { at: taken.length >> 1, type: run.type, error: asError(error) }
       throw error
     } finally {
       transactions.end(transaction)

@@ -42,7 +42,11 @@ export type ProjectionEvent<F extends readonly ProjectionSource[], E> = F[number
   : never
 
 /** What `defineProjection` takes. */
-export interface ProjectionOptions<B = AnyBuckets, E = unknown, F extends readonly ProjectionSource[] = readonly string[]> {
+export interface ProjectionOptions<
+  B = AnyBuckets,
+  E = unknown,
+  F extends readonly ProjectionSource[] = readonly string[],
+> {
   /** Types of the events that it is made of, sub-events included; `order/*` stands for all that begin so, `*` for all. */
   readonly from: F
   /** Names of the buckets that it keeps. Nobody else writes to them. */
@@ -113,7 +117,8 @@ export function checkProjection(name: string, options: ProjectionOptions): Check
   const from: readonly unknown[] = Array.isArray(options.from) ? options.from.map(typeOf) : []
   for (const [option, list] of Object.entries({ from, into })) {
     const isList = Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === 'string')
-    if (!isList) fail(`${option}: expected a list of names, got ${describeValue(option === 'from' ? options.from : list)}`)
+    if (!isList)
+      fail(`${option}: expected a list of names, got ${describeValue(option === 'from' ? options.from : list)}`)
   }
   for (const type of from as readonly string[]) {
     if (type.slice(0, -1).includes('*')) fail(`from: "${type}": a star stands at the end`)
@@ -131,7 +136,10 @@ export function checkProjection(name: string, options: ProjectionOptions): Check
   }
   if (typeof apply !== 'function') fail(`apply: expected a function, got ${describeValue(apply)}`)
   const own = (apply as ProjectionApply).bind(options)
-  const lists = { from: Object.freeze([...new Set(from as readonly string[])]), into: Object.freeze([...new Set(into)]) }
+  const lists = {
+    from: Object.freeze([...new Set(from as readonly string[])]),
+    into: Object.freeze([...new Set(into)]),
+  }
   return { ...lists, version, mode, history, policy: { retries, onFailure }, apply: own }
 }
 

@@ -251,4 +251,3 @@ export class Projections implements AtCommit {
     return found
   }
 }
-

@@ -126,7 +126,8 @@ export class Projector implements FollowTarget {
 
   /** Goes on where there is something to do. */
   wake(): void {
-    if (!this.#isRunning || this.#work !== undefined || this.#parts.checkpoints.bucket.process.state !== 'running') return
+    if (!this.#isRunning || this.#work !== undefined || this.#parts.checkpoints.bucket.process.state !== 'running')
+      return
     if (this.#checkpoint.isLive) this.#unlisten?.()
     if (this.#isIdle) return this.#settle()
     this.#work = this.#run().then(
