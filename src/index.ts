@@ -169,6 +169,7 @@ export {
   ProjectionGapError,
   ProjectionNotDefinedError,
 } from './sourcing/projection-errors.js'
+export type { EventStoreStats } from './sourcing/event-store.js'
 export type { ProjectionStats } from './sourcing/projections.js'
 export type { RebuildOptions, RebuildProgress, RebuildReport } from './sourcing/rebuild.js'
 export type { QueueStats } from './sourcing/queue.js'

@@ -52,7 +52,7 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E
    */
   readonly checkDeterminism?: boolean
   /** Projections to define before events are handled. */
-  readonly projections?: ProjectionDefinitions<B>
+  readonly projections?: ProjectionDefinitions
   /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
   readonly history?: HistoryOption
 }

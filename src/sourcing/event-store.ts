@@ -1,5 +1,6 @@
 import type { Bucket } from '../commit/bucket.js'
 import { Store as CoreStore } from '../core-store.js'
+import type { StoreStats } from '../store-stats.js'
 import type { Engine } from '../engine.js'
 import { StoreBucketHandle } from '../history/store-bucket.js'
 import type { AnyLinks } from '../schema/links.js'
@@ -41,6 +42,12 @@ interface CoreStoreClass {
 }
 
 const Base: CoreStoreClass = CoreStore as unknown as CoreStoreClass
+
+/** Aggregated facts about a store. */
+export interface EventStoreStats extends StoreStats {
+  /** There where any are defined. */
+  readonly projections?: readonly ProjectionStats[]
+}
 
 /** What the whole store knows about events. */
 export class EventStore<
@@ -162,6 +169,13 @@ export class EventStore<
   ): Promise<void> {
     this.mustRun()
     await this.events.projections.define(name, options as never)
+  }
+
+  /** Aggregated facts, all of one moment. */
+  override async getStats(): Promise<EventStoreStats> {
+    const stats = await super.getStats()
+    const { projections } = this
+    return projections.length === 0 ? stats : { ...stats, projections }
   }
 
   /** How far each projection has got. */

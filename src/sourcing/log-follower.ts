@@ -62,12 +62,18 @@ export class LogFollower {
   }
 
   /**
-   * Takes in the next entries that are written.
+   * Takes in the next entries, when all that is visible now is written.
    *
-   * @returns whether there were any.
    * @throws {ProjectionGapError} @throws {ProjectionFailedError} what was before it is taken in.
    */
-  async step(): Promise<boolean> {
+  async step(): Promise<void> {
+    const { sequencer } = this.#engine
+    const { visible } = sequencer.position
+    // Whoever is told of a commit is told before it is on its way to the storage.
+    await Promise.resolve()
+    await sequencer.settled()
+    // Less, where something could not be written.
+    const last = Math.min(visible, sequencer.position.visible)
     this.#agree()
     const { storage } = this.#engine.options
     const after = this.#position
@@ -81,12 +87,14 @@ export class LogFollower {
       entries.push(entry)
       previous = entry.seq
     }
-    if (entries.length === 0) return false
+    if (entries.length === 0) {
+      // What is written and cannot be read has left the log.
+      if (this.#position < last) this.#gap(this.#position, last + 1)
+      return
+    }
     await this.#ready()
     // Somebody else has moved it while this was waiting.
-    if (this.#target.stored() !== this.#stored) return true
-    await this.#take(entries)
-    return true
+    if (this.#target.stored() === this.#stored) await this.#take(entries)
   }
 
   #agree(): void {

@@ -131,10 +131,9 @@ export class Projector implements FollowTarget {
     if (this.#checkpoint.isLive) this.#unlisten?.()
     if (this.#isIdle) return this.#settle()
     this.#work = this.#run().then(
-      (isMore) => {
+      () => {
         this.#work = undefined
-        if (isMore) this.wake()
-        else this.#settle()
+        this.wake()
       },
       (error: unknown) => {
         this.#work = undefined
@@ -143,29 +142,18 @@ export class Projector implements FollowTarget {
     )
   }
 
-  /** @returns false where the rest is not written yet; it is woken again. */
-  async #run(): Promise<boolean> {
+  async #run(): Promise<void> {
     const { sequencer } = this.#parts.engine
     const follower = this.#follower as LogFollower
     while (this.#isRunning && !this.#isIdle) {
-      await sequencer.settled()
       const isNear = sequencer.position.visible - follower.position <= BATCH_ENTRIES
       if (this.projection.mode === 'inline' && isNear) await this.#goLive(follower)
-      else if (!(await follower.step())) return this.#mustBeThere(follower)
+      else await follower.step()
       if (follower.position >= this.#failedAt) {
         this.#error = undefined
         this.#failures = 0
       }
     }
-    return true
-  }
-
-  /** What is not there although nothing is being written has left the log. */
-  #mustBeThere(follower: LogFollower): boolean {
-    const { sequencer } = this.#parts.engine
-    const { visible } = sequencer.position
-    if (sequencer.settled() !== undefined || follower.position >= visible) return false
-    throw new ProjectionGapError(this.projection.name, follower.position + 1, visible)
   }
 
   /** While no event is committed, takes in the last ones; from then on commits of events do that. */
@@ -174,7 +162,7 @@ export class Projector implements FollowTarget {
     await gate.hold(async () => {
       await engine.sequencer.settled()
       const last = engine.sequencer.position.visible
-      while (follower.position < last && this.#isRunning) if (!(await follower.step())) this.#mustBeThere(follower)
+      while (follower.position < last && this.#isRunning) await follower.step()
       if (!this.#isRunning || isOutdated(this.#checkpoint, this.projection)) return
       await checkpoints.commit(this.head, (transaction) => {
         const stored = checkpoints.read(transaction, this.projection.name) as Checkpoint

@@ -9,7 +9,6 @@ import { isOutdated } from './checkpoints.js'
 import { BATCH_ENTRIES, LogFollower } from './log-follower.js'
 import type { FollowTarget } from './log-follower.js'
 import type { Projection } from './projection.js'
-import { ProjectionGapError } from './projection-errors.js'
 import type { ProjectorParts } from './projector.js'
 
 /** How far a rebuild has got. */
@@ -106,34 +105,22 @@ export class Rebuild implements FollowTarget {
     await this.#begin()
     const follower = new LogFollower(engine, world, this.#projection, this)
     const began = follower.position
-    const took = async (): Promise<boolean> => {
-      const isMore = await follower.step()
+    const step = async (): Promise<void> => {
+      await follower.step()
       this.#position = follower.position
-      if (!isMore) this.#mustBeThere(follower)
       options.signal?.throwIfAborted()
       options.onProgress?.({ position: follower.position, total: engine.sequencer.position.visible, began })
-      return isMore && !isPaused()
     }
-    while (engine.sequencer.position.visible - follower.position > BATCH_ENTRIES) {
-      await engine.sequencer.settled()
-      if (!(await took()) && isPaused()) return undefined
-    }
-    const isDone = await gate.hold(async () => {
+    while (!isPaused() && engine.sequencer.position.visible - follower.position > BATCH_ENTRIES) await step()
+    await gate.hold(async () => {
       await engine.sequencer.settled()
       const last = engine.sequencer.position.visible
-      while (follower.position < last) if (!(await took()) && isPaused()) return false
-      await this.#switch(last)
-      return true
+      while (!isPaused() && follower.position < last) await step()
+      if (!isPaused()) await this.#switch(last)
     })
-    if (!isDone) return undefined
+    if (isPaused()) return undefined
     await this.#dropShadows()
     return { position: this.#position, changed: this.#changed }
-  }
-
-  #mustBeThere({ position }: LogFollower): void {
-    const { sequencer } = this.#parts.engine
-    if (sequencer.settled() !== undefined || position >= sequencer.position.visible) return
-    throw new ProjectionGapError(this.#projection.name, position + 1, sequencer.position.visible)
   }
 
   /** Goes on with one that was interrupted, if it is of the same definition; else begins with nothing. */

@@ -444,7 +444,7 @@ describe('undo', () => {
     const circle: unknown[] = []
     circle.push(circle)
     for (const meta of [circle, Symbol('s'), () => 1]) {
-      expect(await rejection(store.undo(3, { meta }))).toMatchObject({ code: 'INVALID_ARGUMENT' })
+      expect(await rejection(store.undo(3, { meta: meta as never }))).toMatchObject({ code: 'INVALID_ARGUMENT' })
     }
     await store.dropBucket('b')
     expect(await rejection(store.undo(4))).toMatchObject({ code: 'HISTORY_GONE', bucket: 'b' })
