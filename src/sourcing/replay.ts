@@ -41,7 +41,7 @@ export interface ReplayReport {
 /** What a replay is given besides the entries. */
 export interface ReplayOptions {
   readonly projections: readonly Projection[]
-  /** How far an async projection had got, by name: later events are not for it. Default: all are. */
+  /** How far a projection had got, by name: later events are not for it. Default: all are. */
   readonly positions?: ReadonlyMap<string, number>
   readonly onProgress?: (position: number) => void
 }
@@ -238,7 +238,7 @@ export class Replay implements AtCommit {
     }
     for (let i = 0; i < this.#runs.length; i++) {
       const [projection, run] = [this.#inline[i] as Projection, this.#runs[i] as ProjectionRun]
-      if (!projection.takesAny(group)) continue
+      if (place.seq > this.#lastFor(projection) || !projection.takesAny(group)) continue
       try {
         run.take(group, place)
       } catch (error) {
@@ -252,9 +252,12 @@ export class Replay implements AtCommit {
     return new ProjectionRun(projection, transaction, this.#world, (name) => this.#bucketOf(name))
   }
 
+  #lastFor({ name }: Projection): number {
+    return this.#options.positions?.get(name) ?? Number.POSITIVE_INFINITY
+  }
+
   async #follow(projection: Projection, projected: readonly Projected[]): Promise<void> {
-    const { name } = projection
-    const last = this.#options.positions?.get(name) ?? Number.POSITIVE_INFINITY
+    const last = this.#lastFor(projection)
     const own = projected.filter(({ place, group }) => place.seq <= last && projection.takesAny(group))
     let run: ProjectionRun | undefined
     let current: Transaction | undefined
