@@ -30,6 +30,14 @@ export interface EntryHead {
   complete?(): void
 }
 
+/** The numbers of autoincrement fields that a transaction had when it was made for the first time. */
+export interface NumberSource {
+  /** The one that the next record of the bucket has. */
+  next(bucket: Bucket): number | undefined
+  /** A record has it. */
+  taken(bucket: Bucket, number: unknown): void
+}
+
 /** What became of a transaction that has written something. */
 export interface Committed {
   /** Undefined where only buckets that are not stored are concerned. */
@@ -62,6 +70,8 @@ export class Transaction {
   head: EntryHead = PLAIN
   /** Where the times and generated values of its records come from, instead of from the store's runtime. */
   source: Runtime | undefined
+  /** Where its numbers come from, where that is not the counter of the bucket. */
+  numbers: NumberSource | undefined
 
   constructor(sequencer: Sequencer) {
     this.#sequencer = sequencer
@@ -140,7 +150,10 @@ export class Transaction {
 
   /** Takes the numbers of autoincrement fields out of the counter, for good if the transaction commits. */
   takeNumbers(bucket: Bucket, record: StoredRecord): void {
-    for (const field of bucket.schema.counterFields) this.raiseCounter(bucket, record[field])
+    for (const field of bucket.schema.counterFields) {
+      this.numbers?.taken(bucket, record[field])
+      this.raiseCounter(bucket, record[field])
+    }
   }
 
   /** Takes all numbers up to `number`, where that is one, out of the counter. */
@@ -164,12 +177,12 @@ export class Transaction {
   async commit({ durability, meta }: CommitNote, onCommit: () => void): Promise<Committed | undefined> {
     for (let wait = this.#wait(); wait !== undefined; wait = this.#wait()) await wait
     if (this.#doom !== undefined) throw this.#doom
-    this.head.complete?.()
     // Without writes it can have its place right before the commit that it is in conflict with.
     const hasWrites = this.#hasWrites || this.head.event?.(0) !== undefined
     // What it tells its caller has to be as durable as what it would have written.
     if (!hasWrites) await this.#sequencer.settled()
     if (this.#conflict !== undefined && (this.#isBroken || hasWrites)) throw this.#conflict
+    this.head.complete?.()
     this.#hasEnded = true
     onCommit()
     const { type, data } = this.head

@@ -1,6 +1,6 @@
 import { asError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
-import type { EntryHead, Transaction } from '../commit/transaction.js'
+import type { EntryHead, NumberSource, Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
 import { isInternalBucket, sourcedType } from '../log/entry.js'
 import type { Entry, SubEvent } from '../log/entry.js'
@@ -11,6 +11,7 @@ import type { EventParts } from './event-parts.js'
 import { EventRun } from './event-run.js'
 import type { Events } from './events.js'
 import type { AtCommit, EntryPlace, EventGroup } from './projected-event.js'
+import { groupOf } from './projected-event.js'
 import type { Projection, ProjectionWorld } from './projection.js'
 import { ProjectionRun } from './projection.js'
 import { EventSeed, placeSeed } from './seeded-stream.js'
@@ -57,8 +58,8 @@ interface Projected {
 
 /**
  * Handles the events of a log again, into a store that has nothing: by the definitions of that store, with the time, the clock and the
- * randomness that each event had. What the log says that they have changed is not looked at. Entries that are no events are applied as
- * they are.
+ * randomness that each event had. Of what the log says that they have changed, only the autoincrement numbers are looked at. Entries
+ * that are no events are applied as they are.
  *
  * Holds EV7: the same log and the same definitions give the same state.
  */
@@ -158,6 +159,7 @@ export class Replay implements AtCommit {
         }
         transaction.head = HEAD
         transaction.source = undefined
+        transaction.numbers = undefined
         await transactions.commit(transaction, {})
         isWritten = true
       } catch (error) {
@@ -181,7 +183,13 @@ export class Replay implements AtCommit {
     const { seq, id, at, type, data = {}, meta, event, redacted = [] } = entry
     const isGone = redacted.some((bucket) => sourcedType(bucket) === type)
     const isPlain = type.startsWith(sourcedType('')) && this.#parts.registry.find(type) === undefined
-    if (event === undefined || type.startsWith('store/') || isGone || isPlain) return this.#apply(transaction, entry)
+    transaction.numbers = new LoggedNumbers(entry)
+    if (event === undefined || type.startsWith('store/') || isGone || isPlain) {
+      this.#apply(transaction, entry)
+      const group = groupOf(entry)
+      if (group !== undefined) this.complete(transaction, group, { seq, id })
+      return
+    }
     const seed = new EventSeed(() => placeSeed(id, seq), event.seed)
     const { clock = at } = event
     const root = { at: event.at ?? at, meta: meta && deepFreeze(meta), seed, entry: { seq, id } }
@@ -270,5 +278,37 @@ export class Replay implements AtCommit {
       },
       ({ place, group }, error) => this.#fail(place.seq, (group.events[0] as SubEvent).type, error),
     )
+  }
+}
+
+/**
+ * The autoincrement numbers that the records of an event have got. Somebody else may have taken numbers in between, for a transaction that
+ * came to nothing or came later: the log says nothing about that, so the event gets again what it got.
+ */
+class LoggedNumbers implements NumberSource {
+  readonly #entry: Entry
+  readonly #left = new Map<Bucket, number[]>()
+
+  constructor(entry: Entry) {
+    this.#entry = entry
+  }
+
+  next(bucket: Bucket): number | undefined {
+    const [field] = bucket.schema.counterFields
+    if (field === undefined) return undefined
+    let left = this.#left.get(bucket)
+    if (left === undefined) {
+      left = this.#entry.changes
+        .filter((change) => change.bucket === bucket.name && change.before === undefined)
+        .map(({ after }) => after?.[field])
+        .filter((number) => typeof number === 'number')
+      this.#left.set(bucket, left)
+    }
+    return left[0]
+  }
+
+  taken(bucket: Bucket, number: unknown): void {
+    const left = this.#left.get(bucket)
+    if (left !== undefined && left[0] === number) left.shift()
   }
 }
