@@ -177,9 +177,10 @@ export class Projector implements FollowTarget {
     this.#failures = at === this.#failedAt ? this.#failures + 1 : 1
     this.#failedAt = at
     this.#error = error
-    const isLast = this.#failures > this.projection.policy.retries
-    // What has left the log does not come back.
-    this.#isHalted = error instanceof ProjectionGapError || (isLast && this.projection.policy.onFailure === 'halt')
+    const { retries, onFailure } = this.projection.policy
+    // A storage that cannot write may be able to later; what has left the log does not come back.
+    const isLast = error instanceof ProjectionFailedError && this.#failures > retries && onFailure === 'halt'
+    this.#isHalted = isLast || error instanceof ProjectionGapError
     if (this.#isHalted) {
       this.#parts.engine.options.onError(error)
       this.#settle()
