@@ -203,6 +203,18 @@ export class Projections implements AtCommit {
     }
   }
 
+  /** The first entry that one of them has to read yet. One that stands still does not keep the log for itself. */
+  get needed(): number | undefined {
+    let first = Number.POSITIVE_INFINITY
+    for (const { projector, rebuilder } of this.#defined.values()) {
+      const { seq = 0, isLive = false } = this.#checkpoints.get(projector.projection.name) ?? {}
+      // What is stored counts: that is where the next run begins.
+      if (!isLive && projector.state !== 'halted') first = Math.min(first, seq + 1)
+      if (rebuilder.progress !== undefined) first = Math.min(first, rebuilder.progress.position + 1)
+    }
+    return Number.isFinite(first) ? first : undefined
+  }
+
   /** What is known about each. */
   get stats(): ProjectionStats[] {
     const { visible } = this.#engine.sequencer.position
