@@ -3,6 +3,7 @@ import type { Bucket } from '../commit/bucket.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
 import type { SubEvent } from '../log/entry.js'
+import { StorageError } from '../log/errors.js'
 import { Supervisor } from '../supervise/supervisor.js'
 import { Checkpoints, isOutdated } from './checkpoints.js'
 import type { Checkpoint } from './checkpoints.js'
@@ -146,6 +147,9 @@ export class Projections implements AtCommit {
         put({ ...known, seq: visible, isLive: false })
       }
     })
+    await this.#engine.sequencer.settled()
+    if (this.#checkpoints.get(name) !== undefined) return
+    throw new StorageError(`defineProjection("${name}"): it could not be written; it was not taken`)
   }
 
   /** @throws {ProjectionGapError} the log does not begin at its first entry any more. */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import type { CheckResult } from '../../src/cli/check/check.js'
+import type { CheckResult } from '../../src/cli/check/result.js'
 import { FileAdapter, Store } from '../../src/index.js'
 import type { StorageAdapter } from '../../src/index.js'
 import { scratchFolder, varve } from './run.js'

@@ -13,6 +13,7 @@ import type { TextStream } from '../page.js'
 import { Progress } from '../progress.js'
 import { compareBucket, isDifferent } from './compare.js'
 import type { BucketDifference } from './compare.js'
+import type { CheckResult } from './result.js'
 import { copyStore } from './file-copy.js'
 import { printCheck } from './print.js'
 
@@ -31,26 +32,6 @@ export interface CheckWorld {
   readonly interrupt: Interrupt
   /** Version of varve. */
   readonly version: string
-}
-
-/** What `--json` prints. */
-export interface CheckResult {
-  readonly varve: string
-  readonly file: string
-  readonly module: string
-  /** Whether the code of the module makes the same state of the log. */
-  readonly isSame: boolean
-  readonly entries: number
-  readonly events: number
-  /** Events that the code of the module cannot handle. */
-  readonly failed: number
-  readonly failures: readonly { readonly seq: number; readonly type: string; readonly message: string }[]
-  readonly buckets: readonly BucketDifference[]
-  /** Buckets of the file that the module does not define: they are not compared. */
-  readonly undefinedBuckets: readonly string[]
-  /** `store.stateHash()` of what the code of the module makes of the log. */
-  readonly hash: string
-  readonly ms: number
 }
 
 const EXIT_DIFFERENT = 1

@@ -1,7 +1,7 @@
 import { formatCount, formatDuration, formatThings, shorten } from '../format.js'
 import { Page } from '../page.js'
 import type { TextStream } from '../page.js'
-import type { CheckResult } from './check.js'
+import type { CheckResult } from './result.js'
 import { isDifferent } from './compare.js'
 import type { Difference } from './compare.js'
 

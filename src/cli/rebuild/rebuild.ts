@@ -86,6 +86,7 @@ async function rebuild(store: Store, name: string, { err, interrupt }: RebuildWo
   try {
     return await Promise.race([done, interrupted])
   } catch (thrown) {
+    // Stopping the store ends it; why it has ended is known.
     done.catch(() => undefined)
     if (!(thrown instanceof InterruptedError)) throw thrown
     throw new InterruptedError(thrown.signal, 'what was made so far is kept; run it again to go on')
