@@ -10,7 +10,6 @@ export {
   BucketAlreadyExistsError,
   BucketCrashedError,
   BucketNotDefinedError,
-  BucketOwnedError,
   BucketUnavailableError,
   DuplicateKeyError,
   RecordNotFoundError,
@@ -164,6 +163,7 @@ export type {
   ProjectionTransaction,
 } from './sourcing/projection-definition.js'
 export {
+  BucketOwnedError,
   ProjectionDefinitionError,
   ProjectionFailedError,
   ProjectionGapError,

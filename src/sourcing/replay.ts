@@ -90,7 +90,9 @@ export class Replay implements AtCommit {
     this.#inline = options.projections.filter(({ mode }) => mode === 'inline')
     this.#async = options.projections.filter(({ mode }) => mode === 'async')
     this.#owned = new Set(options.projections.flatMap(({ into }) => into))
-    for (const { name, into } of options.projections) for (const bucket of into) this.#bucketOf(bucket).owner = name
+    for (const projection of options.projections) {
+      for (const bucket of projection.into) this.#bucketOf(bucket).owner = projection
+    }
   }
 
   /** Handles `entries`, which begin with the first one of their log. @throws {StorageError} */

@@ -47,14 +47,10 @@ async function sell(store: Store, from: number, to: number): Promise<void> {
   await Promise.all(all)
 }
 
-const start = (adapter: MemoryAdapter, more: Partial<StoreOptions> = {}): Promise<Store> =>
-  Store.start({
-    persistence: { adapter },
-    buckets: BUCKETS,
-    events: EVENTS,
-    onError: () => undefined,
-    ...more,
-  } as StoreOptions) as Promise<Store>
+function start(adapter: MemoryAdapter, more: Partial<StoreOptions> = {}): Promise<Store> {
+  const fixed: StoreOptions = { persistence: { adapter }, buckets: BUCKETS, events: EVENTS, onError: () => undefined }
+  return Store.start({ ...fixed, ...more })
+}
 
 async function rows(store: Store): Promise<unknown> {
   return await store.bucket('sums').all()
@@ -84,7 +80,7 @@ describe('the buckets of a projection', () => {
     ]
     for (const write of writes) {
       const error = await rejection(write())
-      expect((error.cause ?? error) as object).toMatchObject({ name: 'BucketOwnedError' })
+      expect(error.cause ?? error).toMatchObject({ name: 'BucketOwnedError' })
     }
     const failed = await rejection(store.dispatch('item/moved'))
     expect(failed).toMatchObject({ name: 'EventFailedError', cause: { name: 'BucketOwnedError', projection: 'sums' } })
@@ -334,11 +330,11 @@ describe('rebuild', () => {
     await first.projected()
     await first.stop()
     const second = await start(adapter, { projections: { sums: { ...plain(2), mode } } })
-    expect((await rows(second)) as object[]).toMatchObject(Array(7).fill({ sum: 1 }))
+    expect((await rows(second)) as object[]).toMatchObject(Array.from({ length: 7 }, () => ({ sum: 1 })))
     await second.dispatch('item/sold', { item: 'x' })
     await second.projected()
     expect(second.projections).toMatchObject([{ state: 'running', version: 2, lag: 0 }])
-    expect((await rows(second)) as object[]).toMatchObject(Array(8).fill({ sum: 2 }))
+    expect((await rows(second)) as object[]).toMatchObject(Array.from({ length: 8 }, () => ({ sum: 2 })))
     await second.stop()
   })
 
@@ -359,7 +355,7 @@ describe('rebuild', () => {
     expect(second.projections).toMatchObject([{ state: 'rebuilding', error: { name: 'ProjectionFailedError' } }])
     expect(errors).toMatchObject([{ name: 'ProjectionFailedError' }])
     await second.dispatch('item/sold', { item: 'x' })
-    expect((await rows(second)) as object[]).toMatchObject(Array(3).fill({ sum: 1 }))
+    expect((await rows(second)) as object[]).toMatchObject(Array.from({ length: 3 }, () => ({ sum: 1 })))
     await second.stop()
   })
 

@@ -45,14 +45,15 @@ async function fill(
   writeFileSync(join(cwd, 'none.mjs'), model(0))
   const loaded = (await import(join(cwd, 'model.mjs'))) as { buckets: object; events: object; projections: object }
   const { buckets, events, projections } = loaded
-  const store = (await Store.start({
+  const options = {
     ...place,
     history: 'forever',
     buckets,
     events,
     projections,
     ...more,
-  } as never)) as Store
+  }
+  const store: Store = await Store.start(options as never)
   for (let i = 0; i < 20; i++) await store.dispatch('added', { id: `s${i % 4}`, n: i })
   await store.bucket('plain').insert({ id: 'as it is' })
   const hash = await store.stateHash()

@@ -225,7 +225,9 @@ async function run(schedule: readonly [string, unknown][], seed: number): Promis
     const rows = await store.bucket(mode).all()
     expect(new Map(rows.map(({ id, sum }) => [id, sum])), `the ${mode} projection`).toEqual(tally)
   }
-  expect(store.projections).toMatchObject(Array(2).fill({ state: 'running', lag: 0, error: undefined }))
+  expect(store.projections).toMatchObject(
+    Array.from({ length: 2 }, () => ({ state: 'running', lag: 0, error: undefined })),
+  )
   const [accountsNow, notesNow] = [await store.bucket('accounts').all(), await store.bucket('notes').all()]
   expect(new Map(accountsNow.map(({ id, sum }) => [id, sum]))).toEqual(accounts)
   expect(new Map(notesNow.map(({ id, of }) => [id, of]))).toEqual(notes)

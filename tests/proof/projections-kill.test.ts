@@ -65,7 +65,9 @@ async function violations(bug: string, lives: number): Promise<string[]> {
       projections: { inline: counts('inline'), async: { ...counts('async'), mode: 'async' } },
     })) as Store
     await store.projected()
-    expect(store.projections).toMatchObject(Array(2).fill({ state: 'running', lag: 0, rebuild: undefined }))
+    expect(store.projections).toMatchObject(
+      Array.from({ length: 2 }, () => ({ state: 'running', lag: 0, rebuild: undefined })),
+    )
     const inLog = (await store.log.read({ types: ['sold'] })).map(({ data }) => String(data?.id))
     for (const { sold } of told) if (sold !== undefined && !inLog.includes(sold)) wrong.push(`${sold} is lost`)
     const hashes: string[] = []
