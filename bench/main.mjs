@@ -16,13 +16,14 @@ const GROUPS = {
   reactive: async (options) => (await import('./cases/reactive.mjs')).reactiveCases(options),
   live: async (options) => (await import('./cases/live.mjs')).liveCases(options),
   durable: async (options) => (await import('./cases/durable.mjs')).durableCases(options),
+  events: async (options) => (await import('./cases/events.mjs')).eventCases(options),
   open: async (options) => (await import('./cases/open.mjs')).openCases(options),
   heap: async (options) => (await import('./cases/heap.mjs')).heapCases(options),
   size: async (options) => (await import('./cases/size.mjs')).sizeCases(options),
 }
 const LATEST = fileURLToPath(new URL('./results/latest.json', import.meta.url))
 
-const USAGE = `npm run bench -- [crud|queries|reactive|live|durable|open|heap|size] … [options]
+const USAGE = `npm run bench -- [crud|queries|reactive|live|durable|events|open|heap|size] … [options]
 
 Runs Varve beside other libraries and beside what can be done at best, and prints a table.
 

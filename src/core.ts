@@ -18,7 +18,7 @@ export {
   UniqueConstraintError,
 } from './commit/errors.js'
 export type { Position } from './commit/sequencer.js'
-export type { TransactionBucketHandle } from './commit/transaction.js'
+export type { TransactionBucketHandle } from './commit/transaction-handle.js'
 export type { TransactionOptions } from './commit/transactions.js'
 export type { UpdateOptions, WriteOptions } from './commit/write-options.js'
 export type { OpenReport } from './core-store.js'

@@ -20,7 +20,7 @@ export {
   UniqueConstraintError,
 } from './commit/errors.js'
 export type { Position } from './commit/sequencer.js'
-export type { TransactionBucketHandle } from './commit/transaction.js'
+export type { TransactionBucketHandle } from './commit/transaction-handle.js'
 export type { TransactionOptions } from './commit/transactions.js'
 export type { UpdateOptions, WriteOptions } from './commit/write-options.js'
 export type { OpenReport } from './core-store.js'
@@ -39,7 +39,7 @@ export type { HistoryOption } from './lifecycle/history.js'
 export type { LogEntries, LogReader, LogReadOptions } from './lifecycle/log-reader.js'
 export type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
 export { ImportError } from './lifecycle/transfer.js'
-export type { Change, DeleteCause, Entry } from './log/entry.js'
+export type { Change, DeleteCause, Entry, EntryEvent, EventData, SubEvent } from './log/entry.js'
 export { StorageError, StorageFullError, StorageLockedError, StorageUnreadableError } from './log/errors.js'
 export { FileAdapter } from './log/file-adapter.js'
 export { MemoryAdapter } from './log/memory-adapter.js'
@@ -114,7 +114,42 @@ export type {
 } from './schema/infer.js'
 export type { IncludeAliases, Included, IncludeName, IncludeOptions, Links } from './schema/links.js'
 export { parseTtl, TtlError } from './schema/ttl.js'
-export type { StoreOptions, StorePersistenceConfig } from './store.js'
+export {
+  EventDefinitionError,
+  EventFailedError,
+  EventNotDefinedError,
+  EventNotParkedError,
+  EventRecursionError,
+  NonDeterministicError,
+} from './sourcing/errors.js'
+export type { EventPhase } from './sourcing/errors.js'
+export { event } from './sourcing/event-definition.js'
+export type {
+  AppliedEvent,
+  BucketResult,
+  DispatchOptions,
+  DomainEvent,
+  EnqueueOptions,
+  EventDefinitions,
+  EventHandlers,
+  EventOptions,
+  EventReceipt,
+  EventRef,
+  EventSchemaDefinition,
+  EventTransaction,
+  EventView,
+  QueueOutcome,
+  QueuePolicy,
+  ReduceResult,
+  SubEventInput,
+} from './sourcing/event-definition.js'
+export type { ParkedEvents, QueueControl } from './sourcing/parked.js'
+export type { ProjectionOptions, ProjectionStats, ProjectionView } from './sourcing/projection.js'
+export { ProjectionDefinitionError, ProjectionGapError } from './sourcing/projection.js'
+export type { QueueStats } from './sourcing/queue.js'
+export type { QueuedEvent } from './sourcing/queue-bucket.js'
+export type { StoreOptions } from './store.js'
+export type { StorePersistenceConfig } from './store-storage.js'
 export { Store } from './store.js'
 export type {
   BucketName,

@@ -1,5 +1,5 @@
 import type { Key } from './base/value.js'
-import type { TransactionBucketHandle } from './commit/transaction.js'
+import type { TransactionBucketHandle } from './commit/transaction-handle.js'
 import type {
   BucketClearedEvent,
   BucketDeletedEvent,

@@ -1,46 +1,72 @@
-import { InvalidArgumentError } from './base/errors.js'
+import { asError, InvalidArgumentError } from './base/errors.js'
+import type { Bucket } from './commit/bucket.js'
+import type { BucketHandle } from './commit/bucket-handle.js'
 import { Store as CoreStore } from './core-store.js'
 import type { Engine } from './engine.js'
 import { History, HISTORY_DEFAULT, parseHistory } from './lifecycle/history.js'
 import type { HistoryOption } from './lifecycle/history.js'
 import { exportLines, Importer } from './lifecycle/transfer.js'
 import type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
-import { isSnapshotAdapter, SnapshotStorage } from './log/snapshot-storage.js'
-import type { SnapshotAdapter } from './log/snapshot-storage.js'
-import { isStorageAdapter } from './log/storage.js'
-import type { HistoryBudget, StorageAdapter } from './log/storage.js'
+import type { HistoryBudget } from './log/storage.js'
+import type {
+  DispatchArgs,
+  DispatchOptions,
+  EnqueueOptions,
+  EventDataOf,
+  EventDefinitions,
+  EventHandlers,
+  EventInputOf,
+  EventOptions,
+  EventReceipt,
+  EventRef,
+  EventResultOf,
+  EventSchemaDefinition,
+  RefOf,
+  UpcastSteps,
+} from './sourcing/event-definition.js'
+import { checkEventOptions, Events } from './sourcing/events.js'
+import type { ProjectionOptions, ProjectionStats } from './sourcing/projection.js'
+import { ParkedEvents, QueueControl } from './sourcing/parked.js'
+import type { SchemaDefinition } from './schema/definition.js'
 import type { TraceHandler } from './query/evaluation.js'
 import { Trace } from './reactive/trace.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import { checkOptionNames, CORE_OPTIONS } from './store-options.js'
+import { storageOf } from './store-storage.js'
+import type { StorePersistenceConfig } from './store-storage.js'
 import { Process } from './supervise/process.js'
 import type { SupervisionEvent } from './supervise/child.js'
 import { Supervisor } from './supervise/supervisor.js'
 import { startWorker } from './supervise/worker.js'
 import type { WorkerSpec } from './supervise/worker.js'
 
-/** Where and how a store keeps its data. */
-export interface StorePersistenceConfig {
-  /** A storage adapter, or any key-value place with `save`, `load`, `delete`, `exists` and `listKeys`. */
-  readonly adapter: StorageAdapter | SnapshotAdapter
-  /** For key-value places: how long after a change a bucket is saved, in milliseconds. Default 100. */
-  readonly debounceMs?: number
-  /** Takes errors that no call can be rejected with. */
-  readonly onError?: (error: Error) => void
-}
-
 /** Options of `Store.start`. */
-export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions>
+export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E = EventDefinitions>
   extends Omit<CoreStoreOptions<B>, 'persistence'> {
+  /** Events to define before anything is handled. Handlers know the type of their data where it is given as `event({ … })`. */
+  readonly events?: E
   /** Path of an SQLite file, made where there is none. All that it takes to be durable. */
   readonly file?: string
   /** How long to wait for a file that another process has open, in milliseconds. Default 1,000. */
   readonly waitMs?: number
   /** Another place for the data than a file. */
   readonly persistence?: StorePersistenceConfig
+  /** What becomes of events that nobody has defined: they are refused (default), or kept in the log, without effect. */
+  readonly unknownEvents?: 'refuse' | 'keep'
+  /**
+   * Run handlers of events twice, and tell `onError` of those that do not give the same again, or ask the host for time or chance.
+   * For development: it costs time. Default false.
+   */
+  readonly checkDeterminism?: boolean
+  /** Projections to define before events are handled. */
+  readonly projections?: { readonly [name: string]: ProjectionOptions }
   /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
   readonly history?: HistoryOption
 }
+
+/** The events of a store whose events the compiler does not know. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyEvents = any
 
 /**
  * The class of the small store as this one sees it. The two `start` check literal definitions by the same rules, which
@@ -53,14 +79,20 @@ interface CoreStoreClass {
 
 const Base: CoreStoreClass = CoreStore as unknown as CoreStoreClass
 
-/** The whole store: the small one of `varve/core`, and files, history, copies, traces, and workers of your own. */
-export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
+/** The whole store: the small one of `varve/core`, and events, files, history, copies, traces, and workers of your own. */
+export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefinitions = AnyEvents> extends Base<B> {
+  readonly #events: Events
   readonly #trace: Trace
 
   protected constructor(engine: Engine) {
     super(engine)
     const { trace, options, views } = engine
+    this.#events = new Events(engine)
     this.#trace = new Trace(trace, options.runtime, () => views.commitCount, options.onError)
+  }
+
+  protected override handleOf<D, L>(bucket: Bucket): BucketHandle<D, L> {
+    return bucket.definition.sourced === true ? this.#events.handle<D, L>(bucket) : super.handleOf<D, L>(bucket)
   }
 
   /**
@@ -70,19 +102,155 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
    * @throws {StorageLockedError} another process, or store, has the file open.
    * @throws {StorageError} the file cannot be used; nothing in it was changed, nothing is left running.
    */
-  static override async start<const B extends BucketDefinitions = BucketDefinitions>(
-    options: StoreOptions<B> & BucketsCheck<B> = {},
-  ): Promise<Store<B>> {
+  static override async start<
+    const B extends BucketDefinitions = BucketDefinitions,
+    const E extends EventDefinitions<B> = EventDefinitions<B>,
+  >(options: StoreOptions<B, E> & BucketsCheck<B> = {}): Promise<Store<B, E>> {
     checkOptionNames(options, OPTIONS)
-    const { file, waitMs, persistence, history, ...rest } = options
+    const {
+      file,
+      waitMs,
+      persistence,
+      history,
+      events = {},
+      projections = {},
+      unknownEvents,
+      checkDeterminism,
+      ...rest
+    } = options
+    const eventOptions = checkEventOptions(events, unknownEvents, checkDeterminism)
     const budget = parseHistory(history ?? HISTORY_DEFAULT)
     const adapter = await storageOf(file, waitMs, persistence)
     const onError = rest.onError ?? persistence?.onError
     const core = { ...rest, ...(onError && { onError }), ...(adapter && { persistence: { adapter } }) }
-    const store = (await super.start(core as never)) as Store<B>
+    const store = (await super.start(core as never)) as Store<B, E>
+    try {
+      await store.#events.start(events, projections, eventOptions)
+    } catch (error) {
+      await store.stop().catch((also: unknown) => store.engine.options.onError(asError(also)))
+      throw error
+    }
     // A log in memory bounds itself, unless a budget was asked for.
     if (budget !== undefined && (adapter !== undefined || history !== undefined)) store.#keepHistory(budget)
     return store
+  }
+
+  /**
+   * Defines a type of events: what its data is, and what happens when one is dispatched.
+   *
+   * @returns a typed reference; the type works as well.
+   * @throws {EventDefinitionError} it was not taken.
+   */
+  defineEvent<const S extends EventSchemaDefinition = SchemaDefinition, R = unknown, const V extends number = 1>(
+    type: string,
+    options: EventOptions<S, B, R> & { readonly version?: V } & UpcastSteps<V>,
+  ): RefOf<S, R> {
+    this.mustRun()
+    this.#events.registry.define(type, options as EventOptions)
+    return Object.freeze({ type })
+  }
+
+  /**
+   * Adds handlers to a type of events, after those that are there: one module defines an event, others join in. Those of
+   * `bucket/<name>` join in the writes of a sourced bucket.
+   *
+   * @throws {EventNotDefinedError} @throws {EventDefinitionError} they were not taken.
+   */
+  extendEvent<I, D, R>(event: EventRef<I, D, R>, handlers: EventHandlers<D, B, R>): void
+  /** By type: for events that were given to `start` the data is typed. */
+  extendEvent<T extends (keyof E & string) | (string & {})>(
+    type: T,
+    handlers: EventHandlers<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }, B>,
+  ): void
+  extendEvent(event: string | EventRef<never>, handlers: unknown): void {
+    this.mustRun()
+    this.#events.registry.extend(typeOfEvent(event), handlers as EventHandlers)
+  }
+
+  /**
+   * Dispatches an event: all that its handlers want is one commit, with one entry in the log, or nothing happens.
+   *
+   * @returns what became of it, when that is durable.
+   * @throws {EventNotDefinedError} @throws {InvalidArgumentError} it cannot be stored; nothing was done.
+   * @throws {EventFailedError} a handler failed, or wanted what is not possible; nothing was written.
+   */
+  dispatch<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>>): Promise<EventReceipt<D, R>>
+  /** By type: for events that were given to `start` the data is typed. */
+  dispatch<T extends keyof E & string>(
+    type: T,
+    ...args: DispatchArgs<EventInputOf<E[T]>>
+  ): Promise<EventReceipt<EventDataOf<E[T]>, EventResultOf<E[T]>>>
+  /** A type that is not known to the compiler. */
+  dispatch<T extends string>(
+    type: T extends keyof E ? never : T,
+    data?: object,
+    options?: DispatchOptions,
+  ): Promise<EventReceipt<{ readonly [field: string]: unknown }>>
+  /** As one object. */
+  dispatch<T extends string>(
+    event: { readonly type: T; readonly data: T extends keyof E ? EventInputOf<E[T]> : object } & DispatchOptions,
+  ): Promise<EventReceipt<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }>>
+  async dispatch(event: unknown, data?: unknown, options?: unknown): Promise<EventReceipt<never, never>> {
+    this.mustRun()
+    return (await this.#events.dispatch(this.#events.parse('dispatch', event, data, options))) as EventReceipt<
+      never,
+      never
+    >
+  }
+
+  /**
+   * Puts an event into the queue, to be handled later, exactly once, also when the program is killed in between. What becomes
+   * of it when it fails is for the `policy` of its definition to say.
+   *
+   * @returns its id, when it is durable in the queue.
+   * @throws {EventNotDefinedError} @throws {InvalidArgumentError} @throws {ValidationError} nothing was done.
+   */
+  enqueue<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>, EnqueueOptions>): Promise<number>
+  /** By type: for events that were given to `start` the data is typed. */
+  enqueue<T extends keyof E & string>(
+    type: T,
+    ...args: DispatchArgs<EventInputOf<E[T]>, EnqueueOptions>
+  ): Promise<number>
+  /** A type that is not known to the compiler. */
+  enqueue<T extends string>(
+    type: T extends keyof E ? never : T,
+    data?: object,
+    options?: EnqueueOptions,
+  ): Promise<number>
+  async enqueue(event: unknown, data?: unknown, options?: unknown): Promise<number> {
+    this.mustRun()
+    return this.#events.enqueue(event, data, options)
+  }
+
+  /**
+   * Defines a projection: buckets that are made of events. An inline one is part of the commit of each event, an async one follows the
+   * log, from the oldest entry that is kept; each event is taken in exactly once.
+   *
+   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} it was not taken.
+   */
+  async defineProjection(name: string, options: ProjectionOptions<B>): Promise<void> {
+    this.mustRun()
+    await this.#events.projections.define(name, options as ProjectionOptions)
+  }
+
+  /** How far each projection has got. */
+  get projections(): readonly ProjectionStats[] {
+    return this.#events.projections.stats
+  }
+
+  /** Resolves when the async projections have taken in everything that is durable now, or do not go on. */
+  projected(): Promise<void> {
+    return this.#events.projections.settled()
+  }
+
+  /** Queued events that were set aside because they kept failing. */
+  get parked(): ParkedEvents {
+    return new ParkedEvents(this.#events, this.#events.queue)
+  }
+
+  /** The queue of events, to look at and to steer. */
+  get queue(): QueueControl {
+    return new QueueControl(this.#events.queue)
   }
 
   #workers: Supervisor | undefined
@@ -171,43 +339,17 @@ export class Store<B extends BucketDefinitions = AnyBuckets> extends Base<B> {
   }
 }
 
-const OPTIONS: readonly string[] = [...CORE_OPTIONS, 'file', 'waitMs', 'history']
+const OPTIONS: readonly string[] = [
+  ...CORE_OPTIONS,
+  'file',
+  'waitMs',
+  'history',
+  'events',
+  'projections',
+  'unknownEvents',
+  'checkDeterminism',
+]
 
-async function storageOf(
-  file: unknown,
-  waitMs: unknown,
-  persistence: StorePersistenceConfig | undefined,
-): Promise<StorageAdapter | undefined> {
-  const invalid = (name: string, expected: string, given: unknown) =>
-    new InvalidArgumentError(`Store.start(${name})`, expected, given)
-  if (file === undefined) {
-    if (waitMs !== undefined) throw invalid('{ waitMs }', 'to be given with file', waitMs)
-    return persistence === undefined ? undefined : adapterOf(persistence, invalid)
-  }
-  if (typeof file !== 'string' || file === '') throw invalid('{ file }', 'a path', file)
-  if (persistence?.adapter !== undefined) throw invalid('{ file, persistence: { adapter } }', 'one of the two', 'both')
-  if (waitMs !== undefined && !(typeof waitMs === 'number' && waitMs >= 0)) {
-    throw invalid('{ waitMs }', 'a number of milliseconds from 0', waitMs)
-  }
-  // Only who asks for a file pays for SQLite.
-  const { SQLiteAdapter } = await import('./log/sqlite-adapter.js')
-  return new SQLiteAdapter({ filename: file, ...(waitMs === undefined ? {} : { waitMs }) })
-}
-
-function adapterOf(
-  persistence: StorePersistenceConfig,
-  invalid: (name: string, expected: string, given: unknown) => Error,
-): StorageAdapter {
-  if (typeof persistence !== 'object' || persistence === null)
-    throw invalid('{ persistence }', 'an object { adapter }', persistence)
-  const { adapter, debounceMs, onError } = persistence
-  if (debounceMs !== undefined && !(typeof debounceMs === 'number' && debounceMs >= 0)) {
-    throw invalid('{ persistence: { debounceMs } }', 'a number of milliseconds from 0', debounceMs)
-  }
-  if (onError !== undefined && typeof onError !== 'function')
-    throw invalid('{ persistence: { onError } }', 'a function', onError)
-  if (isStorageAdapter(adapter)) return adapter
-  if (isSnapshotAdapter(adapter)) return new SnapshotStorage(adapter, debounceMs === undefined ? {} : { debounceMs })
-  const expected = 'a storage adapter, or an object with save, load, delete, exists and listKeys'
-  throw invalid('{ persistence: { adapter } }', expected, adapter)
+function typeOfEvent(event: string | EventRef<never>): string {
+  return typeof event === 'object' && event !== null ? event.type : event
 }

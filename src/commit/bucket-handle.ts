@@ -3,6 +3,7 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import { AsyncReads } from '../query/async-reads.js'
 import { parseFilter } from '../query/filter.js'
+import type { Durability } from '../log/storage.js'
 import type { SubscribeLive } from '../query/live.js'
 import type { Reads } from '../query/reads.js'
 import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
@@ -11,7 +12,7 @@ import type { Bucket } from './bucket.js'
 import { CommitDraft } from './draft.js'
 import { BucketNotDefinedError, RecordNotFoundError, TransactionConflictError } from './errors.js'
 import type { Sequencer } from './sequencer.js'
-import { checkDurability, checkKey, checkList, checkVersion } from './write-options.js'
+import { checkKey, checkList, checkOptions, checkVersion } from './write-options.js'
 import type { UpdateOptions, WriteOptions } from './write-options.js'
 
 /** Type of the entries that plain writes make. */
@@ -168,8 +169,10 @@ export class BucketHandle<D = AnyDefinition, L = AnyLinks> extends AsyncReads<Re
   #write<T>(method: string, options: WriteOptions | undefined, steps: (draft: CommitDraft) => T): Promise<T> {
     return this.#call(() => {
       this.#sequencer.mustTakeWrites()
-      const durability = options === undefined ? undefined : checkDurability(this.#at(`${method}(…, options)`), options)
       const draft = new CommitDraft(WRITE)
+      let durability: Durability | undefined
+      if (options !== undefined)
+        ({ durability, meta: draft.meta } = checkOptions(this.#at(`${method}(…, options)`), options))
       const result = draft.make(steps)
       if (draft.isEmpty) return result
       const written = this.#sequencer.submit(draft, durability)

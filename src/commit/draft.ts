@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js'
-import type { Key, StoredRecord, Value } from '../base/value.js'
-import type { Change, DeleteCause } from '../log/entry.js'
+import type { Key, StoredRecord } from '../base/value.js'
+import type { Change, DeleteCause, EntryEvent, EventData } from '../log/entry.js'
 import type { RowOp } from '../log/storage.js'
 import type { Footprint } from '../query/read-set.js'
 import type { FieldIndex, IndexValue } from '../state/field-index.js'
@@ -59,7 +59,12 @@ function added<T>(list: readonly T[], item: T): readonly T[] {
  */
 export class CommitDraft implements Footprint {
   readonly type: string
-  readonly data: { readonly [field: string]: Value } | undefined
+  readonly data: EventData | undefined
+  meta: EventData | undefined
+  /** There where the entry is an event: then it is written even if nothing has changed. */
+  event: EntryEvent | undefined
+  /** Time of the entry, where that is decided already. */
+  at: number | undefined
   changes: readonly Change[] = NONE
   clearedBuckets: readonly Cleared[] = NONE
   /** Row steps for the storage, and for the buckets that are kept in memory only. */
@@ -73,7 +78,7 @@ export class CommitDraft implements Footprint {
   #counters: Map<Bucket, CounterRise> | undefined
   #grown: Set<Bucket> | undefined
 
-  constructor(type: string, data?: { readonly [field: string]: Value }) {
+  constructor(type: string, data?: EventData) {
     this.type = type
     this.data = data
   }
@@ -89,7 +94,12 @@ export class CommitDraft implements Footprint {
   }
 
   get isEmpty(): boolean {
-    return this.ops.length === 0 && this.ephemeralOps.length === 0
+    return !this.isLogged && this.ephemeralOps.length === 0
+  }
+
+  /** Whether there is anything for the log and the storage. */
+  get isLogged(): boolean {
+    return this.ops.length > 0 || this.event !== undefined
   }
 
   /** Its drop may be on its way to the storage, while work that was begun before still comes in. */

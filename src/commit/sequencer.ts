@@ -107,6 +107,11 @@ export class Sequencer {
     return Math.max(this.#options.runtime.now(), this.#lastAt)
   }
 
+  /** The time of an entry that would like to be of `wanted`: not before the last one (L2). */
+  entryTime(wanted: number | undefined): number {
+    return wanted !== undefined && wanted >= this.#lastAt ? wanted : this.now()
+  }
+
   /** A promise that settles when everything submitted so far is written or undone; undefined when it is already. */
   settled(): Promise<void> | undefined {
     if (this.#done === this.#submitted) return undefined
@@ -186,22 +191,26 @@ export class Sequencer {
   }
 
   #entryOf(draft: CommitDraft): Entry | undefined {
-    if (draft.ops.length === 0) return undefined
-    const at = this.now()
+    if (!draft.isLogged) return undefined
+    const at = draft.at ?? this.now()
     assert(at >= this.#lastAt, 'L2', () => `time goes back from ${this.#lastAt} to ${at}`)
     const seq = this.#visible + 1
     this.#lastAt = at
     this.#visible = seq
-    const entry = {
+    const entry: { -readonly [F in keyof Entry]: Entry[F] } = {
       seq,
       id: `${this.#options.report.logId}-${seq}`,
       at,
       type: draft.type,
       changes: draft.loggedChanges,
     }
-    if (draft.data === undefined && draft.clearedBuckets.length === 0) return entry
+    if (draft.data !== undefined) entry.data = draft.data
+    if (draft.meta !== undefined) entry.meta = draft.meta
+    if (draft.event !== undefined) entry.event = draft.event
+    if (draft.clearedBuckets.length === 0) return entry
     const cleared = draft.clearedBuckets.filter(({ bucket }) => bucket.persistent).map(({ bucket }) => bucket.name)
-    return { ...entry, ...(draft.data && { data: draft.data }), ...(cleared.length > 0 && { cleared }) }
+    if (cleared.length > 0) entry.cleared = cleared
+    return entry
   }
 
   /** Sees to it that what waits is written in a task of its own: whatever is about to write in this turn joins the group. */

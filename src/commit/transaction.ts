@@ -1,34 +1,40 @@
 import { VarveError } from '../base/errors.js'
-import type { Key, StoredRecord } from '../base/value.js'
-import type { Durability } from '../log/storage.js'
-import { AsyncReads } from '../query/async-reads.js'
-import { parseFilter } from '../query/filter.js'
+import type { Runtime } from '../base/runtime.js'
+import type { StoredRecord } from '../base/value.js'
+import type { Change, EntryEvent, EventData } from '../log/entry.js'
 import { ReadSet } from '../query/read-set.js'
 import type { Footprint, Touch } from '../query/read-set.js'
 import { Reads } from '../query/reads.js'
-import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
-import type { AnyLinks } from '../schema/links.js'
 import type { Bucket } from './bucket.js'
-import { checkExpected, keyIn } from './bucket-handle.js'
 import { CommitDraft } from './draft.js'
-import {
-  BucketCrashedError,
-  DuplicateKeyError,
-  RecordNotFoundError,
-  shorten,
-  TransactionConflictError,
-  TransactionEndedError,
-} from './errors.js'
+import { BucketCrashedError, shorten, TransactionConflictError, TransactionEndedError } from './errors.js'
 import { Overlay } from './overlay.js'
 import type { Sequencer } from './sequencer.js'
-import { checkKey, checkList, checkVersion } from './write-options.js'
-import type { UpdateOptions } from './write-options.js'
+import type { CommitNote } from './write-options.js'
 
 /** The numbers of a bucket's counter that a transaction has taken, as far as they follow each other. */
 interface TakenNumbers {
   readonly from: number
   to: number
 }
+
+/** What the entry of a transaction is called, and says besides its changes. */
+export interface EntryHead {
+  readonly type: string
+  readonly data?: EventData | undefined
+  /** Asked at the commit, with the time of the entry. Where it answers, there is an entry even without a change. */
+  event?(at: number): EntryEvent | undefined
+}
+
+/** What became of a transaction that has written something. */
+export interface Committed {
+  /** Undefined where only buckets that are not stored are concerned. */
+  readonly seq: number | undefined
+  readonly at: number
+  readonly changes: readonly Change[]
+}
+
+const PLAIN: EntryHead = { type: 'store/transaction' }
 
 /**
  * A transaction from its begin to its end: what it has read, what it wants written, and whether it still can be.
@@ -48,18 +54,27 @@ export class Transaction {
   /** It has met the conflict: something was not read, or not written. */
   #isBroken = false
   #hasEnded = false
+  #doom: Error | undefined
+  head: EntryHead = PLAIN
+  /** Where the times and generated values of its records come from, instead of from the store's runtime. */
+  source: Runtime | undefined
 
   constructor(sequencer: Sequencer) {
     this.#sequencer = sequencer
   }
 
-  get readSet(): ReadSet {
-    return this.#readSet
+  /** The clock for its records. */
+  now(): number {
+    return this.source === undefined ? this.#sequencer.now() : this.source.now()
   }
 
-  /** The handle of one bucket in this transaction. */
-  handle<D>(bucket: Bucket): TransactionBucketHandle<D> {
-    return new TransactionBucketHandle<D>(this, bucket, this.#sequencer)
+  /** Why it can no longer commit, where somebody else has changed what it has read. */
+  get conflict(): TransactionConflictError | undefined {
+    return this.#conflict
+  }
+
+  get readSet(): ReadSet {
+    return this.#readSet
   }
 
   /** The bucket as this transaction sees it. */
@@ -93,9 +108,19 @@ export class Transaction {
   /** @throws {TransactionEndedError} @throws {TransactionConflictError} */
   mustBeOpen(bucket: string): void {
     if (this.#hasEnded) throw new TransactionEndedError(bucket)
+    if (this.#doom !== undefined) throw this.#doom
     if (this.#conflict === undefined) return
     this.#isBroken = true
     throw this.#conflict
+  }
+
+  /** Something failed half-way: whatever happens, nothing of it is committed. */
+  doom(error: Error): void {
+    this.#doom ??= error
+  }
+
+  get isOver(): boolean {
+    return this.#hasEnded
   }
 
   /** Remembers work that was begun, so that the commit waits for it even if nobody else does. */
@@ -127,23 +152,28 @@ export class Transaction {
    * Writes everything as one commit.
    *
    * @param onCommit called when it can no longer conflict, right before the commit gets its place.
-   * @returns when that is durable.
+   * @returns what was committed, when that is durable; undefined where nothing was to be written.
    * @throws {TransactionConflictError} @throws {UniqueConstraintError} nothing was written.
    */
-  async commit(durability: Durability | undefined, onCommit: () => void): Promise<void> {
+  async commit({ durability, meta }: CommitNote, onCommit: () => void): Promise<Committed | undefined> {
     while (this.#open !== undefined && this.#open.size > 0) await Promise.allSettled(this.#open)
     // A bucket that has crashed meanwhile comes back with the same records.
     for (let absent = this.#absent; absent !== undefined; absent = this.#absent) {
       await absent.process.call(() => undefined)
     }
+    if (this.#doom !== undefined) throw this.#doom
     // Without writes it can have its place right before the commit that it is in conflict with.
-    const hasWrites = this.#hasWrites
+    const hasWrites = this.#hasWrites || this.head.event?.(0) !== undefined
     // What it tells its caller has to be as durable as what it would have written.
     if (!hasWrites) await this.#sequencer.settled()
     if (this.#conflict !== undefined && (this.#isBroken || hasWrites)) throw this.#conflict
     this.#hasEnded = true
     onCommit()
-    const draft = new CommitDraft('store/transaction')
+    const { type, data } = this.head
+    const draft = new CommitDraft(type, data)
+    draft.meta = meta
+    draft.at = this.#sequencer.entryTime(this.source?.now())
+    draft.event = this.head.event?.(draft.at)
     try {
       draft.make(() => {
         for (const overlay of this.#overlays.values()) if (overlay.isCleared) this.#clear(draft, overlay)
@@ -157,9 +187,12 @@ export class Transaction {
       draft.current.process.kill(error)
       throw new BucketCrashedError(draft.current.name, error)
     }
-    if (draft.isEmpty) return
+    if (draft.isEmpty) return undefined
     this.#taken = undefined
-    await this.#sequencer.submit(draft, durability)
+    const seq = draft.isLogged ? this.#sequencer.nextSeq : undefined
+    const written = this.#sequencer.submit(draft, durability)
+    if (written !== undefined) await written
+    return { seq, at: draft.at, changes: draft.changes }
   }
 
   get #hasWrites(): boolean {
@@ -206,140 +239,4 @@ function conflictOf(touch: Touch): TransactionConflictError {
     return new TransactionConflictError(bucket, key, `Record with key "${shorten(key)}" not found`)
   const versions = `expected ${String(before._version)}, got ${String(after._version)}`
   return new TransactionConflictError(bucket, key, `Version mismatch: ${versions}`)
-}
-
-/**
- * A bucket inside a transaction, with every read and write of the plain handle. Reads see the transaction's own writes;
- * writes are kept until the transaction commits, except that what is wrong with them alone is said at once. Unique
- * fields are checked at the commit, so that records may exchange their values.
- */
-export class TransactionBucketHandle<D = AnyDefinition, L = AnyLinks> extends AsyncReads<RecordOf<D>, KeyOf<D>, L> {
-  readonly #transaction: Transaction
-  readonly #bucket: Bucket
-  readonly #sequencer: Sequencer
-
-  constructor(transaction: Transaction, bucket: Bucket, sequencer: Sequencer) {
-    super()
-    this.#transaction = transaction
-    this.#bucket = bucket
-    this.#sequencer = sequencer
-  }
-
-  /** Name of the bucket. */
-  override get name(): string {
-    return this.#bucket.name
-  }
-
-  protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
-    return this.#run(() => read(this.#transaction.reads(this.#bucket) as unknown as Reads<RecordOf<D>, KeyOf<D>>))
-  }
-
-  protected override withPeers<T>(read: () => Promise<T>): Promise<T> {
-    return this.#bucket.withPeers(read)
-  }
-
-  #run<T>(work: (overlay: Overlay) => T): Promise<T> {
-    const { process } = this.#bucket
-    const run = (): T => {
-      this.#transaction.mustBeOpen(this.#bucket.name)
-      return work(this.#transaction.overlay(this.#bucket))
-    }
-    return process.isReady ? process.call(run) : this.#transaction.track(process.call(run))
-  }
-
-  #at(method: string): string {
-    return `tx.bucket("${this.#bucket.name}").${method}`
-  }
-
-  #current(overlay: Overlay, key: Key): StoredRecord | undefined {
-    this.#transaction.readSet.readKey(this.#bucket.name, key)
-    return overlay.get(key)
-  }
-
-  #insert(overlay: Overlay, data: unknown): StoredRecord {
-    const { schema, table, name } = this.#bucket
-    const record = schema.prepareInsert(data, this.#sequencer.now(), table.counter + 1)
-    const key = schema.keyOf(record)
-    if (this.#current(overlay, key) !== undefined) throw new DuplicateKeyError(name, key)
-    this.#transaction.takeNumbers(this.#bucket, record)
-    overlay.insert(key, record)
-    return record
-  }
-
-  #update(overlay: Overlay, key: Key, changes: unknown, version?: number): StoredRecord {
-    const { schema, name } = this.#bucket
-    const current = this.#current(overlay, key)
-    if (current === undefined) throw new RecordNotFoundError(name, key)
-    checkExpected(name, key, current, version)
-    const record = schema.prepareUpdate(current, changes, this.#sequencer.now())
-    overlay.update(key, record)
-    return record
-  }
-
-  /** As on the plain handle; the record is inserted when the transaction commits. */
-  insert(data: InputOf<D>): Promise<RecordOf<D>> {
-    return this.#run((overlay) => this.#insert(overlay, data) as RecordOf<D>)
-  }
-
-  /** As on the plain handle. When one of `list` is refused, those before it stay part of the transaction. */
-  insertMany(list: readonly InputOf<D>[]): Promise<RecordOf<D>[]> {
-    return this.#run((overlay) =>
-      checkList(this.#at('insertMany(list)'), list).map((data) => this.#insert(overlay, data) as RecordOf<D>),
-    )
-  }
-
-  /** As on the plain handle. Several updates of a record become one change, with its version raised by each. */
-  update(key: KeyOf<D>, changes: ChangesOf<D>, options?: UpdateOptions): Promise<RecordOf<D>> {
-    return this.#run((overlay) => {
-      const at = checkKey(this.#at('update(key)'), key)
-      const version = checkVersion(this.#at('update(key, changes, { ifVersion })'), options)
-      return this.#update(overlay, at, changes, version) as RecordOf<D>
-    })
-  }
-
-  /** As on the plain handle. */
-  upsert(data: InputOf<D>): Promise<RecordOf<D>> {
-    return this.#run((overlay) => {
-      const key = keyIn(this.#at('upsert(data)'), data, this.#bucket.schema.key)
-      const isThere = key !== undefined && this.#current(overlay, key) !== undefined
-      return (isThere ? this.#update(overlay, key, data) : this.#insert(overlay, data)) as RecordOf<D>
-    })
-  }
-
-  /** As on the plain handle. */
-  updateMany(filter: FilterOf<RecordOf<D>>, changes: ChangesOf<D>): Promise<number> {
-    return this.#run((overlay) => {
-      const keys = this.#matching(overlay, 'updateMany(filter)', filter)
-      for (const key of keys) this.#update(overlay, key, changes)
-      return keys.length
-    })
-  }
-
-  /** As on the plain handle. */
-  delete(key: KeyOf<D>): Promise<void> {
-    return this.#run((overlay) => {
-      const at = checkKey(this.#at('delete(key)'), key)
-      if (this.#current(overlay, at) !== undefined) overlay.delete(at)
-    })
-  }
-
-  /** As on the plain handle. */
-  deleteMany(filter: FilterOf<RecordOf<D>>): Promise<number> {
-    return this.#run((overlay) => {
-      const keys = this.#matching(overlay, 'deleteMany(filter)', filter)
-      for (const key of keys) overlay.delete(key)
-      return keys.length
-    })
-  }
-
-  /** Deletes whatever the bucket has when the transaction commits. */
-  clear(): Promise<void> {
-    return this.#run((overlay) => overlay.clear())
-  }
-
-  #matching(overlay: Overlay, method: string, filter: unknown): Key[] {
-    const parsed = parseFilter(filter, this.#at(method))
-    this.#transaction.readSet.readWhere(this.#bucket.name, parsed)
-    return overlay.find(parsed).map((record) => this.#bucket.schema.keyOf(record))
-  }
 }

@@ -5,9 +5,10 @@ import type { Bucket } from './bucket.js'
 import { TransactionConflictError } from './errors.js'
 import type { Sequencer } from './sequencer.js'
 import { Transaction } from './transaction.js'
-import type { TransactionBucketHandle } from './transaction.js'
-import { checkDurability } from './write-options.js'
-import type { WriteOptions } from './write-options.js'
+import type { Committed } from './transaction.js'
+import { TransactionBucketHandle } from './transaction-handle.js'
+import { checkOptions } from './write-options.js'
+import type { CommitNote, WriteOptions } from './write-options.js'
 
 /** Options of `transaction`. */
 export interface TransactionOptions extends WriteOptions {
@@ -30,6 +31,9 @@ export class Transactions {
   readonly #runtime: Runtime
   readonly #bucketOf: (name: string) => Bucket
   readonly #open = new Set<Transaction>()
+  /** Makes the handle of a bucket in a transaction. What is built on top of the small store may make others. */
+  handleOf: (transaction: Transaction, bucket: Bucket) => TransactionBucketHandle = (transaction, bucket) =>
+    new TransactionBucketHandle(transaction, bucket)
 
   constructor(sequencer: Sequencer, runtime: Runtime, bucketOf: (name: string) => Bucket) {
     this.#sequencer = sequencer
@@ -51,35 +55,52 @@ export class Transactions {
    */
   async run<T>(fn: (tx: TransactionScope) => T | Promise<T>, options: TransactionOptions = {}): Promise<T> {
     if (typeof fn !== 'function') throw new InvalidArgumentError('transaction(fn)', 'a function', fn)
-    const durability = checkDurability('transaction(fn, options)', options)
+    const note = checkOptions('transaction(fn, options)', options)
     const { retries = 0 } = options
     if (!Number.isSafeInteger(retries) || retries < 0) {
       throw new InvalidArgumentError('transaction(fn, { retries })', 'a whole number from 0', retries)
     }
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#attempt(fn, durability)
+        return await this.#attempt(fn, note)
       } catch (error) {
         if (!(error instanceof TransactionConflictError) || attempt >= retries) throw error
-        await this.#pause(attempt)
+        await this.pause(attempt)
       }
     }
   }
 
-  async #attempt<T>(fn: (tx: TransactionScope) => T | Promise<T>, durability: WriteOptions['durability']): Promise<T> {
-    const transaction = new Transaction(this.#sequencer)
-    this.#open.add(transaction)
+  async #attempt<T>(fn: (tx: TransactionScope) => T | Promise<T>, note: CommitNote): Promise<T> {
+    const transaction = this.begin()
     try {
-      const result = await fn({ bucket: (name) => transaction.handle(this.#bucketOf(name)) })
-      await transaction.commit(durability, () => this.#open.delete(transaction))
+      const result = await fn({ bucket: (name) => this.handleOf(transaction, this.#bucketOf(name)) })
+      await this.commit(transaction, note)
       return result
     } finally {
-      this.#open.delete(transaction)
-      transaction.end()
+      this.end(transaction)
     }
   }
 
-  #pause(attempt: number): Promise<void> {
+  /** Begins a transaction; whoever does it ends it. */
+  begin(): Transaction {
+    const transaction = new Transaction(this.#sequencer)
+    this.#open.add(transaction)
+    return transaction
+  }
+
+  /** Commits a transaction that was begun here; see `Transaction.commit`. */
+  commit(transaction: Transaction, note: CommitNote): Promise<Committed | undefined> {
+    return transaction.commit(note, () => this.#open.delete(transaction))
+  }
+
+  /** Ends a transaction, committed or not. */
+  end(transaction: Transaction): void {
+    this.#open.delete(transaction)
+    transaction.end()
+  }
+
+  /** Resolves some time after the conflict of attempt `attempt`, counted from 0. */
+  pause(attempt: number): Promise<void> {
     const ms = Math.min(2 ** attempt, RETRY_MS_MAX) * this.#runtime.random()
     return new Promise((resolve) => {
       if (attempt === 0) this.#runtime.defer(resolve)

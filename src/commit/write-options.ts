@@ -1,13 +1,23 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { isKey } from '../base/value.js'
 import type { Key } from '../base/value.js'
+import type { EventData } from '../log/entry.js'
 import { isDurabilityOption } from '../log/storage.js'
 import type { Durability } from '../log/storage.js'
+import { copyPlainObject } from '../schema/copy-value.js'
 
 /** What every write takes. */
 export interface WriteOptions {
   /** When the write resolves: applied, safe from a crash of the process, or safe from a power cut. Default: the store's. */
   readonly durability?: Durability
+  /** Who does it, and why: a plain object that is kept with the entry in the log. */
+  readonly meta?: { readonly [field: string]: unknown }
+}
+
+/** What a commit says besides its steps. */
+export interface CommitNote {
+  readonly durability?: Durability | undefined
+  readonly meta?: EventData | undefined
 }
 
 /** What `update` takes besides. */
@@ -25,14 +35,15 @@ function readFrom<T>(where: string, value: unknown, read: () => T): T {
   }
 }
 
-/** The durability in `options`. @throws {InvalidArgumentError} */
-export function checkDurability(where: string, options: WriteOptions | undefined): Durability | undefined {
-  if (options === undefined) return undefined
+/** The durability and the meta in `options`. @throws {InvalidArgumentError} */
+export function checkOptions(where: string, options: WriteOptions): CommitNote {
   if (typeof options !== 'object' || options === null)
     throw new InvalidArgumentError(where, 'an object of options', options)
-  const durability = readFrom(where, options, () => options.durability)
-  if (isDurabilityOption(durability)) return durability
-  throw new InvalidArgumentError(`${where}: durability`, '"memory", "process" or "disk"', durability)
+  const { durability, meta } = readFrom(where, options, () => ({ durability: options.durability, meta: options.meta }))
+  if (!isDurabilityOption(durability)) {
+    throw new InvalidArgumentError(`${where}: durability`, '"memory", "process" or "disk"', durability)
+  }
+  return { durability, meta: meta === undefined ? undefined : copyPlainObject(`${where}: meta`, meta) }
 }
 
 /** The version in `options`. @throws {InvalidArgumentError} */

@@ -1,6 +1,7 @@
 import type { Key } from '../base/value.js'
 import type { Commit } from '../commit/commit-group.js'
 import type { Bus } from '../events/bus.js'
+import { isInternalBucket } from '../log/entry.js'
 import type { Change, DeleteCause } from '../log/entry.js'
 import type { StoreRecord } from '../schema/infer.js'
 import type { SupervisionEvent } from '../supervise/child.js'
@@ -89,7 +90,7 @@ export function publishCommit(bus: Bus<StoreEvent>, { draft }: Commit): void {
 function publishChange(bus: Bus<StoreEvent>, { bucket, key, before, after, cause }: Change): void {
   const type = before === undefined ? 'inserted' : after === undefined ? 'deleted' : 'updated'
   const topic = ['bucket', bucket, type]
-  if (!bus.hasListeners(topic)) return
+  if (!bus.hasListeners(topic) || isInternalBucket(bucket)) return
   const [oldRecord, newRecord] = [before, after] as unknown as [StoreRecord, StoreRecord]
   if (type === 'inserted') bus.publish(topic, { type, bucket, key, record: newRecord })
   else if (type === 'updated') bus.publish(topic, { type, bucket, key, oldRecord, newRecord })

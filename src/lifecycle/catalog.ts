@@ -4,11 +4,13 @@ import { Bucket } from '../commit/bucket.js'
 import { CommitDraft } from '../commit/draft.js'
 import { BucketAlreadyExistsError, BucketCrashedError, BucketNotDefinedError } from '../commit/errors.js'
 import type { Sequencer } from '../commit/sequencer.js'
+import { isInternalBucket } from '../log/entry.js'
 import { StorageUnreadableError } from '../log/errors.js'
 import type { RowMirror } from '../log/rows.js'
 import type { BucketMeta, Quarantined, StorageAdapter, StorageReport } from '../log/storage.js'
 import { checkDefinition } from '../schema/check-definition.js'
 import type { BucketDefinition } from '../schema/definition.js'
+import { DefinitionError } from '../schema/errors.js'
 import { RecordSchema } from '../schema/record-schema.js'
 import type { ProcessState } from '../supervise/child.js'
 import { Process } from '../supervise/process.js'
@@ -50,10 +52,14 @@ export interface BucketDescription {
 export class Catalog {
   readonly #options: CatalogOptions
   readonly #buckets = new Map<string, Bucket>()
+  /** Those that Varve keeps for itself. */
+  readonly #own = new Map<string, Bucket>()
   /** What the storage knows of buckets, defined in this run or not. */
   readonly #stored: Map<string, BucketMeta>
   /** Drops that are on their way, by name. */
   readonly #dropping = new Map<string, Promise<void>>()
+  /** Told of each bucket whose writes are events; where nobody is, there are no such buckets. */
+  onSourced: ((bucket: string) => void) | undefined
   /** Rows that were left out because they are damaged. */
   readonly quarantined: Quarantined[] = []
 
@@ -97,12 +103,30 @@ export class Catalog {
   /**
    * Defines a bucket; it can be used at once, and answers as soon as it is loaded.
    *
+   * @param isOwn it is one that Varve keeps for itself: nobody finds it.
    * @returns the bucket, and a promise that settles when it is loaded. Where that fails, the bucket is gone again.
    * @throws {DefinitionError} @throws {BucketAlreadyExistsError} nothing was done.
    */
-  define(name: string, definition: BucketDefinition): { readonly bucket: Bucket; readonly loaded: Promise<void> } {
-    if (typeof name === 'string' && this.#buckets.has(name)) throw new BucketAlreadyExistsError(name)
+  define(
+    name: string,
+    definition: BucketDefinition,
+    isOwn = false,
+  ): { readonly bucket: Bucket; readonly loaded: Promise<void> } {
+    const buckets = isOwn ? this.#own : this.#buckets
+    if (typeof name === 'string' && buckets.has(name)) throw new BucketAlreadyExistsError(name)
+    if (typeof name === 'string' && !isOwn && isInternalBucket(name)) {
+      throw new DefinitionError(name, `bucket "${name}": names that begin with varve/ are taken`)
+    }
     const checked = checkDefinition(name, definition)
+    if (checked.sourced === true) {
+      if (this.onSourced === undefined) {
+        throw new DefinitionError(
+          name,
+          `bucket "${name}": sourced buckets need the store of "varve", not of "varve/core"`,
+        )
+      }
+      this.onSourced(name)
+    }
     const schema = new RecordSchema(name, checked, this.#options.runtime)
     const bucket = new Bucket(name, checked, schema, checked.persistent !== false, (other) => this.must(other))
     bucket.process = new Process(
@@ -113,9 +137,9 @@ export class Catalog {
       },
       this.#options.runtime,
     )
-    this.#buckets.set(name, bucket)
+    buckets.set(name, bucket)
     const loaded = this.#start(bucket).catch((error: unknown) => {
-      if (this.#buckets.get(name) === bucket) this.#buckets.delete(name)
+      if (buckets.get(name) === bucket) buckets.delete(name)
       throw asError(error)
     })
     // Whoever awaits it is told. Whoever does not is told by the first operation on the bucket.

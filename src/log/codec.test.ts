@@ -12,6 +12,14 @@ const entry: Entry = {
   at: 1_700_000_000_000,
   type: 'store/transaction',
   data: { note: [1, null] },
+  meta: { who: 'me' },
+  event: {
+    version: 2,
+    at: 5,
+    clock: 6,
+    seed: 's',
+    events: [{ type: 'sub', data: { n: Infinity }, events: [{ type: 'x' }] }],
+  },
   cleared: ['x'],
   changes: [
     { bucket: 'users', key: 'a', before: undefined, after: a },
@@ -22,7 +30,8 @@ const entry: Entry = {
 
 it('the text of an entry is a format: this one is version 1', () => {
   expect(encodeEntry(entry, LOG, new RecordTexts()).text).toBe(
-    '{"v":1,"seq":7,"at":1700000000000,"type":"store/transaction","data":{"note":[1,null]},"cleared":["x"],"changes":[' +
+    '{"v":1,"seq":7,"at":1700000000000,"type":"store/transaction","data":{"note":[1,null]},"meta":{"who":"me"},' +
+      '"event":{"version":2,"at":5,"clock":6,"seed":"s","events":[{"type":"sub","data":{"n":1e999},"events":[{"type":"x"}]}]},"cleared":["x"],"changes":[' +
       '{"bucket":"users","key":"a","after":{"id":"a","n":1e999}},' +
       '{"bucket":"no\\"tes","key":3,"before":{"id":"a","n":1e999},"after":{"id":"b","text":"\\"\\u0000\\ud800"}},' +
       '{"bucket":"users","key":false,"before":{"id":"b","text":"\\"\\u0000\\ud800"},"cause":"evicted"}]}',
@@ -80,6 +89,11 @@ it('what is no entry is refused, saying why', () => {
     [{ ...good, changes: [{ bucket: 'x', key: 1, after: [] }] }, /not a JSON object/],
     [{ ...good, changes: [{ bucket: 'x', key: 1, after: {}, cause: 'x' }] }, /unknown cause/],
     [{ ...good, cleared: 'x' }, /list of names/],
+    [{ ...good, meta: 5 }, /meta is not a JSON object/],
+    [{ ...good, event: [] }, /the event is not a JSON object/],
+    [{ ...good, event: { events: 5 } }, /sub-events are not a list/],
+    [{ ...good, event: { events: [{}] } }, /a sub-event has no type/],
+    [{ ...good, event: { events: [{ type: 'a', events: [5] }] } }, /a sub-event is not a JSON object/],
   ]
   for (const [text, reason] of bad) {
     expect(() => decodeEntry(typeof text === 'string' ? text : JSON.stringify(text), LOG)).toThrow(reason)

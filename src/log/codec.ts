@@ -1,6 +1,7 @@
 import { checksum } from '../base/checksum.js'
 import { stringify } from '../base/json.js'
-import type { Change, DeleteCause, Entry, StoredRecord, Value } from './entry.js'
+import type { Change, DeleteCause, Entry, EntryEvent, StoredRecord, Value } from './entry.js'
+import { sourcedType } from './entry.js'
 import { redactEntry } from './memory-log.js'
 
 /** Version of the entry's text. Raised when a reader of the old text would misread the new one. */
@@ -45,7 +46,8 @@ export class RecordTexts {
 }
 
 /**
- * The text of an entry: one JSON object, `{"v":1,"seq":…,"id":…,"at":…,"type":…,"data":…,"cleared":[…],"changes":[
+ * The text of an entry: one JSON object, `{"v":1,"seq":…,"id":…,"at":…,"type":…,"data":…,"meta":…,
+ * "event":{"version":…,"at":…,"clock":…,"seed":…,"events":[{"type":…,"version":…,"data":…,"events":[…]}]},"cleared":[…],"changes":[
  * {"bucket":…,"key":…,"before":{…},"after":{…},"cause":…}],"redacted":[…]}`, where absent means none, and an absent `id`
  * that it is `<log id>-<seq>`.
  *
@@ -75,6 +77,11 @@ export function bucketMark(bucket: string): string {
   return `{"bucket":${JSON.stringify(bucket)},"key":`
 }
 
+/** As `bucketMark`, in the text of every event that is a write to the sourced bucket `bucket`. */
+export function sourcedMark(bucket: string): string {
+  return `"type":${JSON.stringify(sourcedType(bucket))}`
+}
+
 /**
  * The entry that `text`, or what `JSON.parse` made of it, stands for. Its records are not frozen.
  *
@@ -84,7 +91,7 @@ export function bucketMark(bucket: string): string {
 export function decodeEntry(text: string | Value, logId: string): Entry {
   const raw = typeof text === 'string' ? parseObject(text) : mustObject(text, 'the entry')
   if (raw.v !== ENTRY_FORMAT) throw new Error(`format ${String(raw.v)} of the entry is not known to this version`)
-  const { seq, id = `${logId}-${String(raw.seq)}`, at, type, data, cleared, changes, redacted } = raw
+  const { seq, id = `${logId}-${String(raw.seq)}`, at, type, data, meta, event, cleared, changes, redacted } = raw
   if (!Number.isSafeInteger(seq) || typeof at !== 'number') throw new Error('the entry has no seq or no time')
   if (typeof id !== 'string' || typeof type !== 'string') throw new Error('the entry has no id or no type')
   if (!Array.isArray(changes)) throw new Error('the entry has no changes')
@@ -94,6 +101,8 @@ export function decodeEntry(text: string | Value, logId: string): Entry {
     at,
     type,
     ...(data === undefined ? {} : { data: mustObject(data, 'data') }),
+    ...(meta === undefined ? {} : { meta: mustObject(meta, 'meta') }),
+    ...(event === undefined ? {} : { event: mustEvent(event) }),
     ...(cleared === undefined ? {} : { cleared: mustNames(cleared) }),
     changes: changes.map(decodeChange),
     ...(redacted === undefined ? {} : { redacted: mustNames(redacted) }),
@@ -119,6 +128,8 @@ function entryText(entry: Entry, logId: string, texts: RecordTexts): string {
   if (entry.id !== `${logId}-${entry.seq}`) text += `,"id":${JSON.stringify(entry.id)}`
   text += `,"at":${entry.at},"type":${texts.name(entry.type)}`
   if (entry.data !== undefined) text += `,"data":${stringify(entry.data)}`
+  if (entry.meta !== undefined) text += `,"meta":${stringify(entry.meta)}`
+  if (entry.event !== undefined) text += `,"event":${stringify(entry.event as Value)}`
   if (entry.cleared !== undefined) text += `,"cleared":${JSON.stringify(entry.cleared)}`
   text += ',"changes":['
   let comma = ''
@@ -152,6 +163,21 @@ function decodeChange(raw: Value): Change {
 function mustObject(value: unknown, what: string): { readonly [field: string]: Value } {
   if (!isObject(value)) throw new Error(`${what} is not a JSON object`)
   return value
+}
+
+function mustEvent(value: Value): EntryEvent {
+  const event = mustObject(value, 'the event')
+  if (event.events !== undefined) mustEvents(event.events)
+  return event
+}
+
+function mustEvents(value: Value): void {
+  if (!Array.isArray(value)) throw new Error('the sub-events are not a list')
+  for (const item of value as readonly Value[]) {
+    const { type, events } = mustObject(item, 'a sub-event')
+    if (typeof type !== 'string') throw new Error('a sub-event has no type')
+    if (events !== undefined) mustEvents(events)
+  }
 }
 
 function mustNames(value: Value): readonly string[] {

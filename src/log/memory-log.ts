@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js'
-import type { Entry } from './entry.js'
+import type { Entry, SubEvent } from './entry.js'
+import { sourcedType } from './entry.js'
 import type { HistoryBudget, ReadLogOptions } from './storage.js'
 
 /** How many changes a log in memory keeps when no budget is given: enough to look back, too little to matter. */
@@ -100,12 +101,31 @@ export class MemoryLog {
 
 /** `entry` without what it says about `bucket`; the same entry where it says nothing about it. */
 export function redactEntry(entry: Entry, bucket: string): Entry {
-  if (!entry.changes.some((change) => change.bucket === bucket)) return entry
+  const type = sourcedType(bucket)
+  const isSaid = entry.type === type || entry.event?.events?.some((event) => tells(event, type)) === true
+  if (!isSaid && !entry.changes.some((change) => change.bucket === bucket)) return entry
+  const { data, event, ...rest } = entry
   return {
-    ...entry,
+    ...rest,
+    ...(data !== undefined && entry.type !== type && { data }),
+    ...(event !== undefined && { event: isSaid ? redactEvents(event, type) : event }),
     changes: entry.changes.filter((change) => change.bucket !== bucket),
     redacted: [...(entry.redacted ?? []).filter((name) => name !== bucket), bucket],
   }
+}
+
+function tells(event: SubEvent, type: string): boolean {
+  return (event.type === type && event.data !== undefined) || event.events?.some((sub) => tells(sub, type)) === true
+}
+
+/** `event` without the data of sub-events of `type`: what a sourced bucket was told is as much about it as its changes. */
+function redactEvents<E extends { readonly events?: readonly SubEvent[] }>(event: E, type: string): E {
+  if (event.events === undefined) return event
+  const events = event.events.map((sub) => {
+    const { data, ...rest } = redactEvents(sub, type)
+    return data === undefined || sub.type === type ? rest : { ...rest, data }
+  })
+  return { ...event, events }
 }
 
 /** `entry`, frozen: it is the log's own, and readers get it. */

@@ -1,7 +1,15 @@
 import { assert } from '../base/assert.js'
 import { chainAfter } from '../base/checksum.js'
 import { asError } from '../base/errors.js'
-import { type EncodedEntry, RecordTexts, bucketMark, decodeEntry, encodeEntry, encodeRedacted } from './codec.js'
+import {
+  type EncodedEntry,
+  RecordTexts,
+  bucketMark,
+  decodeEntry,
+  encodeEntry,
+  encodeRedacted,
+  sourcedMark,
+} from './codec.js'
 import type { StoredRecord } from './entry.js'
 import { lowerCase, nameText, quoteName, viewName, viewSql } from './sqlite-names.js'
 import { quarantineEntry } from './sqlite-quarantine.js'
@@ -203,12 +211,12 @@ function erase(writing: Writing, slot: BucketSlot, seq: number): void {
     "UPDATE varve_quarantine SET body = NULL WHERE what = 'entry' AND instr(CAST(body AS TEXT), ?) > 0"
   database.prepare(quarantined).run(JSON.stringify(bucket))
   const find = database.prepare(
-    'SELECT seq, sum, body FROM varve_log WHERE seq >= ? AND seq < ? AND instr(body, ?) > 0 ORDER BY seq LIMIT ?',
+    'SELECT seq, sum, body FROM varve_log WHERE seq >= ? AND seq < ? AND (instr(body, ?) > 0 OR instr(body, ?) > 0) ORDER BY seq LIMIT ?',
   )
   const update = database.prepare('UPDATE varve_log SET body = ?, redacted = ? WHERE seq = ?')
-  const mark = bucketMark(bucket)
+  const [mark, sourced] = [bucketMark(bucket), sourcedMark(bucket)]
   for (let from = slot.since; ; ) {
-    const rows = find.all(from, seq, mark, ERASE_PAGE)
+    const rows = find.all(from, seq, mark, sourced, ERASE_PAGE)
     for (const row of rows) {
       const body = String(row.body)
       writing.isRedacted = true

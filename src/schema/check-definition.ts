@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { describeValue } from '../base/errors.js'
 import { copyValue, deepFreeze } from './copy-value.js'
 import { META_FIELDS } from './definition.js'
@@ -7,6 +8,7 @@ import type {
   FieldDefinition,
   FieldType,
   IndexDefinition,
+  SchemaDefinition,
   SchemaField,
 } from './definition.js'
 import { DefinitionError } from './errors.js'
@@ -52,6 +54,7 @@ const BUCKET_OPTIONS: { readonly [option: string]: Rule } = {
   maxSize: wholeFrom(1),
   eviction: ['"oldest" or "lru"', (value) => value === 'oldest' || value === 'lru'],
   strict: FLAG,
+  sourced: FLAG,
 }
 
 const GENERATED_TYPES: { readonly [generated: string]: readonly string[] } = {
@@ -140,7 +143,16 @@ function attempt(work: () => unknown, prefix: string, fail: Fail): void {
   }
 }
 
-function checkSchema(name: string, schema: unknown, fail: Fail): BucketDefinition['schema'] {
+/**
+ * A frozen copy of the fields of `schema`, or the validator that it is.
+ *
+ * @throws {DefinitionError} it names the field and what is allowed.
+ */
+export function checkSchema(
+  name: string,
+  schema: unknown,
+  fail: Fail = failAt(name),
+): SchemaDefinition | StandardSchemaV1 {
   if (isStandardSchema(schema)) return schema
   if (!isObject(schema) || Array.isArray(schema)) {
     fail(`schema: expected an object of fields or a Standard Schema validator, got ${describeValue(schema)}`)

@@ -1,4 +1,5 @@
-import { asError } from '../base/errors.js'
+import { asError, InvalidArgumentError } from '../base/errors.js'
+import type { Value } from '../base/value.js'
 import type { ValidationIssue } from './errors.js'
 
 /** Deepest nesting of a record, to keep every later walk over it off the end of the stack. */
@@ -95,6 +96,26 @@ function copyPlain(value: Record<string, unknown>, path: string, state: CopyStat
     else if (state.characters > RECORD_CHARACTERS_MAX) return copy
   }
   return copy
+}
+
+/**
+ * A frozen copy of a plain object that the log is to keep.
+ *
+ * @param where the argument that it was given as, for the error.
+ * @throws {InvalidArgumentError} it is none, or something in it cannot be stored; the message names the path.
+ */
+export function copyPlainObject(where: string, value: unknown): { readonly [field: string]: Value } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date) {
+    throw new InvalidArgumentError(where, 'a plain object', value)
+  }
+  const state: CopyState = { issues: [], characters: 0 }
+  const copy = copyValue(value, where, state)
+  const issue = state.issues[0]
+  if (issue !== undefined) throw new InvalidArgumentError(issue.field, `what can be stored (${issue.message})`, value)
+  if (state.characters > RECORD_CHARACTERS_MAX || copy === undefined) {
+    throw new InvalidArgumentError(where, `at most ${RECORD_CHARACTERS_MAX} characters`, value)
+  }
+  return deepFreeze(copy as { readonly [field: string]: Value })
 }
 
 /** Freezes `value` and everything in it. */

@@ -92,6 +92,8 @@ export interface BucketDefinition {
   readonly eviction?: 'oldest' | 'lru'
   /** Refuse fields that the schema does not name. Default false: they are kept. */
   readonly strict?: boolean
+  /** Writes are dispatched as events of type `bucket/<name>`, so that reducers of yours can join in. Default false. */
+  readonly sourced?: boolean
 }
 
 /** Names of the fields of `RecordMeta`, in their order in a record. */

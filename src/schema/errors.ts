@@ -18,9 +18,10 @@ export class ValidationError extends VarveError {
   declare readonly bucket: string
   declare readonly issues: readonly ValidationIssue[]
 
-  constructor(bucket: string, issues: readonly ValidationIssue[]) {
+  /** @param what it is that `bucket` names. */
+  constructor(bucket: string, issues: readonly ValidationIssue[], what = 'bucket') {
     const list = issues.map((issue) => `${issue.field}: ${issue.message}`).join('; ')
-    super('VALIDATION', `Validation failed for bucket "${bucket}": ${list}`, { bucket, issues })
+    super('VALIDATION', `Validation failed for ${what} "${bucket}": ${list}`, { bucket, issues })
   }
 }
 

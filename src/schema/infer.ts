@@ -52,6 +52,24 @@ export type ChangesOf<D> = BucketDefinition extends D
         : Flat<{ readonly [N in Exclude<keyof S, Fixed<S, Narrow<K>>>]?: Change<S[N]> }>
     : object
 
+/** Data that fits a schema, as it is stored: what an event carries. */
+export type DataOf<S> = unknown extends S
+  ? { readonly [field: string]: unknown }
+  : S extends StandardSchemaV1
+    ? WholeData<StoredValue<StandardSchemaV1.InferOutput<S>>>
+    : IsWide<S> extends true
+      ? { readonly [field: string]: unknown }
+      : Stored<S, never>
+
+/** What can be given where data of a schema is wanted. */
+export type DataInputOf<S> = unknown extends S
+  ? object
+  : S extends StandardSchemaV1
+    ? WholeData<StandardSchemaV1.InferInput<S>>
+    : IsWide<S> extends true
+      ? object
+      : Input<S, never>
+
 /** The key of a bucket defined by `D`; `unknown` where it is not known. */
 export type KeyOf<D> = BucketDefinition extends D
   ? unknown
@@ -235,6 +253,8 @@ type Input<S, K> = Flat<
 
 type Fixed<S, K> = K | { [N in keyof S]: S[N] extends { readonly generated: string } ? N : never }[keyof S]
 type Change<F> = IsPresent<F> extends true ? FieldInput<F> : FieldInput<F> | undefined
+
+type WholeData<T> = unknown extends T ? { readonly [field: string]: unknown } : T
 
 // Each member of a union by itself: a validator may describe records of several kinds.
 type WholeRecord<T> = unknown extends T ? StoreRecord : T extends unknown ? Flat<StoredValue<T> & RecordMeta> : never

@@ -88,39 +88,40 @@ export class RecordSchema {
    *
    * @param now becomes `_createdAt` and `_updatedAt`.
    * @param nextNumber what an autoincrement field gets.
+   * @param source where other generated values come from.
    * @throws {ValidationError} with everything that is wrong.
    * @throws whatever a `default` function throws.
    */
-  prepareInsert(input: unknown, now: number, nextNumber: number): StoredRecord {
+  prepareInsert(input: unknown, now: number, nextNumber: number, source: Runtime = this.#runtime): StoredRecord {
     const draft = this.#read(input, now, 'insert(data)')
     for (let i = 0; i < this.#fields.length; i++) {
-      if (draft.values[i] === undefined) this.#fill(draft, i, nextNumber)
+      if (draft.values[i] === undefined) this.#fill(draft, i, nextNumber, source)
     }
     if (draft.expiresAt === undefined && this.ttlMs !== undefined) draft.expiresAt = now + this.ttlMs
     return this.#finish(draft)
   }
 
-  #fill(draft: RecordDraft, index: number, nextNumber: number): void {
+  #fill(draft: RecordDraft, index: number, nextNumber: number, source: Runtime): void {
     const field = this.#fields[index] as CompiledField
     if (field.generated === 'autoincrement' && !Number.isSafeInteger(nextNumber)) {
       draft.issues.push({ field: field.name, message: 'The counter has no numbers left', code: 'value' })
     }
-    if (field.generated !== undefined) draft.values[index] = this.#generate(field.generated, nextNumber)
+    if (field.generated !== undefined) draft.values[index] = this.#generate(field.generated, nextNumber, source)
     else if (field.definition?.default !== undefined) {
       draft.values[index] = copyValue(defaultOf(field.definition), field.name, draft)
     }
   }
 
-  #generate(generated: GeneratedType, nextNumber: number): Draft {
+  #generate(generated: GeneratedType, nextNumber: number, source: Runtime): Draft {
     switch (generated) {
       case 'uuid':
-        return generateUuid(this.#runtime)
+        return generateUuid(source)
       case 'cuid':
-        return generateCuid(this.#runtime)
+        return generateCuid(source)
       case 'autoincrement':
         return nextNumber
       case 'timestamp':
-        return generateTimestamp(this.#runtime)
+        return generateTimestamp(source)
     }
   }
 

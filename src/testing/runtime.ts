@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js'
 import { systemRuntime, type Runtime, type Timer } from '../base/runtime.js'
+import { splitmix32, uuidOf, xoshiro128starstar } from '../base/seeded-random.js'
 
 /** How a virtual runtime begins. */
 export interface VirtualRuntimeOptions {
@@ -43,7 +44,9 @@ const TASKS_AT_ONCE_MAX = 100_000
  * are the host's; real I/O is not waited for.
  */
 export function virtualRuntime(options: VirtualRuntimeOptions = {}): VirtualRuntime {
-  const next = xoshiro128starstar(options.seed ?? 1)
+  // Both halves of the double count, so that large and fractional seeds differ too.
+  const words = new Uint32Array(new Float64Array([options.seed ?? 1]).buffer)
+  const next = xoshiro128starstar(splitmix32((words[0] as number) ^ Math.imul(words[1] as number, 0x9e3779b1)))
   const tasks = new TaskQueue()
   let elapsedMs = 0
   let wallAt = options.startAt ?? START_AT
@@ -162,52 +165,4 @@ class TaskQueue {
 
 function before(a: Task, b: Task): boolean {
   return a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order)
-}
-
-/**
- * The generator xoshiro128**, 32 bits at a time, its state filled from `seed` by splitmix32.
- * Source: Blackman and Vigna, https://prng.di.unimi.it/xoshiro128starstar.c (public domain).
- */
-function xoshiro128starstar(seed: number): () => number {
-  const mix = splitmix32(seed)
-  let a = mix()
-  let b = mix()
-  let c = mix()
-  let d = mix()
-  return () => {
-    const result = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0
-    const shifted = b << 9
-    c ^= a
-    d ^= b
-    b ^= c
-    a ^= d
-    c ^= shifted
-    d = rotateLeft(d, 11)
-    return result
-  }
-}
-
-function rotateLeft(value: number, bits: number): number {
-  return (value << bits) | (value >>> (32 - bits))
-}
-
-/** Spreads a seed over 32-bit words. Source: Steele, Lea, Flood, "Fast splittable PRNGs", with MurmurHash3's mixer. */
-function splitmix32(seed: number): () => number {
-  // Both halves of the double count, so that large and fractional seeds differ too.
-  const words = new Uint32Array(new Float64Array([seed]).buffer)
-  let state = (words[0] as number) ^ Math.imul(words[1] as number, 0x9e3779b1)
-  return () => {
-    state = (state + 0x9e3779b9) | 0
-    let z = state
-    z = Math.imul(z ^ (z >>> 16), 0x85ebca6b)
-    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35)
-    return (z ^ (z >>> 16)) >>> 0
-  }
-}
-
-/** Version 4, variant 1. Source: RFC 9562, section 5.4. */
-function uuidOf(words: readonly number[]): string {
-  const hex = words.map((word) => word.toString(16).padStart(8, '0')).join('')
-  const variant = '89ab'[Number.parseInt(hex.charAt(16), 16) & 3] as string
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`
 }

@@ -6,14 +6,28 @@ import type { VirtualRuntime } from '../../src/testing/runtime.js'
 
 const opened: Store[] = []
 
+/** For suites that run again with sourced buckets in place of plain ones: nothing else about them may differ. */
+export const sourced = { isOn: false }
+
+function asSourced(definition: BucketDefinition): BucketDefinition {
+  return sourced.isOn && typeof definition === 'object' && definition !== null
+    ? { ...definition, sourced: true }
+    : definition
+}
+
 afterEach(async () => {
   for (const store of opened.splice(0)) await store.stop()
 })
 
 /** A store that is stopped after the test. Its records are of no type that the compiler knows. */
 export async function open(options: StoreOptions = {}): Promise<Store> {
-  const store = (await Store.start(options)) as Store
+  const buckets =
+    options.buckets &&
+    Object.fromEntries(Object.entries(options.buckets).map(([name, definition]) => [name, asSourced(definition)]))
+  const store = (await Store.start(buckets === undefined ? options : { ...options, buckets })) as Store
   opened.push(store)
+  const define = store.defineBucket.bind(store)
+  if (sourced.isOn) store.defineBucket = (name, definition) => define(name, asSourced(definition as never)) as never
   return store
 }
 

@@ -1,0 +1,133 @@
+import { describeValue, InvalidArgumentError } from '../base/errors.js'
+import { isKey } from '../base/value.js'
+import type { Key } from '../base/value.js'
+import type { Bucket } from '../commit/bucket.js'
+import { keyIn } from '../commit/bucket-handle.js'
+import type { Overlay } from '../commit/overlay.js'
+import type { Transaction } from '../commit/transaction.js'
+import { currentIn, deleteIn, insertIn, setIn, updateIn } from '../commit/transaction-writes.js'
+import type { Change } from '../log/entry.js'
+import type { SubEventInput } from './event-definition.js'
+
+/** Where the results of an event go. */
+export interface ResultTarget {
+  readonly transaction: Transaction
+  /** The bucket, which can answer. @throws {BucketNotDefinedError} @throws {BucketUnavailableError} */
+  bucketOf(name: string): Bucket
+  /** Told of each change, where somebody wants to know; `undefined` where nobody does. */
+  readonly changes: Change[] | undefined
+  /** Told before the first thing is written. */
+  written(): void
+}
+
+type Step = (target: ResultTarget, overlay: Overlay, item: unknown) => void
+
+/** In the order in which they are applied. */
+const STEPS: { readonly [name: string]: Step } = {
+  clear: (target, overlay, flag) => {
+    if (typeof flag !== 'boolean') throw new InvalidArgumentError(`${overlay.bucket}.clear`, 'true or false', flag)
+    if (!flag) return
+    const { transaction, changes } = target
+    if (changes !== undefined) {
+      // What there was is part of what happened.
+      transaction.readSet.readWhere(overlay.bucket, undefined)
+      for (const key of overlay.keys()) {
+        changes.push({ bucket: overlay.bucket, key, before: overlay.get(key), after: undefined })
+      }
+    }
+    overlay.clear()
+  },
+  remove: (target, overlay, given) => {
+    const key = mustKey(overlay, 'remove', given)
+    noted(target, overlay, key, () => deleteIn(target.transaction, overlay, key))
+  },
+  insert: (target, overlay, data) => {
+    added(target, overlay, undefined, insertIn(target.transaction, overlay, data))
+  },
+  set: (target, overlay, data) => {
+    const key = keyIn(`${overlay.bucket}.set`, data, overlay.key)
+    const before = key === undefined ? undefined : overlay.get(key)
+    added(target, overlay, before, setIn(target.transaction, overlay, data))
+  },
+  update: (target, overlay, changes) => {
+    const key = mustKey(overlay, 'update', keyIn(`${overlay.bucket}.update`, changes, overlay.key))
+    noted(target, overlay, key, () => updateIn(target.transaction, overlay, key, changes))
+  },
+  upsert: (target, overlay, data) => {
+    const key = keyIn(`${overlay.bucket}.upsert`, data, overlay.key)
+    const isThere = key !== undefined && currentIn(target.transaction, overlay, key) !== undefined
+    if (isThere) noted(target, overlay, key, () => updateIn(target.transaction, overlay, key, data))
+    else added(target, overlay, undefined, insertIn(target.transaction, overlay, data))
+  },
+}
+
+/**
+ * Applies what a reducer returned. Where it throws, what came before stays written.
+ *
+ * @returns the sub-events that it asks for.
+ * @throws {InvalidArgumentError} it is no result. @throws {VarveError} whatever a write is refused with.
+ */
+export function applyResult(target: ResultTarget, result: unknown): readonly SubEventInput[] {
+  if (result === undefined || result === null) return []
+  if (!isPlain(result)) throw new InvalidArgumentError('the result', 'an object of results by bucket', result)
+  let events: readonly SubEventInput[] = []
+  for (const name of Object.keys(result)) {
+    const part = result[name]
+    if (part === undefined) continue
+    // A bucket may be called so as well; its part is no list.
+    if (name === 'events' && Array.isArray(part)) events = part as readonly SubEventInput[]
+    else applyTo(target, name, part)
+  }
+  return events
+}
+
+function applyTo(target: ResultTarget, name: string, part: unknown): void {
+  const bucket = target.bucketOf(name)
+  if (!isPlain(part)) throw new InvalidArgumentError(`the result for bucket "${name}"`, stepNames(), part)
+  const overlay = target.transaction.overlay(bucket)
+  for (const step of Object.keys(part)) {
+    if (!Object.hasOwn(STEPS, step))
+      throw new InvalidArgumentError(`the result for bucket "${name}"`, stepNames(), step)
+  }
+  for (const [step, apply] of Object.entries(STEPS)) {
+    const given = part[step]
+    if (given === undefined) continue
+    for (const item of (Array.isArray(given) ? given : [given]) as readonly unknown[]) {
+      target.written()
+      apply(target, overlay, item)
+    }
+  }
+}
+
+function stepNames(): string {
+  return `an object with some of ${Object.keys(STEPS).join(', ')}`
+}
+
+function noted(target: ResultTarget, overlay: Overlay, key: Key, write: () => unknown): void {
+  const { changes } = target
+  const before = changes === undefined ? undefined : overlay.get(key)
+  write()
+  if (changes === undefined) return
+  const after = overlay.get(key)
+  if (before !== undefined || after !== undefined) changes.push({ bucket: overlay.bucket, key, before, after })
+}
+
+function added({ changes }: ResultTarget, overlay: Overlay, before: Change['before'], after: Change['after']): void {
+  if (after === undefined) return
+  changes?.push({ bucket: overlay.bucket, key: overlay.bucketState.schema.keyOf(after), before, after })
+}
+
+function mustKey(overlay: Overlay, step: string, key: unknown): Key {
+  if (isKey(key)) return key
+  throw new InvalidArgumentError(`${overlay.bucket}.${step}`, `a key of the bucket, as field "${overlay.key}"`, key)
+}
+
+function isPlain(value: unknown): value is { readonly [name: string]: unknown } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  if (value instanceof Promise) {
+    // Its outcome is of no interest any more: the error that is about to be thrown says what is wrong.
+    value.catch(() => undefined)
+    throw new InvalidArgumentError('the result', `no promise (only transact may wait)`, describeValue(value))
+  }
+  return true
+}

@@ -1,0 +1,124 @@
+import { asError, VarveError } from '../base/errors.js'
+import type { Value } from '../base/value.js'
+
+/** Where in the life of an event something went wrong. */
+export type EventPhase =
+  | 'validate'
+  | 'upcast'
+  | 'preprocess'
+  | 'reduce'
+  | 'apply'
+  | 'derive'
+  | 'events'
+  | 'project'
+  | 'transact'
+  | 'commit'
+
+/** Names of a path that a message shows, from its start and from its end. */
+const PATH_SHOWN = 4
+
+/**
+ * An event could not be handled: nothing of it was written. `cause` is what a handler threw, or why its result was refused.
+ */
+export class EventFailedError extends VarveError {
+  declare readonly name: 'EventFailedError'
+  /** Type of the event that failed: the one that was dispatched, or a sub-event of it. */
+  declare readonly type: string
+  declare readonly phase: EventPhase
+  /** Name of the handlers that failed: as they were given one, else the type, with `#2` for the second ones. */
+  declare readonly reducer: string | undefined
+  /** Types from the dispatched event down to the one that failed. */
+  declare readonly path: readonly string[]
+
+  constructor(phase: EventPhase, reducer: string | undefined, path: readonly string[], cause: unknown) {
+    const type = path.at(-1) as string
+    const where = path.length === 1 ? `event "${type}"` : `event ${pathText(path)}`
+    const by = reducer === undefined || reducer === type ? '' : ` of "${reducer}"`
+    const message = `${where}: ${phase}${by} failed: ${asError(cause).message}; nothing was written`
+    super('EVENT_FAILED', message, { cause, type, phase, reducer, path })
+  }
+}
+
+/** A path for people: in the middle of a long one, only how many are left out. */
+export function pathText(path: readonly string[]): string {
+  const quoted = path.map((type) => `"${type}"`)
+  if (quoted.length <= 2 * PATH_SHOWN) return quoted.join(' → ')
+  const left = `… ${quoted.length - 2 * PATH_SHOWN} more …`
+  return [...quoted.slice(0, PATH_SHOWN), left, ...quoted.slice(-PATH_SHOWN)].join(' → ')
+}
+
+/** There is no definition for events of this type. Nothing was done. */
+export class EventNotDefinedError extends VarveError {
+  declare readonly name: 'EventNotDefinedError'
+  declare readonly type: string
+
+  constructor(type: string) {
+    const remedy = 'nothing was done; define it, or start the store with unknownEvents: "keep"'
+    super('EVENT_NOT_DEFINED', `Event "${type}" is not defined; ${remedy}`, { type })
+  }
+}
+
+/** A definition of an event, or what is added to one, is wrong. It was not taken. */
+export class EventDefinitionError extends VarveError {
+  declare readonly name: 'EventDefinitionError'
+  declare readonly type: string
+
+  constructor(type: string, problem: string, options?: ErrorOptions) {
+    super('EVENT_DEFINITION', `event "${type}": ${problem}`, { ...options, type })
+  }
+}
+
+/** There are no more events of this kind than `max` within one event: reducers that answer each other without end. */
+export class EventRecursionError extends VarveError {
+  declare readonly name: 'EventRecursionError'
+
+  constructor(what: string, max: number, path: readonly string[]) {
+    super('EVENT_RECURSION', `${what}: more than ${max}, along ${pathText(path)}`)
+  }
+}
+
+/** Handlers of an event do not give the same again, so that a replay would have another outcome. The event stands. */
+export class NonDeterministicError extends VarveError {
+  override readonly name = 'NonDeterministicError'
+  declare readonly type: string
+  declare readonly phase: EventPhase
+  declare readonly reducer: string
+
+  constructor(type: string, phase: EventPhase, reducer: string, what: string) {
+    const remedy =
+      'take time and randomness from what the handler is given: event.at, view.now(), view.random(), view.uuid()'
+    super('NON_DETERMINISTIC', `event "${type}": ${phase} of "${reducer}" ${what}; ${remedy}`, { type, phase, reducer })
+  }
+}
+
+/** There is no parked event of this id. Nothing was done. */
+export class EventNotParkedError extends VarveError {
+  declare readonly name: 'EventNotParkedError'
+  declare readonly id: number
+
+  constructor(id: number) {
+    super('EVENT_NOT_PARKED', `no event is parked under id ${String(id)}; nothing was done`, { id })
+  }
+}
+
+/** What is kept of a failure: enough to know where to look, no stack. */
+export function describeFailure({ phase, reducer, path, cause }: EventFailedError): {
+  readonly [field: string]: Value
+} {
+  const { name, message } = asError(cause)
+  const code = cause instanceof VarveError ? cause.code : undefined
+  return Object.freeze({
+    phase,
+    ...(reducer !== undefined && { reducer }),
+    path: Object.freeze([...path]),
+    name,
+    message: message.slice(0, 2_000),
+    ...(code !== undefined && { code }),
+  })
+}
+
+/** What a caller of a plain write is told where an event has failed: as much as possible what a plain bucket would say. */
+export function plainFailure(error: unknown): unknown {
+  if (!(error instanceof EventFailedError) || error.reducer !== undefined || error.path.length > 1) return error
+  return error.cause
+}

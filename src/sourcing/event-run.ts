@@ -1,0 +1,386 @@
+import { assert } from '../base/assert.js'
+import type { Bucket } from '../commit/bucket.js'
+import { TransactionEndedError } from '../commit/errors.js'
+import type { EntryHead, Transaction } from '../commit/transaction.js'
+import type { Change, EntryEvent, EventData, SubEvent } from '../log/entry.js'
+import type { Reads } from '../query/reads.js'
+import { copyPlainObject } from '../schema/copy-value.js'
+import { applyResult } from './apply-result.js'
+import type { ResultTarget } from './apply-result.js'
+import type { SubEventInput } from './event-definition.js'
+import type { EventParts } from './event-parts.js'
+import type { NamedHandlers } from './event-registry.js'
+import { EventFailedError, EventRecursionError } from './errors.js'
+import type { EventPhase } from './errors.js'
+import { RunningEvent } from './running-event.js'
+import type { EventInput, EventRoot } from './running-event.js'
+import { HandlerTransaction, HandlerView } from './handler-context.js'
+import { SeededRuntime } from './seeded-stream.js'
+import { performSourced } from './sourced-events.js'
+
+/** Deepest nesting of sub-events. */
+export const DEPTH_MAX = 100
+/** Most sub-events of one event, all levels together. */
+export const SUB_EVENTS_MAX = 10_000
+
+/**
+ * The life of one event, and of the sub-events that it brings about, within one transaction: preprocess, reduce, apply,
+ * derive, sub-events depth first, transact. What is not `transact` never waits.
+ *
+ * Holds EV1: all of it is one commit, or none. EV2: reducers of an event see the state before it.
+ */
+export class EventRun implements EntryHead {
+  readonly #parts: EventParts
+  readonly #transaction: Transaction
+  readonly #root: EventRoot
+  readonly #clock: number
+  /** Whether the transaction is the event, rather than has some. */
+  readonly #isEvent: boolean
+  #main: RunningEvent | undefined
+  /** Events of a transaction that is none itself. */
+  readonly #loose: SubEvent[] = []
+  #count = 0
+  /** Events that have begun and not come to their end. */
+  #open = 0
+  /** The writes of reducers that are being collected must not be seen by others of the same event (EV2). */
+  #reducing = false
+
+  /** Takes over what the entry of `transaction` says. */
+  constructor(parts: EventParts, transaction: Transaction, root: EventRoot, clock: number, isEvent: boolean) {
+    this.#parts = parts
+    this.#transaction = transaction
+    this.#root = root
+    this.#clock = clock
+    this.#isEvent = isEvent
+    transaction.head = this
+    transaction.source = new SeededRuntime(parts.runtime, clock, root.seed, () => 'records')
+  }
+
+  get type(): string {
+    return this.#isEvent && this.#main !== undefined ? this.#main.type : 'store/transaction'
+  }
+
+  get data(): EventData | undefined {
+    const data = this.#isEvent ? this.#main?.data : undefined
+    return data === undefined || Object.keys(data).length === 0 ? undefined : data
+  }
+
+  /** As it was handled. */
+  get handled(): { readonly data: EventData; readonly events: readonly SubEvent[]; readonly result: unknown } {
+    const { data = {}, subs = [], result } = this.#main ?? {}
+    return { data, events: subs, result }
+  }
+
+  event(at: number): EntryEvent | undefined {
+    assert(this.#open === 0, 'EV1', () => `${this.#open} events of "${this.type}" are not at their end`)
+    const events = this.#isEvent ? this.#main?.subs : this.#loose
+    const hasEvents = events !== undefined && events.length > 0
+    if (!this.#isEvent && !hasEvents) return undefined
+    // A write to a sourced bucket that changes nothing is no more an event than one to a plain bucket is a commit.
+    if (this.#isEvent && this.#main?.definition.bucket !== undefined && !this.#main.hasWritten && !hasEvents) {
+      return undefined
+    }
+    const { version = 1 } = this.#isEvent ? (this.#main as RunningEvent) : {}
+    const seed = this.#root.seed.text
+    return {
+      ...(version > 1 && { version }),
+      ...(this.#root.at !== at && this.#isEvent && { at: this.#root.at }),
+      ...(this.#clock !== at && { clock: this.#clock }),
+      ...(seed !== undefined && { seed }),
+      ...(hasEvents && { events }),
+    }
+  }
+
+  /** Handles the event that the transaction is for. @throws {EventFailedError} whatever was written is to be thrown away. */
+  start(input: EventInput): void | Promise<void> {
+    return this.#handle(input, undefined, (event) => (this.#main = event))
+  }
+
+  /**
+   * Handles an event as a part of a transaction that is none itself.
+   *
+   * @throws {EventFailedError} where it had written anything, the transaction is over.
+   */
+  include(input: EventInput): unknown {
+    return this.#handleFor(input, undefined, false)
+  }
+
+  #handleFor(input: EventInput, parent: RunningEvent | undefined, isDispatch: boolean): unknown {
+    let own: RunningEvent | undefined
+    const failed = (error: unknown): never => {
+      // There is no way back to before its first write. And what was dispatched has to happen, or nothing does.
+      if (isDispatch || own?.hasWritten === true) this.#transaction.doom(error as Error)
+      throw error
+    }
+    try {
+      const done = this.#handle(input, parent, (event) => (own = event))
+      if (done === undefined) return own?.result
+      return this.#transaction.track(done.then(() => own?.result, failed))
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  #handle(
+    input: EventInput,
+    parent: RunningEvent | undefined,
+    began: (event: RunningEvent) => void,
+  ): void | Promise<void> {
+    this.#open++
+    const over = (): void => void this.#open--
+    let done: void | Promise<void>
+    try {
+      done = this.#live(input, parent, began)
+    } catch (error) {
+      over()
+      throw error
+    }
+    if (done === undefined) over()
+    else return done.finally(over)
+  }
+
+  #live(
+    input: EventInput,
+    parent: RunningEvent | undefined,
+    began: (event: RunningEvent) => void,
+  ): void | Promise<void> {
+    const event = this.#begin(input, parent)
+    began(event)
+    const begun = event.data
+    this.#preprocess(event)
+    const records = parent === undefined ? (this.#isEvent ? undefined : this.#loose) : (parent.subs ??= [])
+    const asked = this.#reduce(event, event.data === begun ? input.raw : undefined)
+    asked.push(...this.#derive(event))
+    this.#project(event)
+    const place = records === undefined ? -1 : records.push(event.record) - 1
+    const done = this.#subEvents(event, asked, 0)
+    const finished = (): void => {
+      if (records !== undefined && event.subs !== undefined) records[place] = event.record
+    }
+    if (done === undefined) finished()
+    else return done.then(finished)
+  }
+
+  #begin({ type, data, version }: EventInput, parent: RunningEvent | undefined): RunningEvent {
+    const path = [...(parent?.path ?? []), type]
+    const { registry } = this.#parts
+    const definition = this.#guarded('validate', undefined, path, () => registry.must(type))
+    if (path.length - 1 > DEPTH_MAX) this.#tooMany('sub-events nested in each other', DEPTH_MAX, path)
+    if (this.#count > SUB_EVENTS_MAX) this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, path)
+    const index = this.#count++
+    const given =
+      typeof data === 'function' ? this.#guarded('validate', undefined, path, () => data(this.#transaction)) : data
+    const current =
+      version === undefined || version === definition.version
+        ? given
+        : this.#guarded('upcast', undefined, path, () => {
+            return copyPlainObject(`event "${type}": data`, registry.upcast(definition, given, version))
+          })
+    const event = new RunningEvent(definition, current, this.#root, parent, index)
+    event.data = this.#checked(event, current)
+    return event
+  }
+
+  #tooMany(what: string, max: number, path: readonly string[]): never {
+    throw new EventFailedError('events', undefined, path, new EventRecursionError(what, max, path))
+  }
+
+  #checked(event: RunningEvent, data: EventData): EventData {
+    const { schema } = event.definition
+    if (schema.isOpen) return data
+    const source = this.#world(event, 'validate', 0)
+    return this.#guarded('validate', undefined, event, () => schema.check(data, source))
+  }
+
+  #world(event: RunningEvent, phase: EventPhase, handler: number): SeededRuntime {
+    const { seed, at } = this.#root
+    return new SeededRuntime(this.#parts.runtime, at, seed, () => `${event.index}/${phase}/${handler}`)
+  }
+
+  #preprocess(event: RunningEvent): void {
+    const { handlers } = event.definition
+    for (let i = 0; i < handlers.length; i++) {
+      const one = handlers[i] as NamedHandlers
+      if (one.preprocess === undefined) continue
+      const given = this.#pure(event, 'preprocess', i, (view) => one.preprocess?.(event, view))
+      if (given === undefined) continue
+      const data = this.#guarded('preprocess', one.name, event, () =>
+        copyPlainObject(`event "${event.type}": what preprocess returned`, given),
+      )
+      event.data = this.#checked(event, data)
+    }
+  }
+
+  /** Collects what all reducers want, then applies it. @returns the sub-events that they ask for. */
+  #reduce(event: RunningEvent, raw: unknown): SubEventInput[] {
+    const { handlers, bucket } = event.definition
+    const results: { readonly name: string; readonly result: unknown }[] = []
+    this.#reducing = true
+    try {
+      for (let i = 0; i < handlers.length; i++) {
+        const one = handlers[i] as NamedHandlers
+        if (one.reduce === undefined) continue
+        const result = this.#pure(event, 'reduce', i, (view) => one.reduce?.(event, view))
+        if (result !== undefined && result !== null) results.push({ name: one.name, result })
+      }
+    } finally {
+      this.#reducing = false
+    }
+    if (bucket !== undefined) {
+      const done = this.#guarded('apply', undefined, event, () =>
+        performSourced(this.#target(event), bucket, event.data, raw),
+      )
+      event.result = done.result
+      event.data = done.data
+    }
+    const asked: SubEventInput[] = []
+    for (const { name, result } of results) asked.push(...this.#apply(event, 'reduce', name, result))
+    return asked
+  }
+
+  #derive(event: RunningEvent): SubEventInput[] {
+    const asked: SubEventInput[] = []
+    if (event.changes === undefined) return asked
+    const { handlers } = event.definition
+    for (let i = 0; i < handlers.length; i++) {
+      const one = handlers[i] as NamedHandlers
+      if (one.derive === undefined) continue
+      const result = this.#pure(event, 'derive', i, (view) => one.derive?.(event as never, view))
+      if (result !== undefined && result !== null) asked.push(...this.#apply(event, 'derive', one.name, result))
+    }
+    return asked
+  }
+
+  #project(event: RunningEvent): void {
+    for (const projection of this.#parts.inlineOf(event.type)) {
+      this.#guarded('project', projection.name, event, () => {
+        event.markWritten()
+        projection.take(event, this.#transaction, this.#parts.bucketOf)
+      })
+    }
+  }
+
+  #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown): readonly SubEventInput[] {
+    return this.#guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
+      applyResult(this.#target(event), result),
+    )
+  }
+
+  #target(event: RunningEvent): ResultTarget {
+    return {
+      transaction: this.#transaction,
+      bucketOf: (name) => this.#ready(name),
+      changes: event.changes as Change[] | undefined,
+      written: () => {
+        assert(!this.#reducing, 'EV2', `event "${event.type}": written while its reducers run`)
+        event.markWritten()
+      },
+    }
+  }
+
+  #ready(name: string): Bucket {
+    const bucket = this.#parts.bucketOf(name)
+    bucket.mustBeReady()
+    return bucket
+  }
+
+  #subEvents(event: RunningEvent, asked: readonly SubEventInput[], from: number): void | Promise<void> {
+    for (let i = from; i < asked.length; i++) {
+      const done = this.#handle(this.#inputOf(event, asked[i]), event, () => undefined)
+      if (done !== undefined) return done.then(() => this.#subEvents(event, asked, i + 1))
+    }
+    return this.#transact(event, 0)
+  }
+
+  #inputOf(event: RunningEvent, asked: unknown): EventInput {
+    return this.#guarded('events', undefined, event, () => {
+      const { type, data } = copyPlainObject('events[]', asked)
+      if (typeof type !== 'string')
+        throw new EventFailedError('events', undefined, event.path, new Error('a sub-event has no type'))
+      return { type, data: data === undefined ? {} : copyPlainObject(`events[]: data of "${type}"`, data) }
+    })
+  }
+
+  #transact(event: RunningEvent, from: number): void | Promise<void> {
+    const { handlers } = event.definition
+    for (let i = from; i < handlers.length; i++) {
+      const one = handlers[i] as NamedHandlers
+      if (one.transact === undefined) continue
+      const failed = (error: unknown): never => this.#fail('transact', one.name, event, error)
+      const keep = (result: unknown): void => {
+        if (result !== undefined) event.result = result
+      }
+      try {
+        const result = one.transact(event as never, this.#context(event, i))
+        if (isPromise(result)) {
+          return this.#transaction
+            .track(Promise.resolve(result))
+            .then(keep, failed)
+            .then(() => this.#transact(event, i + 1))
+        }
+        keep(result)
+      } catch (error) {
+        failed(error)
+      }
+    }
+  }
+
+  #context(event: RunningEvent, index: number): HandlerTransaction {
+    const { bucketOf, handleOf } = this.#parts
+    const transaction = this.#transaction
+    const mustBeOpen = (): void => {
+      if (transaction.isOver) throw new TransactionEndedError(event.type)
+    }
+    return new HandlerTransaction(this.#world(event, 'transact', index), {
+      bucket: (name) => {
+        mustBeOpen()
+        event.markWritten()
+        return handleOf(transaction, bucketOf(name), (input) => this.#handleFor(input, event, false))
+      },
+      dispatch: (type, data) => {
+        mustBeOpen()
+        const copy = data === undefined ? {} : copyPlainObject(`dispatch("${type}", data)`, data)
+        return this.#handleFor({ type, data: copy }, event, true)
+      },
+    })
+  }
+
+  /** Runs a handler that must have no effects, twice where somebody wants to know whether it has any. */
+  #pure<T>(event: RunningEvent, phase: EventPhase, index: number, run: (view: HandlerView) => T): T {
+    const { guard, pure } = this.#parts
+    const { name } = event.definition.handlers[index] as NamedHandlers
+    const view = (): HandlerView => new HandlerView(this.#world(event, phase, index), (bucket) => this.#reads(bucket))
+    return this.#guarded(phase, name, event, () => {
+      const outer = pure.isRunning
+      pure.isRunning = true
+      try {
+        if (guard === undefined) return run(view())
+        this.#root.seed.draw()
+        return guard.watch(event.type, phase, name, () => run(view()))
+      } finally {
+        pure.isRunning = outer
+      }
+    })
+  }
+
+  #reads(name: string): Reads<never> {
+    return this.#transaction.reads(this.#ready(name))
+  }
+
+  #guarded<T>(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      return this.#fail(phase, reducer, at, error)
+    }
+  }
+
+  #fail(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], error: unknown): never {
+    if (error instanceof EventFailedError) throw error
+    throw new EventFailedError(phase, reducer, at instanceof RunningEvent ? at.path : at, error)
+  }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

@@ -1,0 +1,298 @@
+import { asError, InvalidArgumentError, VarveError } from '../base/errors.js'
+import type { Bucket } from '../commit/bucket.js'
+import { CommitDraft } from '../commit/draft.js'
+import { BucketNotDefinedError, BucketUnavailableError } from '../commit/errors.js'
+import type { Committed, Transaction } from '../commit/transaction.js'
+import { TransactionBucketHandle } from '../commit/transaction-handle.js'
+import { checkOptions } from '../commit/write-options.js'
+import type { CommitNote } from '../commit/write-options.js'
+import type { Engine } from '../engine.js'
+import { isInternalBucket, sourcedType } from '../log/entry.js'
+import type { EventData } from '../log/entry.js'
+import { copyPlainObject } from '../schema/copy-value.js'
+import type { DispatchOptions, EnqueueOptions, EventReceipt } from './event-definition.js'
+import { EventRegistry } from './event-registry.js'
+import { EventRun } from './event-run.js'
+import type { EventParts } from './event-parts.js'
+import type { Dispatch, EventInput } from './running-event.js'
+import { describeFailure, EventFailedError, plainFailure } from './errors.js'
+import { Guard } from './guard.js'
+import type { ProjectionOptions } from './projection.js'
+import { Projections } from './projections.js'
+import { EventQueue } from './queue.js'
+import { EventSeed } from './seeded-stream.js'
+import { SourcedBucketHandle, SourcedTransactionHandle } from './sourced-handle.js'
+
+/** How often an event is handled again because somebody else has changed what its handlers had read. */
+const CONFLICT_RETRIES_MAX = 20
+
+/** How a store deals with events. */
+export interface EventsOptions {
+  /** What becomes of events that nobody has defined. */
+  readonly unknownEvents: 'refuse' | 'keep'
+  /** Whether handlers are run twice, to report those that do not give the same again. */
+  readonly checkDeterminism: boolean
+}
+
+/** The events of one store: takes them in, and handles each in a transaction of its own. */
+export class Events {
+  readonly registry: EventRegistry
+  readonly #engine: Engine
+  readonly #parts: { -readonly [P in keyof EventParts]: EventParts[P] }
+  readonly #runs = new WeakMap<Transaction, EventRun>()
+  readonly queue: EventQueue
+  readonly projections: Projections
+
+  constructor(engine: Engine) {
+    const { runtime } = engine.options
+    this.#engine = engine
+    this.registry = new EventRegistry()
+    this.queue = new EventQueue(engine, this)
+    const bucketOf = (name: string): Bucket => {
+      if (isInternalBucket(name)) throw new BucketNotDefinedError(name)
+      return engine.catalog.must(name)
+    }
+    this.projections = new Projections(engine, this.registry, bucketOf)
+    this.#parts = {
+      registry: this.registry,
+      runtime,
+      bucketOf,
+      inlineOf: (type) => this.projections.inlineOf(type),
+      handleOf: (transaction, bucket, include) =>
+        bucket.definition.sourced === true
+          ? new SourcedTransactionHandle(transaction, bucket, include)
+          : new TransactionBucketHandle(transaction, bucket),
+      guard: undefined,
+      pure: { isRunning: false },
+    }
+    engine.transactions.handleOf = (transaction, bucket) =>
+      this.#parts.handleOf(transaction, bucket, (input) => this.#runOf(transaction).include(input))
+    engine.catalog.onSourced = (bucket) => this.registry.defineSourced(sourcedType(bucket), bucket)
+  }
+
+  /** The handle of a bucket whose writes are events. */
+  handle<D, L>(bucket: Bucket): SourcedBucketHandle<D, L> {
+    const { sequencer, subscribeLive } = this.#engine
+    return new SourcedBucketHandle<D, L>(bucket, sequencer, subscribeLive, (input, note) => this.#write(input, note))
+  }
+
+  /** Takes what `Store.start` was given, and goes on with what was left to do. @throws {EventDefinitionError} */
+  async start(
+    definitions: { readonly [type: string]: unknown },
+    projections: { readonly [name: string]: ProjectionOptions },
+    options: EventsOptions,
+  ): Promise<void> {
+    this.registry.keepsUnknown = options.unknownEvents === 'keep'
+    if (options.checkDeterminism) this.#parts.guard = new Guard(this.#engine.options.onError)
+    defineAll(this.registry, definitions)
+    for (const [name, projection] of Object.entries(projections)) await this.projections.define(name, projection)
+    await this.queue.resumeStored()
+  }
+
+  /** What `dispatch` was called with, checked. @throws {InvalidArgumentError} @throws {EventNotDefinedError} nothing was done. */
+  parse(method: string, first: unknown, data: unknown, options: unknown): Dispatch {
+    if (this.#parts.pure.isRunning) {
+      const instead = 'to be called outside of preprocess, reduce and derive (return { events }, or use transact)'
+      throw new InvalidArgumentError(method, instead, first)
+    }
+    const named = typeof first === 'object' && first !== null ? (first as { [option: string]: unknown }) : undefined
+    const type = named === undefined ? first : named.type
+    // A reference comes with its data beside it, a whole event has it inside.
+    const given = data === undefined && options === undefined ? named : undefined
+    if (typeof type !== 'string') throw new InvalidArgumentError(`${method}(type)`, 'the type of an event', type)
+    this.registry.must(type)
+    const fields = given === undefined ? data : given.data
+    const rest = (given ?? options ?? {}) as DispatchOptions
+    const note = checkOptions(`${method}("${type}", data, options)`, rest)
+    const { at } = rest
+    if (at !== undefined && !(typeof at === 'number' && Number.isFinite(at))) {
+      throw new InvalidArgumentError(`${method}("${type}", data, { at })`, 'a time in milliseconds', at)
+    }
+    const copy = fields === undefined ? {} : copyPlainObject(`${method}("${type}", data)`, fields)
+    return { type, data: copy, at, note, seed: this.seed() }
+  }
+
+  /**
+   * Data for events of `type`, complete and checked as at a dispatch, without handling anything.
+   *
+   * @throws {EventNotDefinedError} @throws {InvalidArgumentError} @throws {ValidationError}
+   */
+  checkData(method: string, type: string, data: unknown): { readonly data: EventData; readonly version: number } {
+    const { schema, version } = this.registry.must(type)
+    const copy = data === undefined ? {} : copyPlainObject(`${method}("${type}", data)`, data)
+    return { data: schema.check(copy, this.#parts.runtime), version }
+  }
+
+  /**
+   * Puts an event into the queue.
+   *
+   * @returns its id, when it is durable there.
+   * @throws as `parse`; and {ValidationError} its data does not fit; nothing was done.
+   */
+  async enqueue(first: unknown, data: unknown, options: unknown): Promise<number> {
+    const event = this.parse('enqueue', first, data, options)
+    const checked = this.checkData('enqueue', event.type, event.data)
+    const { lane: own, delayMs = 0 } = (options ?? (data === undefined ? first : undefined) ?? {}) as EnqueueOptions
+    const lane = own ?? this.registry.must(event.type).lane?.(checked.data)
+    if (lane !== undefined && typeof lane !== 'string') {
+      throw new InvalidArgumentError(`enqueue("${event.type}", data, { lane })`, 'a string', lane)
+    }
+    if (!(typeof delayMs === 'number' && delayMs >= 0 && Number.isFinite(delayMs))) {
+      throw new InvalidArgumentError(`enqueue("${event.type}", data, { delayMs })`, 'milliseconds from 0', delayMs)
+    }
+    return this.queue.add({ ...event, ...checked }, lane, delayMs)
+  }
+
+  /** Randomness for a new event. */
+  seed(text?: string): EventSeed {
+    return new EventSeed(() => this.#parts.runtime.uuid(), text)
+  }
+
+  /**
+   * Handles an event.
+   *
+   * @returns what became of it, when that is durable.
+   * @throws {EventFailedError} nothing was written. @throws {StorageError} it could not be written, and was undone.
+   */
+  async dispatch(event: Dispatch, isRecorded = true): Promise<EventReceipt> {
+    try {
+      const { run, committed, at } = await this.#handle(event)
+      const { data, events, result } = run.handled
+      // A write to a sourced bucket that changes nothing has no entry.
+      const { seq = this.#engine.sequencer.position.visible, changes = [] } = committed ?? {}
+      const own = changes.filter(({ bucket }) => !isInternalBucket(bucket))
+      return Object.freeze({ seq, type: event.type, data, at, changes: Object.freeze(own), events, result })
+    } catch (error) {
+      if (isRecorded && error instanceof EventFailedError) await this.#record(event, error)
+      throw error
+    }
+  }
+
+  async #write(input: EventInput, note: CommitNote): Promise<unknown> {
+    try {
+      const { run } = await this.#handle({ ...input, at: undefined, note, seed: this.seed() })
+      return run.handled.result
+    } catch (error) {
+      throw plainFailure(error)
+    }
+  }
+
+  async #handle(event: Dispatch): Promise<{ run: EventRun; committed: Committed | undefined; at: number }> {
+    for (let attempt = 0; ; attempt++) {
+      const { transactions } = this.#engine
+      const transaction = transactions.begin()
+      let absent: string | undefined
+      try {
+        return await this.#attempt(event, transaction)
+      } catch (error) {
+        absent = absentBucket(error)
+        const { conflict } = transaction
+        if (absent === undefined && conflict === undefined) throw error
+        if (conflict !== undefined && attempt >= CONFLICT_RETRIES_MAX) {
+          throw new EventFailedError('commit', undefined, [event.type], conflict)
+        }
+      } finally {
+        transactions.end(transaction)
+      }
+      // Buckets that load, or that come back after a crash, are waited for; one that never will says so here.
+      if (absent !== undefined) await this.#await(event, absent)
+      else await transactions.pause(attempt)
+    }
+  }
+
+  async #attempt(
+    event: Dispatch,
+    transaction: Transaction,
+  ): Promise<{ run: EventRun; committed: Committed | undefined; at: number }> {
+    const { sequencer, transactions } = this.#engine
+    const clock = sequencer.now()
+    const at = event.at ?? clock
+    const run = new EventRun(this.#parts, transaction, { at, meta: event.note.meta, seed: event.seed }, clock, true)
+    event.before?.(transaction)
+    const done = run.start(event)
+    if (done !== undefined) await done
+    try {
+      const committed = await transactions.commit(transaction, event.note)
+      return { run, committed, at }
+    } catch (error) {
+      if (transaction.conflict !== undefined || !isOfEvent(error)) throw error
+      throw new EventFailedError('commit', undefined, [event.type], error)
+    }
+  }
+
+  async #await(event: Dispatch, bucket: string): Promise<void> {
+    try {
+      if (isInternalBucket(bucket)) await this.queue.ready()
+      else await this.#engine.catalog.must(bucket).process.call(() => undefined)
+    } catch (error) {
+      throw new EventFailedError('reduce', undefined, [event.type], error)
+    }
+  }
+
+  #runOf(transaction: Transaction): EventRun {
+    let run = this.#runs.get(transaction)
+    if (run === undefined) {
+      const clock = this.#engine.sequencer.now()
+      run = new EventRun(this.#parts, transaction, { at: clock, meta: undefined, seed: this.seed() }, clock, false)
+      this.#runs.set(transaction, run)
+    }
+    return run
+  }
+
+  /** Writes a failure to the log, where its type wants that. */
+  async #record({ type, data, note }: Dispatch, error: EventFailedError): Promise<void> {
+    if (!this.registry.must(type).recordFailures || typeof data === 'function') return
+    await this.recordFailure(type, data, error, note)
+  }
+
+  /** Writes a failure to the log. Where that fails too, `onError` is told. */
+  async recordFailure(type: string, data: EventData, error: EventFailedError, note: CommitNote = {}): Promise<void> {
+    try {
+      const draft = new CommitDraft('store/failure', Object.freeze({ type, data, error: describeFailure(error) }))
+      draft.meta = note.meta
+      draft.event = {}
+      this.#engine.sequencer.mustTakeWrites()
+      await this.#engine.sequencer.submit(draft, note.durability)
+    } catch (also) {
+      this.#engine.options.onError(asError(also))
+    }
+  }
+}
+
+/** Whether a commit was refused because of what the event wants, and not because the storage cannot write. */
+function isOfEvent(error: unknown): boolean {
+  return (
+    error instanceof VarveError && ['UNIQUE_CONSTRAINT', 'DUPLICATE_KEY', 'BUCKET_NOT_DEFINED'].includes(error.code)
+  )
+}
+
+/** The bucket that has to come up before the event can be handled. */
+function absentBucket(error: unknown): string | undefined {
+  const cause = error instanceof EventFailedError ? error.cause : error
+  return cause instanceof BucketUnavailableError ? cause.bucket : undefined
+}
+
+/** The options of `Store.start` that are about events. @throws {InvalidArgumentError} @throws {EventDefinitionError} */
+export function checkEventOptions(events: unknown, unknownEvents: unknown, checkDeterminism: unknown): EventsOptions {
+  if (typeof events !== 'object' || events === null || Array.isArray(events)) {
+    throw new InvalidArgumentError('Store.start({ events })', 'an object of event definitions', events)
+  }
+  if (unknownEvents !== undefined && unknownEvents !== 'refuse' && unknownEvents !== 'keep') {
+    throw new InvalidArgumentError('Store.start({ unknownEvents })', '"refuse" or "keep"', unknownEvents)
+  }
+  if (checkDeterminism !== undefined && typeof checkDeterminism !== 'boolean') {
+    throw new InvalidArgumentError('Store.start({ checkDeterminism })', 'true or false', checkDeterminism)
+  }
+  // What is wrong with them is said before anything is opened.
+  const own = Object.entries(events).filter(([type]) => !type.startsWith(sourcedType('')))
+  defineAll(new EventRegistry(), Object.fromEntries(own))
+  return { unknownEvents: unknownEvents ?? 'refuse', checkDeterminism: checkDeterminism ?? false }
+}
+
+/** Those of sourced buckets are there since their buckets are: they are added to. */
+function defineAll(registry: EventRegistry, definitions: { readonly [type: string]: unknown }): void {
+  for (const [type, definition] of Object.entries(definitions)) {
+    if (type.startsWith(sourcedType(''))) registry.extend(type, definition as never)
+    else registry.define(type, definition as never)
+  }
+}

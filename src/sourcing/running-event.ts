@@ -1,0 +1,91 @@
+import type { CommitNote } from '../commit/write-options.js'
+import type { Transaction } from '../commit/transaction.js'
+import type { Change, EventData, SubEvent } from '../log/entry.js'
+import type { DomainEvent } from './event-definition.js'
+import type { EventType } from './event-registry.js'
+import type { EventSeed } from './seeded-stream.js'
+
+/** An event to be handled. */
+export interface EventInput {
+  readonly type: string
+  /** Frozen. Made anew for each attempt where a function is given. */
+  readonly data: EventData | ((transaction: Transaction) => EventData)
+  /** That the data is of. Default: the one that is defined. */
+  readonly version?: number | undefined
+  /** What the caller of a sourced bucket gave, which `data` is a copy of. */
+  readonly raw?: unknown
+}
+
+/** The one event of a run that was dispatched; its sub-events are of the same time and say the same. */
+export interface EventRoot {
+  readonly at: number
+  readonly meta: EventData | undefined
+  readonly seed: EventSeed
+}
+
+/** An event that is to be dispatched, checked. */
+export interface Dispatch extends EventInput {
+  readonly at: number | undefined
+  readonly note: CommitNote
+  readonly seed: EventSeed
+  /** Done in the same transaction, before the event. */
+  readonly before?: (transaction: Transaction) => void
+}
+
+/** An event while it is being handled: what its handlers see of it, and where it is in its life. */
+export class RunningEvent implements DomainEvent {
+  readonly type: string
+  readonly version: number
+  data: EventData
+  readonly at: number
+  readonly meta: EventData | undefined
+  readonly depth: number
+  readonly definition: EventType
+  readonly parent: RunningEvent | undefined
+  /** Place among all events of its run. */
+  readonly index: number
+  readonly changes: readonly Change[] | undefined
+  /** Sub-events that have begun. */
+  subs: SubEvent[] | undefined
+  /** Whether anything was written for it, or for a sub-event of it. */
+  hasWritten = false
+  result: unknown = undefined
+
+  constructor(
+    definition: EventType,
+    data: EventData,
+    root: EventRoot,
+    parent: RunningEvent | undefined,
+    index: number,
+  ) {
+    this.type = definition.type
+    this.version = definition.version
+    this.data = data
+    this.at = root.at
+    this.meta = root.meta
+    this.depth = parent === undefined ? 0 : parent.depth + 1
+    this.definition = definition
+    this.parent = parent
+    this.index = index
+    this.changes = definition.wantsChanges ? [] : undefined
+  }
+
+  /** Types from the dispatched event down to this one. */
+  get path(): string[] {
+    return this.parent === undefined ? [this.type] : [...this.parent.path, this.type]
+  }
+
+  /** Something was written for it. */
+  markWritten(): void {
+    if (this.hasWritten) return
+    this.hasWritten = true
+    this.parent?.markWritten()
+  }
+
+  /** As the log keeps it where it is a sub-event. */
+  get record(): SubEvent {
+    const { type, version, data, subs } = this
+    const hasData = Object.keys(data).length > 0
+    return { type, ...(version > 1 && { version }), ...(hasData && { data }), ...(subs && { events: subs }) }
+  }
+}

@@ -1,0 +1,220 @@
+import type { Key } from '../base/value.js'
+import type { Bucket } from '../commit/bucket.js'
+import { BucketHandle } from '../commit/bucket-handle.js'
+import { BucketNotDefinedError } from '../commit/errors.js'
+import type { Sequencer } from '../commit/sequencer.js'
+import type { Transaction } from '../commit/transaction.js'
+import { TransactionBucketHandle } from '../commit/transaction-handle.js'
+import { checkKey, checkList, checkOptions, checkVersion } from '../commit/write-options.js'
+import type { CommitNote, UpdateOptions, WriteOptions } from '../commit/write-options.js'
+import type { EventData } from '../log/entry.js'
+import { sourcedType } from '../log/entry.js'
+import { parseFilter } from '../query/filter.js'
+import type { SubscribeLive } from '../query/live.js'
+import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
+import type { AnyLinks } from '../schema/links.js'
+import { plainFailure } from './errors.js'
+import type { EventInput } from './running-event.js'
+import { sourcedData } from './sourced-events.js'
+import type { SourcedAction } from './sourced-events.js'
+
+/** A write to a sourced bucket, as it was asked for. */
+interface Write {
+  readonly action: SourcedAction
+  readonly key?: Key
+  readonly data?: unknown
+  readonly ifVersion?: number
+}
+
+/** Handles an event with what is to be said about its commit. @returns what the write returns. */
+export type DispatchWrite = (input: EventInput, note: CommitNote) => Promise<unknown>
+
+/** The writes of a sourced bucket as events; where they go is for the two kinds of handle to say. */
+class SourcedWrites {
+  readonly #bucket: Bucket
+  readonly #at: (method: string) => string
+
+  constructor(bucket: Bucket, at: (method: string) => string) {
+    this.#bucket = bucket
+    this.#at = at
+  }
+
+  insert(data: unknown): EventInput {
+    return this.#input({ action: 'insert', data: read(data) })
+  }
+
+  insertMany(list: unknown): EventInput {
+    return this.#input({ action: 'insertMany', data: checkList(this.#at('insertMany(list)'), list).map(read) })
+  }
+
+  update(key: unknown, data: unknown, options: UpdateOptions | undefined): EventInput {
+    const version = checkVersion(this.#at('update(key, changes, { ifVersion })'), options)
+    const write: Write = { action: 'update', key: checkKey(this.#at('update(key)'), key), data: read(data) }
+    return this.#input(version === undefined ? write : { ...write, ifVersion: version })
+  }
+
+  upsert(data: unknown): EventInput {
+    return this.#input({ action: 'upsert', data: read(data) })
+  }
+
+  delete(key: unknown): EventInput {
+    return this.#input({ action: 'delete', key: checkKey(this.#at('delete(key)'), key) })
+  }
+
+  updateMany(filter: unknown, data: unknown): EventInput {
+    return this.#matching({ action: 'updateMany', data: read(data) }, this.#at('updateMany(filter)'), filter)
+  }
+
+  deleteMany(filter: unknown): EventInput {
+    return this.#matching({ action: 'deleteMany' }, this.#at('deleteMany(filter)'), filter)
+  }
+
+  clear(): EventInput {
+    return this.#input({ action: 'clear' })
+  }
+
+  #input(write: Write): EventInput {
+    const { name } = this.#bucket
+    return { type: sourcedType(name), data: sourcedData(name, write), raw: write.data }
+  }
+
+  /** The event names the records that match when it is handled. */
+  #matching(write: Write, at: string, filter: unknown): EventInput {
+    const { name, schema } = this.#bucket
+    const parsed = parseFilter(filter, at)
+    const data = (transaction: Transaction): EventData => {
+      transaction.readSet.readWhere(name, parsed)
+      const found = transaction.overlay(this.#bucket).find(parsed)
+      const keys = found.map((record) => schema.keyOf(record))
+      return sourcedData(name, { ...write, keys } as Write)
+    }
+    return { type: sourcedType(name), data, raw: write.data }
+  }
+}
+
+/** What a caller gave, read once: the event and the record are both made of it. What fails fails again where it is told well. */
+function read(data: unknown): unknown {
+  if (typeof data !== 'object' || data === null) return data
+  try {
+    return Array.isArray(data) || data instanceof Date ? data : { ...data }
+  } catch (error) {
+    void error
+    return data
+  }
+}
+
+/** A bucket whose writes are events. To its callers it is as a plain one. */
+export class SourcedBucketHandle<D = AnyDefinition, L = AnyLinks> extends BucketHandle<D, L> {
+  readonly #bucket: Bucket
+  readonly #sequencer: Sequencer
+  readonly #dispatch: DispatchWrite
+  readonly #writes: SourcedWrites
+
+  constructor(bucket: Bucket, sequencer: Sequencer, live: SubscribeLive, dispatch: DispatchWrite) {
+    super(bucket, sequencer, live)
+    this.#bucket = bucket
+    this.#sequencer = sequencer
+    this.#dispatch = dispatch
+    this.#writes = new SourcedWrites(bucket, (method) => `bucket("${bucket.name}").${method}`)
+  }
+
+  override insert(data: InputOf<D>, options?: WriteOptions): Promise<RecordOf<D>> {
+    return this.#write('insert', options, () => this.#writes.insert(data))
+  }
+
+  override insertMany(list: readonly InputOf<D>[], options?: WriteOptions): Promise<RecordOf<D>[]> {
+    return this.#write('insertMany', options, () => this.#writes.insertMany(list))
+  }
+
+  override update(key: KeyOf<D>, changes: ChangesOf<D>, options?: UpdateOptions): Promise<RecordOf<D>> {
+    return this.#write('update', options, () => this.#writes.update(key, changes, options))
+  }
+
+  override upsert(data: InputOf<D>, options?: WriteOptions): Promise<RecordOf<D>> {
+    return this.#write('upsert', options, () => this.#writes.upsert(data))
+  }
+
+  override updateMany(filter: FilterOf<RecordOf<D>>, changes: ChangesOf<D>, options?: WriteOptions): Promise<number> {
+    return this.#write('updateMany', options, () => this.#writes.updateMany(filter, changes))
+  }
+
+  override delete(key: KeyOf<D>, options?: WriteOptions): Promise<void> {
+    return this.#write('delete', options, () => this.#writes.delete(key))
+  }
+
+  override deleteMany(filter: FilterOf<RecordOf<D>>, options?: WriteOptions): Promise<number> {
+    return this.#write('deleteMany', options, () => this.#writes.deleteMany(filter))
+  }
+
+  override clear(options?: WriteOptions): Promise<void> {
+    return this.#write('clear', options, () => this.#writes.clear())
+  }
+
+  #write<T>(method: string, options: WriteOptions | undefined, input: () => EventInput): Promise<T> {
+    const bucket = this.#bucket
+    if (bucket.dropped) return Promise.reject(new BucketNotDefinedError(bucket.name))
+    return bucket.process.call(() => {
+      this.#sequencer.mustTakeWrites()
+      const at = `bucket("${bucket.name}").${method}(…, options)`
+      return this.#dispatch(input(), options === undefined ? {} : checkOptions(at, options)) as Promise<T>
+    })
+  }
+}
+
+/** A sourced bucket inside a transaction: its writes are events that are part of the transaction. */
+export class SourcedTransactionHandle<D = AnyDefinition, L = AnyLinks> extends TransactionBucketHandle<D, L> {
+  readonly #include: (input: EventInput) => unknown
+  readonly #writes: SourcedWrites
+
+  constructor(transaction: Transaction, bucket: Bucket, include: (input: EventInput) => unknown) {
+    super(transaction, bucket)
+    this.#include = include
+    this.#writes = new SourcedWrites(bucket, (method) => this.at(method))
+  }
+
+  override insert(data: InputOf<D>): Promise<RecordOf<D>> {
+    return this.#write(() => this.#writes.insert(data))
+  }
+
+  override insertMany(list: readonly InputOf<D>[]): Promise<RecordOf<D>[]> {
+    return this.#write(() => this.#writes.insertMany(list))
+  }
+
+  override update(key: KeyOf<D>, changes: ChangesOf<D>, options?: UpdateOptions): Promise<RecordOf<D>> {
+    return this.#write(() => this.#writes.update(key, changes, options))
+  }
+
+  override upsert(data: InputOf<D>): Promise<RecordOf<D>> {
+    return this.#write(() => this.#writes.upsert(data))
+  }
+
+  override updateMany(filter: FilterOf<RecordOf<D>>, changes: ChangesOf<D>): Promise<number> {
+    return this.#write(() => this.#writes.updateMany(filter, changes))
+  }
+
+  override delete(key: KeyOf<D>): Promise<void> {
+    return this.#write(() => this.#writes.delete(key))
+  }
+
+  override deleteMany(filter: FilterOf<RecordOf<D>>): Promise<number> {
+    return this.#write(() => this.#writes.deleteMany(filter))
+  }
+
+  override clear(): Promise<void> {
+    return this.#write(() => this.#writes.clear())
+  }
+
+  #write<T>(input: () => EventInput): Promise<T> {
+    return this.run(() => {
+      const plain = (error: unknown): never => {
+        throw plainFailure(error)
+      }
+      try {
+        const result = this.#include(input())
+        return (result instanceof Promise ? result.catch(plain) : result) as T | Promise<T>
+      } catch (error) {
+        return plain(error)
+      }
+    })
+  }
+}
