@@ -38,6 +38,8 @@ export class Engine implements CommitListener {
   readonly expiry: Expiry
   readonly supervisor: Supervisor
   isStopped = false
+  /** How many commits were applied and taken back. */
+  undoneCount = 0
   /** Told after each commit that was published, by what is built on top of the small store. */
   onPublished: (() => void) | undefined
   readonly #positionListeners = new Set<(position: Position) => void>()
@@ -161,6 +163,7 @@ export class Engine implements CommitListener {
 
   undone(commit: Commit): void {
     const { draft } = commit
+    this.undoneCount++
     this.trace.active?.undone(commit)
     this.transactions.observe(draft, true)
     this.queries.overtake(draft, true)

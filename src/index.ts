@@ -24,6 +24,15 @@ export type { TransactionBucketHandle } from './commit/transaction-handle.js'
 export type { TransactionOptions } from './commit/transactions.js'
 export type { UpdateOptions, WriteOptions } from './commit/write-options.js'
 export type { OpenReport } from './core-store.js'
+export { ArchiveError } from './history/archive-format.js'
+export type { UndoConflict } from './history/errors.js'
+export { HistoryGoneError, NotYetCommittedError, UndoConflictError } from './history/errors.js'
+export type { AtOptions, PastView } from './history/past-view.js'
+export type { ReadArchiveOptions } from './history/read-archive.js'
+export { readArchive } from './history/read-archive.js'
+export type { RecordHistory, StoreBucket } from './history/store-bucket.js'
+export type { UndoOptions } from './history/undo.js'
+export type { RecordHistoryOptions, RecordVersion } from './history/versions.js'
 export type {
   BucketClearedEvent,
   BucketDeletedEvent,
@@ -35,7 +44,7 @@ export type {
   ViewDivergedEvent,
 } from './lifecycle/bucket-events.js'
 export type { BucketDescription } from './lifecycle/catalog.js'
-export type { HistoryOption } from './lifecycle/history.js'
+export type { ArchiveOption, HistoryOption } from './lifecycle/history.js'
 export type { LogEntries, LogReader, LogReadOptions } from './lifecycle/log-reader.js'
 export type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
 export { ImportError } from './lifecycle/transfer.js'

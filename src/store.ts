@@ -1,12 +1,10 @@
 import { asError, InvalidArgumentError } from './base/errors.js'
 import type { Bucket } from './commit/bucket.js'
 import type { BucketHandle } from './commit/bucket-handle.js'
-import { Store as CoreStore } from './core-store.js'
 import type { Engine } from './engine.js'
-import { History, HISTORY_DEFAULT, parseHistory } from './lifecycle/history.js'
-import type { HistoryOption } from './lifecycle/history.js'
-import { exportLines, Importer } from './lifecycle/transfer.js'
-import type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
+import { PastStore } from './history/past-store.js'
+import { History, HISTORY_DEFAULT, parseArchive, parseHistory } from './lifecycle/history.js'
+import type { ArchiveOption, Archiver, HistoryOption } from './lifecycle/history.js'
 import type { HistoryBudget } from './log/storage.js'
 import type {
   DispatchArgs,
@@ -68,16 +66,13 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyEvents = any
 
-/**
- * The class of the small store as this one sees it. The two `start` check literal definitions by the same rules, which
- * the compiler cannot relate to each other for options that differ.
- */
-interface CoreStoreClass {
-  new <B extends BucketDefinitions>(engine: Engine): CoreStore<B>
-  start(options: never): Promise<CoreStore>
+/** As `CoreStoreClass` of `past-store.ts`. */
+interface PastStoreClass {
+  new <B extends BucketDefinitions>(engine: Engine): PastStore<B>
+  start(options: never): Promise<PastStore>
 }
 
-const Base: CoreStoreClass = CoreStore as unknown as CoreStoreClass
+const Base: PastStoreClass = PastStore as unknown as PastStoreClass
 
 /** The whole store: the small one of `varve/core`, and events, files, history, copies, traces, and workers of your own. */
 export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefinitions = AnyEvents> extends Base<B> {
@@ -120,19 +115,25 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
     } = options
     const eventOptions = checkEventOptions(events, unknownEvents, checkDeterminism)
     const budget = parseHistory(history ?? HISTORY_DEFAULT)
+    const archive = parseArchive(history ?? HISTORY_DEFAULT)
     const adapter = await storageOf(file, waitMs, persistence)
+    if (archive !== undefined && adapter?.trimmable === undefined) {
+      throw new InvalidArgumentError('Store.start({ history: { archive } })', 'a store with a file', archive.folder)
+    }
     const onError = rest.onError ?? persistence?.onError
     const core = { ...rest, ...(onError && { onError }), ...(adapter && { persistence: { adapter } }) }
-    const store = (await super.start(core as never)) as Store<B, E>
+    const store = (await super.start(core as never)) as unknown as Store<B, E>
     try {
       await store.#events.start(events, projections, eventOptions)
+      // A log in memory bounds itself, unless a budget was asked for.
+      if (budget !== undefined && (adapter !== undefined || history !== undefined)) {
+        store.#keepHistory(budget, archive && (await store.#openArchive(archive)))
+      }
+      return store
     } catch (error) {
       await store.stop().catch((also: unknown) => store.engine.options.onError(asError(also)))
       throw error
     }
-    // A log in memory bounds itself, unless a budget was asked for.
-    if (budget !== undefined && (adapter !== undefined || history !== undefined)) store.#keepHistory(budget)
-    return store
   }
 
   /**
@@ -255,10 +256,18 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
 
   #workers: Supervisor | undefined
 
-  #keepHistory(budget: HistoryBudget): void {
+  /** Only who has an archive pays for it. */
+  async #openArchive(archive: Required<ArchiveOption>): Promise<Archiver> {
+    const { Archive } = await import('./history/archive.js')
+    const { report, options } = this.engine
+    const { logId, head } = report
+    return Archive.open({ ...archive, logId, head, log: options, onError: options.onError })
+  }
+
+  #keepHistory(budget: HistoryBudget, archive: Archiver | undefined): void {
     const { sequencer, options } = this.engine
     const { runtime, storage, onError } = options
-    const history = new History({ runtime, sequencer, storage, onError }, budget)
+    const history = new History({ runtime, sequencer, storage, onError, archive }, budget)
     this.engine.onPublished = () => history.notice()
     void this.engine.supervise(
       new Process({ name: 'history', start: () => history.start(), stop: () => history.stop() }, runtime),
@@ -295,47 +304,6 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
     this.mustRun()
     if (typeof handler !== 'function') throw new InvalidArgumentError('trace(handler)', 'a function', handler)
     return this.#trace.on(handler)
-  }
-
-  /**
-   * Writes a complete copy to `path`, while the store goes on.
-   *
-   * @throws {InvalidArgumentError} the storage is not a file. @throws {StorageError} there is something at `path`.
-   */
-  async backup(path: string): Promise<void> {
-    this.mustRun()
-    const { storage } = this.engine.options
-    if (typeof path !== 'string' || path === '') throw new InvalidArgumentError('backup(path)', 'a path', path)
-    if (storage.backup === undefined)
-      throw new InvalidArgumentError('backup(path)', 'a store with a file (export works everywhere)', path)
-    await this.engine.sequencer.settled()
-    await this.engine.sequencer.exclusive(() => (storage.backup as (path: string) => Promise<void>)(path))
-  }
-
-  /** All buckets as JSON Lines, from one consistent state. */
-  export(): AsyncIterable<string> {
-    this.mustRun()
-    const { catalog, sequencer, options } = this.engine
-    const now = () => ({
-      buckets: [...catalog.buckets],
-      position: sequencer.position.visible,
-      at: options.runtime.now(),
-    })
-    return exportLines(this.name, now, () => sequencer.settled())
-  }
-
-  /**
-   * Imports what `export` wrote, records with their metadata as they were. The buckets have to be defined.
-   *
-   * @throws {ImportError} with the line that is wrong; earlier batches stay.
-   */
-  async import(
-    source: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
-    options?: ImportOptions,
-  ): Promise<ImportReport> {
-    this.mustRun()
-    const { catalog, sequencer } = this.engine
-    return new Importer((name) => catalog.must(name), sequencer, options).run(source)
   }
 }
 

@@ -1,6 +1,12 @@
 /** Something that the user can do something about: it is shown as one sentence, without a stack. */
 export class CliError extends Error {
   override readonly name = 'CliError'
+  readonly exitCode: number
+
+  constructor(message: string, options: ErrorOptions & { readonly exitCode?: number } = {}) {
+    super(message, options)
+    this.exitCode = options.exitCode ?? 1
+  }
 }
 
 /** A signal has ended the work, between two steps of it. What it left is in order. */

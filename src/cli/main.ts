@@ -3,9 +3,10 @@ import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { Command } from 'commander'
 import { asError } from '../base/errors.js'
-import { InterruptedError } from './cli-error.js'
+import { CliError, InterruptedError } from './cli-error.js'
 import { demoCommand } from './demo/command.js'
 import { EXIT_INTERRUPTED } from './interrupt.js'
+import { verifyCommand } from './verify/command.js'
 
 /** What a shell says of a program that nobody listened to any more: 128 and the number of SIGPIPE. */
 const EXIT_UNREAD = 141
@@ -26,9 +27,10 @@ const program = new Command('varve')
   .helpOption('-h, --help', 'show this help')
   .showHelpAfterError('(add --help to see what there is)')
   .addCommand(demoCommand(world))
+  .addCommand(verifyCommand(world))
   .addHelpText(
     'after',
-    '\nExamples:\n  $ varve demo          see what it does, with real data\n  $ varve demo --help   see how to steer that',
+    '\nExamples:\n  $ varve demo          see what it does, with real data\n  $ varve demo --help   see how to steer that\n  $ varve verify app.db whether a file is whole',
   )
 
 try {
@@ -38,5 +40,6 @@ try {
   const isAsked = [program, ...program.commands].some((command) => command.opts<{ debug?: boolean }>().debug === true)
   process.stderr.write(`varve: ${error.message}\n`)
   if (isAsked || Boolean(process.env['VARVE_DEBUG'])) process.stderr.write(`${inspect(error)}\n`)
-  process.exitCode = error instanceof InterruptedError ? EXIT_INTERRUPTED : 1
+  if (error instanceof InterruptedError) process.exitCode = EXIT_INTERRUPTED
+  else process.exitCode = error instanceof CliError ? error.exitCode : 1
 }

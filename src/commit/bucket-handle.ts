@@ -25,6 +25,8 @@ const WRITE = 'store/write'
  * while the bucket is loading or restarting wait for it.
  */
 export class BucketHandle<D = AnyDefinition, L = AnyLinks> extends AsyncReads<RecordOf<D>, KeyOf<D>, L> {
+  /** Never there; it carries the definition, so that the compiler finds it in what extends this type too. */
+  declare readonly types?: D
   readonly #bucket: Bucket
   readonly #sequencer: Sequencer
 

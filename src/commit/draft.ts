@@ -150,9 +150,10 @@ export class CommitDraft implements Footprint {
     this.#enter(bucket)
     const { size } = bucket.table
     const slot = bucket.table.delete(key)
-    const change = { bucket: bucket.name, key, before: slot.record, after: undefined }
+    const { ordinal } = slot
+    const change = { bucket: bucket.name, key, before: slot.record, after: undefined, ordinal }
     this.#addStep({ bucket, slot, size }, cause === undefined ? change : { ...change, cause })
-    this.#addOp(bucket, { op: 'delete', bucket: bucket.name, ordinal: slot.ordinal })
+    this.#addOp(bucket, { op: 'delete', bucket: bucket.name, ordinal })
   }
 
   /** Empties the bucket. Comes before all other steps on it. `seq` is set when the commit gets its place. */

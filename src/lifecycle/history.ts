@@ -15,10 +15,28 @@ export type HistoryOption =
       readonly bytes?: number | string
       /** Entries. */
       readonly rows?: number
+      /**
+       * A folder for compressed files, into which entries are written before they leave the log; made where its parent is there.
+       * Needs a store with a file. Without bounds beside it, those of the default hold. `clear` and `dropBucket` take data out
+       * of the log, not out of the archive: that is yours, also to delete.
+       */
+      readonly archive?: string | ArchiveOption
     }
 
+/** Where entries go that leave the log. */
+export interface ArchiveOption {
+  readonly folder: string
+  /**
+   * A file is written when so many entries, or 4 MB of them, are to leave the log; so much more than the budget is kept. Default
+   * 1,000.
+   */
+  readonly entries?: number
+}
+
 /** Seven days or 256 MB, whichever comes first. */
-export const HISTORY_DEFAULT: HistoryOption = Object.freeze({ age: '7d', bytes: '256MB' })
+export const HISTORY_DEFAULT: Bounds = Object.freeze({ age: '7d', bytes: '256MB' })
+
+type Bounds = { readonly age?: number | string; readonly bytes?: number | string; readonly rows?: number }
 
 const BYTES = /^(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB)$/
 const UNIT_BYTES: { readonly [unit: string]: number } = { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9 }
@@ -31,7 +49,9 @@ export function parseHistory(option: HistoryOption): HistoryBudget | undefined {
   if (typeof option !== 'object' || option === null) {
     throw new InvalidArgumentError(argument, '"forever", "none" or { age, bytes, rows }', option)
   }
-  const { age, bytes, rows } = option
+  const { archive } = option
+  const isBounded = option.age !== undefined || option.bytes !== undefined || option.rows !== undefined
+  const { age, bytes, rows } = archive === undefined || isBounded ? option : HISTORY_DEFAULT
   if (rows !== undefined && !(Number.isSafeInteger(rows) && rows >= 0)) {
     throw new InvalidArgumentError(`${argument}: rows`, 'a whole number from 0', rows)
   }
@@ -42,12 +62,32 @@ export function parseHistory(option: HistoryOption): HistoryBudget | undefined {
   }
 }
 
+/** The archive that `option` asks for; undefined: none. @throws {InvalidArgumentError} */
+export function parseArchive(option: HistoryOption): Required<ArchiveOption> | undefined {
+  if (typeof option !== 'object' || option.archive === undefined) return undefined
+  const argument = 'Store.start({ history: { archive } })'
+  const given: unknown = typeof option.archive === 'string' ? { folder: option.archive } : option.archive
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidArgumentError(argument, 'the path of a folder, or { folder, entries }', given)
+  }
+  const { folder, entries = ARCHIVE_ENTRIES } = given as Partial<ArchiveOption>
+  if (typeof folder !== 'string' || folder === '' || folder.includes('\0')) {
+    throw new InvalidArgumentError(`${argument}: folder`, 'the path of a folder', folder)
+  }
+  if (!(Number.isSafeInteger(entries) && entries >= 1)) {
+    throw new InvalidArgumentError(`${argument}: entries`, 'a whole number from 1', entries)
+  }
+  return { folder, entries }
+}
+
 function parseBytes(bytes: number | string, argument: string): number {
   if (typeof bytes === 'number' && Number.isFinite(bytes) && bytes >= 0) return bytes
   const match = typeof bytes === 'string' && bytes.length < 50 ? BYTES.exec(bytes) : null
   if (match === null) throw new InvalidArgumentError(`${argument}: bytes`, 'a number of bytes, or "256MB"', bytes)
   return Number(match[1]) * (UNIT_BYTES[match[2] as string] as number)
 }
+
+const ARCHIVE_ENTRIES = 1_000
 
 /** History is looked at after so many commits, and from time to time for what has grown old. */
 const TRIM_COMMITS = 1_000
@@ -59,6 +99,16 @@ export interface HistoryOptions {
   readonly sequencer: Sequencer
   readonly storage: StorageAdapter
   readonly onError: (error: Error) => void
+  /** Takes entries before they go. */
+  readonly archive?: Archiver | undefined
+}
+
+/** Takes in entries before the log lets them go. */
+export interface Archiver {
+  /** Takes in what the budget would let go of, as far as it is worth a file. @returns seq of the last entry that it has. */
+  save(budget: HistoryBudget): Promise<number>
+  /** The log has let go of entries. Throws when it has let go of one that is not in the archive (H2). */
+  checkTrimmed(): Promise<void>
 }
 
 /** Keeps the log within its budget, a bounded amount of work at a time, between groups of commits. */
@@ -67,7 +117,7 @@ export class History {
   readonly #budget: HistoryBudget
   #commits = 0
   #timer: Timer | undefined
-  #isTrimming = false
+  #trimming: Promise<void> | undefined
   #isStopped = true
 
   constructor(options: HistoryOptions, budget: HistoryBudget) {
@@ -81,10 +131,11 @@ export class History {
     this.#sleep()
   }
 
-  /** Ends that; a step that is under way comes to its end. */
-  stop(): void {
+  /** Ends that. @returns when a step that is under way has come to its end. */
+  async stop(): Promise<void> {
     this.#isStopped = true
     this.#timer?.cancel()
+    await this.#trimming
   }
 
   /** A commit was written. */
@@ -100,18 +151,32 @@ export class History {
   }
 
   /** Lets go of everything beyond the budget. */
-  async #trim(): Promise<void> {
-    if (this.#isTrimming || this.#isStopped) return
-    this.#isTrimming = true
-    const { sequencer, storage, onError } = this.#options
+  #trim(): Promise<void> {
+    if (this.#trimming !== undefined || this.#isStopped) return Promise.resolve()
+    this.#trimming = this.#trimAll().finally(() => {
+      this.#trimming = undefined
+      if (!this.#isStopped) this.#sleep()
+    })
+    return this.#trimming
+  }
+
+  async #trimAll(): Promise<void> {
     try {
       let gone: number
-      do gone = await sequencer.exclusive(() => storage.trim(this.#budget))
+      do gone = await this.#step()
       while (gone > 0 && !this.#isStopped)
     } catch (error) {
-      onError(asError(error))
+      this.#options.onError(asError(error))
     }
-    this.#isTrimming = false
-    if (!this.#isStopped) this.#sleep()
+  }
+
+  async #step(): Promise<number> {
+    const { sequencer, storage, archive } = this.#options
+    if (archive === undefined) return sequencer.exclusive(() => storage.trim(this.#budget))
+    const upTo = await archive.save(this.#budget)
+    if (upTo === 0 || this.#isStopped) return 0
+    const gone = await sequencer.exclusive(() => storage.trim({ ...this.#budget, upTo }))
+    if (gone > 0) await archive.checkTrimmed()
+    return gone
   }
 }

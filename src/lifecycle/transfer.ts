@@ -4,6 +4,8 @@ import type { StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
 import { CommitDraft } from '../commit/draft.js'
 import type { Sequencer } from '../commit/sequencer.js'
+import { capture } from './capture.js'
+import type { Captured } from './capture.js'
 import { lines } from './lines.js'
 
 /** What `import` takes besides the lines. */
@@ -37,14 +39,6 @@ export class ImportError extends VarveError {
   }
 }
 
-/** The state of a store at one moment. */
-export interface Exportable {
-  readonly buckets: readonly Bucket[]
-  /** Seq of the last commit in it. */
-  readonly position: number
-  readonly at: number
-}
-
 interface BucketLine {
   readonly bucket: string
   readonly key?: unknown
@@ -55,28 +49,18 @@ interface BucketLine {
  * All buckets as JSON Lines, each with its line end, from one consistent state: a header, then for each bucket a line
  * that names it followed by its records in insertion order, then a line that says how many there were.
  *
- * @param now tells the state of the store. It is asked until no bucket is being loaded: that is the state exported.
+ * @param now tells the state of the store.
  * @throws {BucketCrashedError} a bucket has failed for good.
  */
-export async function* exportLines(
-  store: string,
-  now: () => Exportable,
-  settled: () => Promise<void> | undefined,
-): AsyncGenerator<string> {
-  let state = now()
-  for (;;) {
-    const absent = state.buckets.find((bucket) => bucket.process.state !== 'running')
-    // What is not durable yet may still be taken back.
-    const unsettled = settled()
-    if (absent === undefined && unsettled === undefined) break
-    await (absent === undefined ? unsettled : absent.process.call(() => undefined))
-    state = now()
-  }
-  const { buckets, position, at } = state
-  const snapshot = buckets.map((bucket) => ({
-    bucket,
-    counter: bucket.table.counter,
-    records: bucket.reads.all() as StoredRecord[],
+export async function* exportLines(store: string, now: () => Captured): AsyncGenerator<string> {
+  const { snapshot, position, at } = await capture(now, (buckets, seq, wallClock) => ({
+    position: seq,
+    at: wallClock,
+    snapshot: buckets.map((bucket) => ({
+      bucket,
+      counter: bucket.table.counter,
+      records: bucket.reads.all() as StoredRecord[],
+    })),
   }))
   yield `${JSON.stringify({ varve: 'export', version: 1, store, position, at })}\n`
   let count = 0

@@ -1,6 +1,6 @@
 import { checksum } from '../base/checksum.js'
 import { stringify } from '../base/json.js'
-import type { Change, DeleteCause, Entry, EntryEvent, StoredRecord, Value } from './entry.js'
+import type { Change, DeleteCause, Entry, EntryEvent, Key, StoredRecord, Value } from './entry.js'
 import { sourcedType } from './entry.js'
 import { redactEntry } from './memory-log.js'
 
@@ -48,7 +48,7 @@ export class RecordTexts {
 /**
  * The text of an entry: one JSON object, `{"v":1,"seq":…,"id":…,"at":…,"type":…,"data":…,"meta":…,
  * "event":{"version":…,"at":…,"clock":…,"seed":…,"events":[{"type":…,"version":…,"data":…,"events":[…]}]},"cleared":[…],"changes":[
- * {"bucket":…,"key":…,"before":{…},"after":{…},"cause":…}],"redacted":[…]}`, where absent means none, and an absent `id`
+ * {"bucket":…,"key":…,"before":{…},"after":{…},"cause":…,"ordinal":…}],"redacted":[…]}`, where absent means none, and an absent `id`
  * that it is `<log id>-<seq>`.
  *
  * @param logId id of the log that it is written to.
@@ -80,6 +80,11 @@ export function bucketMark(bucket: string): string {
 /** As `bucketMark`, in the text of every event that is a write to the sourced bucket `bucket`. */
 export function sourcedMark(bucket: string): string {
   return `"type":${JSON.stringify(sourcedType(bucket))}`
+}
+
+/** As `bucketMark`, of the entries with a change to one record. */
+export function keyMark(bucket: string, key: Key): string {
+  return `${bucketMark(bucket)}${JSON.stringify(key)},`
 }
 
 /**
@@ -137,14 +142,15 @@ function entryText(entry: Entry, logId: string, texts: RecordTexts): string {
     text += `${comma}{"bucket":${texts.name(change.bucket)},"key":${JSON.stringify(change.key)}`
     if (change.before !== undefined) text += `,"before":${texts.of(change.before)}`
     if (change.after !== undefined) text += `,"after":${texts.of(change.after)}`
-    text += change.cause === undefined ? '}' : `,"cause":"${change.cause}"}`
+    if (change.cause !== undefined) text += `,"cause":"${change.cause}"`
+    text += change.ordinal === undefined ? '}' : `,"ordinal":${change.ordinal}}`
     comma = ','
   }
   return entry.redacted === undefined ? `${text}]}` : `${text}],"redacted":${JSON.stringify(entry.redacted)}}`
 }
 
 function decodeChange(raw: Value): Change {
-  const { bucket, key, before, after, cause } = mustObject(raw, 'a change')
+  const { bucket, key, before, after, cause, ordinal } = mustObject(raw, 'a change')
   if (typeof bucket !== 'string') throw new Error('a change names no bucket')
   if (typeof key !== 'string' && typeof key !== 'number' && typeof key !== 'boolean') {
     throw new Error('a change has no key')
@@ -157,6 +163,7 @@ function decodeChange(raw: Value): Change {
     after: after === undefined ? undefined : mustObject(after, 'a record'),
   }
   if (cause !== undefined) change.cause = mustCause(cause)
+  if (ordinal !== undefined) change.ordinal = mustOrdinal(ordinal)
   return change
 }
 
@@ -190,4 +197,9 @@ function mustNames(value: Value): readonly string[] {
 function mustCause(value: Value): DeleteCause {
   if (value !== 'delete' && value !== 'ttl' && value !== 'evicted') throw new Error('a change has an unknown cause')
   return value
+}
+
+function mustOrdinal(value: Value): number {
+  if (!Number.isSafeInteger(value)) throw new Error('a change has an ordinal that is no number')
+  return value as number
 }

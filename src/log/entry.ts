@@ -16,6 +16,8 @@ export interface Change {
   readonly after: StoredRecord | undefined
   /** For deletions that nobody asked for; absent means `'delete'`. */
   readonly cause?: DeleteCause
+  /** Of a deletion, where the record stood in its bucket: what is needed to put it back there, looking back. */
+  readonly ordinal?: number
 }
 
 /** Data of an event, and what is said about it: a plain object, frozen to the bottom. */

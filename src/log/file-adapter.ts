@@ -140,6 +140,10 @@ export class FileAdapter implements StorageAdapter {
     }
   }
 
+  async firstSeq(): Promise<number> {
+    return this.#must('read the log').first
+  }
+
   async flush(): Promise<void> {
     this.#must('flush').flush()
   }
@@ -152,6 +156,15 @@ export class FileAdapter implements StorageAdapter {
       if (cut === undefined) return 0
       folder.trimTo(cut.seq, cut.journals)
       return cut.entries
+    } catch (error) {
+      throw fileError(error, folder.path, 'trim the log')
+    }
+  }
+
+  async trimmable(budget: HistoryBudget): Promise<number> {
+    const folder = this.#must('trim')
+    try {
+      return findCut(folder, budget)?.seq ?? 0
     } catch (error) {
       throw fileError(error, folder.path, 'trim the log')
     }

@@ -284,6 +284,7 @@ export function findCut(folder: History, budget: HistoryBudget): Cut | undefined
   const { files, manifest, head, first } = folder
   if (first > head) return undefined
   const oldest = folder.context.now() - (budget.ageMs ?? Number.POSITIVE_INFINITY)
+  const { upTo = Number.POSITIVE_INFINITY } = budget
   const lastByRows = head - (budget.rows ?? Number.POSITIVE_INFINITY)
   const sizes = manifest.journals.map((name) => files.size(join(folder.path, name)))
   let seq = first - 1
@@ -293,7 +294,7 @@ export function findCut(folder: History, budget: HistoryBudget): Cut | undefined
     for (const entry of line.batch?.entries ?? []) {
       if (entry.seq <= seq) continue
       isOver = entry.seq <= lastByRows || entry.at < oldest || left > (budget.bytes ?? Number.POSITIVE_INFINITY)
-      if (!isOver || seq - first + 1 >= TRIM_ENTRIES_MAX) return cutAt(folder, seq)
+      if (!isOver || entry.seq > upTo || seq - first + 1 >= TRIM_ENTRIES_MAX) return cutAt(folder, seq)
       seq = entry.seq
     }
   }

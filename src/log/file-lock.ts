@@ -49,6 +49,12 @@ export async function lockFolder(
   }
 }
 
+/** Which store has the folder with the lock file `path` open; undefined where none has, or the one that had it is dead. */
+export function folderHolder(path: string, files: FileSystem): Holder | undefined {
+  const found = readLock(path, files)
+  return found?.holder !== undefined && isAlive(files, found.holder.pid, found.started) ? found.holder : undefined
+}
+
 /** Makes the lock file, or says who has it; `undefined` when that is not clear yet. */
 function tryLock(
   path: string,

@@ -31,7 +31,7 @@ export function lockedError(
 }
 
 /** Says who it is: `store "a" of process 7 has it open since …`. */
-function describeHolder(holder: Holder | undefined, now: number): string {
+export function describeHolder(holder: Holder | undefined, now: number): string {
   if (holder === undefined) return 'another store has it open'
   const here = holder.pid === process.pid ? ' (this one)' : ''
   const since = `since ${new Date(holder.since).toISOString()} (${Math.max(0, now - holder.since)} ms)`

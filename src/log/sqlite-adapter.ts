@@ -1,15 +1,16 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { type AdoptedDatabase, adoptDatabase, loadSqlite } from '../sqlite/load.js'
 import type { SqliteDatabase, SqliteDriver, SqliteError } from '../sqlite/binding.js'
-import type { Entry } from './entry.js'
+import { keyMark } from './codec.js'
+import type { Entry, Key } from './entry.js'
 import { StorageError, StorageLockedError } from './errors.js'
 import { canonicalPath } from './file-path.js'
 import { pause } from './pause.js'
 import { writeBatch } from './sqlite-append.js'
 import { storageError } from './sqlite-errors.js'
 import { type FileLock, lockFile } from './sqlite-lock.js'
-import { backupTo, eraseWal, trimLog } from './sqlite-maintain.js'
-import { readEntries, readRows } from './sqlite-read.js'
+import { backupTo, eraseWal, lastToTrim, trimLog } from './sqlite-maintain.js'
+import { findEntriesOf, readEntries, readRows } from './sqlite-read.js'
 import { checkHeader, checkIdentity, createTables } from './sqlite-schema.js'
 import { isUnscrubbed, scrubLog } from './sqlite-scrub.js'
 import { readEnd, readLogId, SqliteSession } from './sqlite-session.js'
@@ -111,14 +112,13 @@ export class SQLiteAdapter implements StorageAdapter {
   }
 
   #report(session: SqliteSession, created: boolean): StorageReport {
-    const first = session.database.prepare('SELECT min(seq) AS seq FROM varve_log').get()?.seq
     return {
       adapter: 'sqlite',
       ...(session.inMemory ? {} : { file: session.path }),
       created,
       logId: session.logId,
       head: session.end.seq,
-      first: first === null ? session.end.seq + 1 : Number(first),
+      first: firstSeqOf(session),
       headAt: session.end.at,
       buckets: Array.from(session.buckets.values(), (slot) => slot.meta),
       truncatedBytes: 0,
@@ -166,6 +166,19 @@ export class SQLiteAdapter implements StorageAdapter {
     return trimLog(session, budget)
   }
 
+  async trimmable(budget: HistoryBudget): Promise<number> {
+    return lastToTrim(this.#must('trim'), budget)
+  }
+
+  async firstSeq(): Promise<number> {
+    const session = this.#must('read the log')
+    return firstSeqOf(session)
+  }
+
+  async entriesOf(bucket: string, key: Key, after: number, before: number): Promise<readonly number[]> {
+    return findEntriesOf(this.#must('read the log'), keyMark(bucket, key), after, before)
+  }
+
   async backup(path: string): Promise<void> {
     backupTo(this.#must('back up'), path)
   }
@@ -208,6 +221,11 @@ export class SQLiteAdapter implements StorageAdapter {
       }
     }
   }
+}
+
+function firstSeqOf({ database, end }: SqliteSession): number {
+  const first = database.prepare('SELECT min(seq) AS seq FROM varve_log').get()?.seq
+  return first === null ? end.seq + 1 : Number(first)
 }
 
 /** Writes a batch as one transaction, or answers what was missed. */

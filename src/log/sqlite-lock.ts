@@ -38,6 +38,25 @@ export async function lockFile(
   }
 }
 
+/**
+ * Which store has the file at `path` open, in whatever process; undefined where none has. Changes nothing, but for an instant it
+ * holds the lock itself: who tries to get it just then tries again.
+ */
+export function lockHolder(path: string, driver: SqliteDriver): Holder | 'somebody' | undefined {
+  const lockPath = `${path}-lock`
+  if (fileIdentity(lockPath) === undefined) return undefined
+  const database = driver.open(lockPath)
+  try {
+    database.exec('PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; ROLLBACK')
+    return undefined
+  } catch (thrown) {
+    if (asSqliteError(thrown).result !== 'BUSY') throw storageError(thrown, path, `locking by ${lockPath}`)
+    return readHolder(database) ?? 'somebody'
+  } finally {
+    database.close()
+  }
+}
+
 /** The lock, or who holds it; `undefined` when somebody does and it is not known who. */
 function tryLock(path: string, driver: SqliteDriver, context: OpenContext): FileLock | Holder | undefined {
   const lockPath = `${path}-lock`

@@ -38,6 +38,15 @@ export function trimLog(session: SqliteSession, budget: HistoryBudget): number {
   }
 }
 
+/** Seq of the last entry that `trimLog` would let go of; 0 for none. */
+export function lastToTrim(session: SqliteSession, budget: HistoryBudget): number {
+  try {
+    return findCut(session, budget)?.seq ?? 0
+  } catch (error) {
+    throw storageError(error, session.path, 'trim the log')
+  }
+}
+
 /** The last entry that has to go, within what one call does; `undefined` when none has to. */
 function findCut(session: SqliteSession, budget: HistoryBudget): LogEnd | undefined {
   const { database, end, context } = session
@@ -58,7 +67,8 @@ function findCut(session: SqliteSession, budget: HistoryBudget): LogEnd | undefi
     )
     .get(oldest, bytesOver, before.bytesEnd + TRIM_BYTES_MAX, first.seq)
   const lastByBytes = before.bytesEnd < bytesOver ? Number(found?.byBytes ?? first.seq - 1) + 1 : 0
-  const cut = Math.min(Math.max(lastByRows, Number(found?.byAge ?? 0), lastByBytes), Number(found?.last))
+  const over = Math.max(lastByRows, Number(found?.byAge ?? 0), lastByBytes)
+  const cut = Math.min(over, Number(found?.last), budget.upTo ?? Number.POSITIVE_INFINITY)
   // The entry itself may be missing.
   const row = database.prepare(`SELECT ${columns} FROM varve_log WHERE seq <= ? ORDER BY seq DESC LIMIT 1`).get(cut)
   return row as LogEnd | undefined

@@ -114,7 +114,9 @@ export function* readEntries(session: SqliteSession, after: number, options: Rea
   const limit = options.limit ?? Number.POSITIVE_INFINITY
   const walk = new ChainWalk(session, after)
   for (let found = 0; found < limit; ) {
-    const page = readPage(session, walk.seq)
+    // Who wants one entry need not fetch many; of those of some types there may be one in many.
+    const wanted = options.types === undefined ? limit - found : ENTRIES_PER_PAGE
+    const page = readPage(session, walk.seq, Math.min(wanted, ENTRIES_PER_PAGE))
     if (page.length === 0) return
     for (const row of page) {
       if (!walk.step(row)) break
@@ -127,7 +129,23 @@ export function* readEntries(session: SqliteSession, after: number, options: Rea
   }
 }
 
-function readPage(session: SqliteSession, after: number): SqliteRow[] {
+/** Seqs of the entries between `after` and `before` whose text has `mark` in it, the latest first. */
+export function findEntriesOf(session: SqliteSession, mark: string, after: number, before: number): number[] {
+  // No index by key: it would cost every write, and looking for bytes costs about 1 ms for each MB of the log; for text, which
+  // SQLite walks through by character, more than twice that.
+  const sql = `SELECT seq FROM varve_log WHERE seq > ? AND seq < ? AND instr(CAST(body AS BLOB), CAST(? AS BLOB)) > 0
+    ORDER BY seq DESC`
+  try {
+    return session.database
+      .prepare(sql)
+      .all(after, before, mark)
+      .map((row) => Number(row.seq))
+  } catch (error) {
+    throw storageError(error, session.path, 'read the log')
+  }
+}
+
+function readPage(session: SqliteSession, after: number, entries: number): SqliteRow[] {
   const columns = 'seq, type, sum, chain, bytes_end AS bytesEnd, redacted, body'
   const { database } = session
   try {
@@ -137,7 +155,7 @@ function readPage(session: SqliteSession, after: number): SqliteRow[] {
     if (first === undefined) return []
     const sql = `SELECT ${columns} FROM varve_log WHERE seq > ? AND (seq = ? OR bytes_end <= ?) ORDER BY seq LIMIT ?`
     const end = Number(first.bytesEnd) + PAGE_BYTES
-    return database.prepare(sql).all(after, Number(first.seq), end, ENTRIES_PER_PAGE)
+    return database.prepare(sql).all(after, Number(first.seq), end, entries)
   } catch (error) {
     throw storageError(error, session.path, 'read the log')
   }

@@ -1,4 +1,4 @@
-import type { Entry, StoredRecord } from './entry.js'
+import type { Entry, Key, StoredRecord } from './entry.js'
 
 /** What the caller is told when a write resolves: nothing, that it survives the process, or that it survives a power cut. */
 export type Durability = 'memory' | 'process' | 'disk'
@@ -110,6 +110,8 @@ export interface HistoryBudget {
   readonly bytes?: number
   /** Number of entries. */
   readonly rows?: number
+  /** Entries after this seq stay, whatever the other bounds say. Asked only of adapters that have `trimmable`. */
+  readonly upTo?: number
 }
 
 /** Options of `readLog`. */
@@ -163,10 +165,19 @@ export interface StorageAdapter {
   append(expectedHead: number, batch: Batch): Appended | Missed | Promise<Appended | Missed>
   /** Entries after `after`, in seq order. Entries that history has let go are left out. */
   readLog(after: number, options?: ReadLogOptions): AsyncIterable<Entry>
+  /** Seq of the oldest entry that is kept; one more than that of the last when none is. Absent: whoever asks reads the first entry. */
+  firstSeq?(): Promise<number>
   /** Makes everything that was appended survive a power cut, whatever level it was appended with. */
   flush(): Promise<void>
   /** Lets go of entries beyond the budget, a bounded amount of work per call. @returns how many went. */
   trim(budget: HistoryBudget): Promise<number>
+  /** Seq of the last entry that `trim(budget)` would let go of now; 0 for none. Needed to archive entries before they go. */
+  trimmable?(budget: HistoryBudget): Promise<number>
+  /**
+   * Seqs, the latest first, of the entries after `after` and before `before` that change the record under `key`; others may be
+   * among them. Absent where reading the entries themselves is as good.
+   */
+  entriesOf?(bucket: string, key: Key, after: number, before: number): Promise<readonly number[]>
   /** Writes a complete, consistent copy to `path`, which must not exist. Absent where there is nothing to copy. */
   backup?(path: string): Promise<void>
   /** Releases everything. Safe after a failed `open`, and twice. */

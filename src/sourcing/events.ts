@@ -72,8 +72,7 @@ export class Events {
 
   /** The handle of a bucket whose writes are events. */
   handle<D, L>(bucket: Bucket): SourcedBucketHandle<D, L> {
-    const { sequencer, subscribeLive } = this.#engine
-    return new SourcedBucketHandle<D, L>(bucket, sequencer, subscribeLive, (input, note) => this.#write(input, note))
+    return new SourcedBucketHandle<D, L>(bucket, this.#engine, (input, note) => this.#write(input, note))
   }
 
   /** Takes what `Store.start` was given, and goes on with what was left to do. @throws {EventDefinitionError} */

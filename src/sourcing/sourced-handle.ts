@@ -1,16 +1,16 @@
 import type { Key } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
-import { BucketHandle } from '../commit/bucket-handle.js'
 import { BucketNotDefinedError } from '../commit/errors.js'
 import type { Sequencer } from '../commit/sequencer.js'
 import type { Transaction } from '../commit/transaction.js'
 import { TransactionBucketHandle } from '../commit/transaction-handle.js'
 import { checkKey, checkList, checkOptions, checkVersion } from '../commit/write-options.js'
 import type { CommitNote, UpdateOptions, WriteOptions } from '../commit/write-options.js'
+import type { Engine } from '../engine.js'
+import { StoreBucketHandle } from '../history/store-bucket.js'
 import type { EventData } from '../log/entry.js'
 import { sourcedType } from '../log/entry.js'
 import { parseFilter } from '../query/filter.js'
-import type { SubscribeLive } from '../query/live.js'
 import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
 import type { AnyLinks } from '../schema/links.js'
 import { plainFailure } from './errors.js'
@@ -104,16 +104,16 @@ function read(data: unknown): unknown {
 }
 
 /** A bucket whose writes are events. To its callers it is as a plain one. */
-export class SourcedBucketHandle<D = AnyDefinition, L = AnyLinks> extends BucketHandle<D, L> {
+export class SourcedBucketHandle<D = AnyDefinition, L = AnyLinks> extends StoreBucketHandle<D, L> {
   readonly #bucket: Bucket
   readonly #sequencer: Sequencer
   readonly #dispatch: DispatchWrite
   readonly #writes: SourcedWrites
 
-  constructor(bucket: Bucket, sequencer: Sequencer, live: SubscribeLive, dispatch: DispatchWrite) {
-    super(bucket, sequencer, live)
+  constructor(bucket: Bucket, engine: Engine, dispatch: DispatchWrite) {
+    super(bucket, engine)
     this.#bucket = bucket
-    this.#sequencer = sequencer
+    this.#sequencer = engine.sequencer
     this.#dispatch = dispatch
     this.#writes = new SourcedWrites(bucket, (method) => `bucket("${bucket.name}").${method}`)
   }

@@ -32,8 +32,8 @@ export interface SqliteDatabase {
 export interface SqliteDriver {
   /** Name of the package or module. */
   readonly name: string
-  /** @param path absolute, or `:memory:`. */
-  open(path: string): SqliteDatabase
+  /** @param path absolute, or `:memory:`. @param readOnly true: it is neither made nor changed. */
+  open(path: string, readOnly?: boolean): SqliteDatabase
 }
 
 /** SQLite refused something. `result` is the primary result code without its prefix, such as `FULL` or `BUSY`. */

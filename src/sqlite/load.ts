@@ -23,7 +23,7 @@ export interface AdoptedDatabase {
   readonly path: string
 }
 
-type Constructor = new (path: string) => NativeDatabase
+type Constructor = new (path: string, options?: object) => NativeDatabase
 
 /** Both names of the class: it is being renamed. */
 interface NodeModule {
@@ -87,9 +87,11 @@ function driverOf(name: string, module: NodeModule): SqliteDriver {
   if (Database === undefined) throw new Error(`${name} has neither Database nor DatabaseSync`)
   return {
     name,
-    open(path) {
+    open(path, readOnly = false) {
       try {
-        return wrapDatabase(new Database(path), true)
+        // The bindings spell it in two ways, and none minds the other.
+        const native = readOnly ? new Database(path, { readOnly, readonly: readOnly }) : new Database(path)
+        return wrapDatabase(native, true)
       } catch (error) {
         throw asSqliteError(error)
       }

@@ -205,6 +205,59 @@ export const logCases: readonly ConformanceCase[] = [
     },
   },
   {
+    name: 'trimmable tells what trim would let go of, and upTo holds it back, where the adapter can tell',
+    async run({ writer }) {
+      const { adapter } = writer
+      if (adapter.trimmable === undefined) return
+      await writeSome(writer, 12)
+      checkSame(await adapter.trimmable({ rows: 100 }), 0, 'within the budget')
+      checkSame(await adapter.trimmable({ rows: 4 }), 8, 'beyond four entries')
+      checkSame(seqs(await readAll(adapter)).length, 12, 'the log, which was only asked')
+      checkSame(await adapter.trim({ rows: 4, upTo: 0 }), 0, 'up to nothing')
+      checkSame(await adapter.trim({ rows: 4, upTo: 3 }), 3, 'up to the third')
+      checkSame(await adapter.trimmable({ rows: 4 }), 8, 'the same end as before')
+      checkSame(await adapter.trim({ rows: 4, upTo: 100 }), 5, 'up to more than there is')
+      checkSame(await adapter.trimmable({ rows: 4 }), 0, 'nothing left')
+      checkSame(seqs(await readAll(adapter)), [9, 10, 11, 12], 'the log')
+    },
+  },
+  {
+    name: 'firstSeq and entriesOf, where there are any, say what reading the log says',
+    async run({ writer }) {
+      const { adapter } = writer
+      checkSame((await adapter.firstSeq?.()) ?? 1, 1, 'of an empty log')
+      await writer.write(defining('users'))
+      await writer.write(defining('notes'))
+      const odd = testRecord('a"\\ä', { text: '{"bucket":"users","key":"b",' })
+      for (const record of [a, b, odd]) await writer.write(putting('users', Number(record.n ?? 3), record))
+      await writer.write(putting('notes', 1, a))
+      await writer.write(deleting('users', 1, a))
+      await adapter.trim({ rows: 6 })
+      checkSame((await adapter.firstSeq?.()) ?? 2, 2, 'of a log that was trimmed')
+      for (const [key, expected] of [
+        ['a', [7, 3]],
+        ['b', [4]],
+        [odd.id as string, [5]],
+        ['x', []],
+      ] as const) {
+        const found = (await adapter.entriesOf?.('users', key, 0, 100)) ?? expected
+        check(
+          expected.every((seq) => found.includes(seq)),
+          `every entry about ${key} is found`,
+        )
+        checkSame(
+          found,
+          [...found].sort((one, other) => other - one),
+          'the latest first',
+        )
+        check(
+          (await adapter.entriesOf?.('users', key, 3, 7))?.every((seq) => seq > 3 && seq < 7) !== false,
+          'within bounds',
+        )
+      }
+    },
+  },
+  {
     name: 'the log outlives the adapter, trimmed and redacted as it was',
     needs: 'durableLog',
     async run({ writer, restart }) {

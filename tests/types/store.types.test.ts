@@ -15,6 +15,7 @@ import type {
   QueryFn,
   QueryRef,
   QuerySubscription,
+  RecordVersion,
   StoreRecord,
   Topic,
   TransactionBucketHandle,
@@ -384,6 +385,27 @@ test('names that start was not told give untyped handles', () =>
     await others.insert('x')
     // @ts-expect-error functions cannot be compared with
     await others.where({ a: () => 1 })
+  }))
+
+test('the past has the types of the present', () =>
+  compiled(async () => {
+    const then = await store.at(7, { buckets: ['users'] })
+    expectTypeOf(then.bucket('users')).toEqualTypeOf<BucketReader<User, string>>()
+    expectTypeOf(then.bucket('orders').get(1)?.total).toEqualTypeOf<number | undefined>()
+    // @ts-expect-error the key of a user is a string
+    then.bucket('users').get(1)
+    // @ts-expect-error a moment is a seq or a date
+    await store.at('yesterday')
+    const versions = await store.bucket('users').history('a', { limit: 1 })
+    expectTypeOf(versions).toEqualTypeOf<RecordVersion<User>[]>()
+    expectTypeOf(await store.history('orders', 1)).toEqualTypeOf<
+      RecordVersion<NonNullable<Awaited<ReturnType<typeof first>>>>[]
+    >()
+    // @ts-expect-error the key of an order is a number
+    await store.history('orders', 'a')
+    expectTypeOf(await store.undo(1, { meta: { by: 'me' } })).toEqualTypeOf<number | undefined>()
+    expectTypeOf(await store.stateHash()).toEqualTypeOf<string>()
+    const first = () => store.bucket('orders').get(1)
   }))
 
 test('any store is a Store, and any handle a BucketHandle', () =>

@@ -14,3 +14,17 @@ export async function pump<T>(runtime: VirtualRuntime, promise: Promise<T>): Pro
   }
   return promise
 }
+
+/** As `pump`, where something else than the clock is waited for as well, such as compression: for as long as it takes. */
+export async function pumpPatiently<T>(runtime: VirtualRuntime, promise: Promise<T>): Promise<T> {
+  let isSettled = false
+  const settle = (): void => {
+    isSettled = true
+  }
+  promise.then(settle, settle)
+  while (!isSettled) {
+    await runtime.advance(0)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return promise
+}
