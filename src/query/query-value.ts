@@ -2,6 +2,7 @@ import { InvalidArgumentError } from '../base/errors.js'
 import { parseAggregates } from './aggregate.js'
 import type { QueryPage } from './answer.js'
 import { parseCount, parsePath } from './arguments.js'
+import type { Filter } from './filter.js'
 import { NOTHING, parseIncludes } from './include.js'
 import { liveRows } from './live.js'
 import type { LiveCallback, LiveOptions, LiveSubscription, SubscribeLive } from './live.js'
@@ -20,6 +21,23 @@ const ROW_WANTS: ReadonlySet<Want['kind']> = new Set(['rows', 'first', 'page', '
 
 /** Rows that `for await` asks for at once. */
 const STREAM_ROWS = 256
+
+/** @throws {InvalidArgumentError} the query asks for fields of what it includes, which come with the rows and do not choose them. */
+function mustStayInRows({ bucket, filter, order, fields = [], include }: QuerySpec): void {
+  const paths = [...pathsOf(filter), ...order.map(({ path }) => path), ...fields]
+  const { name } = include.find((one) => paths.some((path) => path.startsWith(`${one.name}.`))) ?? {}
+  if (name === undefined) return
+  const argument = `bucket("${bucket}").where(…).include("${name}")`
+  const path = paths.find((one) => one.startsWith(`${name}.`))
+  throw new InvalidArgumentError(argument, 'rows that are chosen, sorted and selected by fields of their own', path)
+}
+
+function pathsOf({ conditions }: Filter): string[] {
+  return conditions.flatMap((condition) => {
+    if (condition.op === 'or') return condition.filters.flatMap(pathsOf)
+    return condition.op === 'not' ? pathsOf(condition.filter) : [condition.path]
+  })
+}
 
 /** Stands for a query that was given something wrong: it is said when the query is asked something. */
 export class Refusal {
@@ -43,6 +61,7 @@ abstract class QueryParts {
   /** @throws what is wrong with what the caller gave. */
   protected get spec(): QuerySpec {
     if (this.#made instanceof Refusal) throw this.#made.error
+    if (this.#made.include.length > 0) mustStayInRows(this.#made)
     return this.#made
   }
 

@@ -4,7 +4,7 @@ import type { Commit } from '../commit/commit-group.js'
 import type { CommitDraft } from '../commit/draft.js'
 import type { Change } from '../log/entry.js'
 import type { Interest } from '../query/bucket-predicates.js'
-import { filterWords } from '../query/evaluation.js'
+import { filterWords, questionWords } from '../query/evaluation.js'
 import type {
   Evaluation,
   EvaluationChange,
@@ -213,9 +213,9 @@ class OneTracing implements Tracing {
     this.#durationMs = this.#runtime.elapsed() - this.#beganMs
     this.#builtUntil = built.views
     const { commits, built: builtSince } = this.#since
-    this.#views = Array.from(viewsOf(this.#traceable), ({ text, builtAt, changedIn }) =>
+    this.#views = Array.from(viewsOf(this.#traceable), ({ question, builtAt, changedIn }) =>
       Object.freeze({
-        query: text,
+        query: questionWords(question),
         effect: builtAt > builtSince ? 'rebuilt' : changedIn > commits ? 'changed' : 'unchanged',
       }),
     )
@@ -242,8 +242,8 @@ function countOf(result: unknown): number {
 
 function factsOf(traceable: Traceable): Pick<Evaluation, 'query' | 'params' | 'kind' | 'listeners'> {
   if ('view' in traceable) {
-    const { text, uses } = traceable.view
-    return { query: text, params: undefined, kind: 'live', listeners: uses }
+    const { question, uses } = traceable.view
+    return { query: questionWords(question), params: undefined, kind: 'live', listeners: uses }
   }
   const { asked, listeners } = traceable
   return { query: asked.name, params: asked.params, kind: 'query', listeners: listeners.size }

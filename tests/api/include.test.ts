@@ -151,12 +151,20 @@ describe('include', () => {
     ['a field that does not refer', (b: any) => b.include({ items: { via: 'id' } }), 'orderId has'],
     ['a prototype', (b: any) => b.include('__proto__'), 'the name of a bucket'],
     ['a number', (b: any) => b.include(5), 'names of relations'],
+    ['an order by what is included', (b: any) => b.include('buyer').orderBy('buyer.name'), 'fields of their own'],
+    ['a selection of it', (b: any) => b.select('buyer.name').include('buyer'), 'fields of their own'],
   ])('refuses %s, when it is asked', async (_, make, expected) => {
     const { orders } = await openShop()
     const error = await rejection(make(orders.query()))
     expect(error.name).toBe('InvalidArgumentError')
     expect(error.message).toContain(expected)
     expect(() => make(orders.query()).live(() => undefined)).toThrow(expected)
+  })
+
+  test('refuses a filter on what is included', async () => {
+    const { orders } = await openShop()
+    const asked = (orders as any).where({ or: [{ id: 1 }, { not: { 'buyer.name': 'Ada' } }] }).include('buyer')
+    expect((await rejection(asked)).message).toContain('got string "buyer.name"')
   })
 
   test('says which fields there are where several lead back', async () => {

@@ -494,7 +494,7 @@ test.each(['isFresh', 'isEvaluatingNow'] as const)(
     })
     await expect(
       fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), missesNothing), {
-        numRuns: 20_000,
+        numRuns: 100_000,
         endOnFailure: true,
       }),
     )

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Evaluation, Store, StorageAdapter } from '../../src/index.js'
-import { MemoryAdapter } from '../../src/index.js'
+import { count, MemoryAdapter } from '../../src/index.js'
 import { gate, open, turn } from './opened.js'
 
 interface LiveQueryOfRows {
@@ -63,7 +63,7 @@ describe('store.trace says why an evaluation was made, and what it took', () => 
     off()
     await store.bucket('users').delete('c')
     await store.settle()
-    const text = expect.stringContaining('role') as string
+    const text = 'users where role = "user"'
     const common = { query: 'facts', params: { role: 'user' }, kind: 'query', returned: 2, error: undefined }
     const none = { commits: 0, changes: 0, matched: 0 }
     expect(seen).toMatchObject([
@@ -110,7 +110,7 @@ describe('store.trace says why an evaluation was made, and what it took', () => 
     const seen: Evaluation[] = []
     store.trace((evaluation) => seen.push(evaluation))
     const adults = store.bucket('users').where({ age: { gte: 18 } })
-    const stop = adults.live(() => undefined)
+    adults.live(() => undefined)
     await store.settle()
     await store.bucket('users').update('b', { age: 21 })
     await store.settle()
@@ -120,7 +120,7 @@ describe('store.trace says why an evaluation was made, and what it took', () => 
       { kind: 'live', cause: 'subscribed', examined: 2, returned: 2, views: [{ effect: 'rebuilt' }], delivered: true },
       {
         kind: 'live',
-        query: stop.explain().query,
+        query: 'users where age gte 18',
         cause: 'commit',
         commits: [{ seq: 2 }],
         changes: [{ bucket: 'users', key: 'b', kind: 'updated' }],
@@ -357,4 +357,36 @@ describe('explain', () => {
     const stop = await store.subscribe('q', 5, () => undefined, { signal: AbortSignal.abort() })
     expect(stop.explain()).toEqual({ query: 'q', params: 5, deliveries: 0, shared: 0, position: 0, evaluations: [] })
   })
+})
+
+test('a question is told in words', async () => {
+  const store = await open()
+  const number = { type: 'number' } as const
+  await store.defineBucket('users', { key: 'id', schema: { id: number } })
+  await store.defineBucket('orders', {
+    key: 'id',
+    schema: { id: number, userId: { ...number, ref: 'users' }, n: number },
+  })
+  const told: string[] = []
+  store.trace(({ query, views }) => told.push(query, ...views.map((view) => view.query)))
+  store
+    .bucket('orders')
+    .where({ n: { gt: 1 } })
+    .orderBy('n', 'desc')
+    .orderBy('id')
+    .limit(2)
+    .offset(1)
+    .select('n')
+    .include('user')
+    .live(() => undefined)
+  store.defineQuery('sums', async (ctx) => [
+    await ctx.bucket('orders').where({ n: 1 }).sum('n'),
+    await ctx.bucket('orders').query().groupBy('userId').aggregate({ n: count() }),
+  ])
+  await store.subscribe('sums', () => undefined)
+  await store.settle()
+  const words = 'orders where n gt 1 order by n desc, id, limit 2, offset 1, select n, include user'
+  expect(told).toEqual(
+    expect.arrayContaining([words, 'sums', 'sum of n of orders where n = 1', 'groups of orders by userId']),
+  )
 })
