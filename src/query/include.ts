@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import { parseCount } from './arguments.js'
 import { EVERYTHING, filterText, parseFilter } from './filter.js'
 import type { Filter } from './filter.js'
 import { parseOrderTerm } from './order.js'
 import type { OrderTerm } from './order.js'
+import { parseCount } from './parse-count.js'
 
 /** That the records which a relation leads to are wanted with each row, under `name`. Which relation that is, the buckets say. */
 export interface Include {

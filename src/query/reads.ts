@@ -8,6 +8,7 @@ import { EVERYTHING, parseFilter } from './filter.js'
 import type { Filter } from './filter.js'
 import { answerIncluded } from './included.js'
 import type { Peers } from './included.js'
+import { parseCount } from './parse-count.js'
 import { makeSyncQuery } from './query-value.js'
 import type { SyncQuery } from './query.js'
 import { ROWS, specOf } from './query-spec.js'
@@ -119,7 +120,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
   }
 
   first(n: number): R[] {
-    this.#wholeNumber('first(n)', n, 0)
+    parseCount(n, 0, this.#at('first(n)'))
     return this.#take(n, undefined)
   }
 
@@ -132,7 +133,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
   }
 
   last(n: number): R[] {
-    this.#wholeNumber('last(n)', n, 0)
+    parseCount(n, 0, this.#at('last(n)'))
     this.#readSet?.readWhere(this.#source.bucket, undefined)
     return this.#source.last(n) as unknown as R[]
   }
@@ -141,7 +142,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
     const name = 'paginate({ limit, after })'
     if (typeof options !== 'object' || options === null) throw this.#invalid(name, 'an object with a limit', options)
     const { limit, after } = this.#readOptions(name, options)
-    this.#wholeNumber('paginate({ limit })', limit, 1)
+    parseCount(limit, 1, this.#at('paginate({ limit })'))
     const cursor = after === undefined ? undefined : this.#key('paginate({ after })', after)
     const found = this.#take(limit + 1, cursor)
     const hasMore = found.length > limit
@@ -202,7 +203,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
   }
 
   #filter(method: string, filter: unknown): Filter {
-    return parseFilter(filter, `bucket("${this.#source.bucket}").${method}`)
+    return parseFilter(filter, this.#at(method))
   }
 
   #key(method: string, key: unknown): Key {
@@ -210,13 +211,12 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
     throw this.#invalid(method, 'a key: a string, finite number or boolean', key)
   }
 
-  #wholeNumber(method: string, n: unknown, min: number): void {
-    if (n === Number.POSITIVE_INFINITY || (Number.isSafeInteger(n) && (n as number) >= min)) return
-    throw this.#invalid(method, `a whole number from ${min}`, n)
+  #invalid(method: string, expected: string, given: unknown): InvalidArgumentError {
+    return new InvalidArgumentError(this.#at(method), expected, given)
   }
 
-  #invalid(method: string, expected: string, given: unknown): InvalidArgumentError {
-    return new InvalidArgumentError(`bucket("${this.#source.bucket}").${method}`, expected, given)
+  #at(method: string): string {
+    return `bucket("${this.#source.bucket}").${method}`
   }
 }
 
