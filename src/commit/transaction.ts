@@ -219,23 +219,14 @@ export class TransactionBucketHandle<D = AnyDefinition, L = AnyLinks> extends As
   readonly #sequencer: Sequencer
 
   constructor(transaction: Transaction, bucket: Bucket, sequencer: Sequencer) {
-    super()
+    super(bucket)
     this.#transaction = transaction
     this.#bucket = bucket
     this.#sequencer = sequencer
   }
 
-  /** Name of the bucket. */
-  override get name(): string {
-    return this.#bucket.name
-  }
-
   protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
     return this.#run(() => read(this.#transaction.reads(this.#bucket) as unknown as Reads<RecordOf<D>, KeyOf<D>>))
-  }
-
-  protected override withPeers<T>(read: () => Promise<T>): Promise<T> {
-    return this.#bucket.withPeers(read)
   }
 
   #run<T>(work: (overlay: Overlay) => T): Promise<T> {

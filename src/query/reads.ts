@@ -13,7 +13,7 @@ import { makeSyncQuery } from './query-value.js'
 import type { SyncQuery } from './query.js'
 import { ROWS, specOf } from './query-spec.js'
 import type { Question, QuerySpec } from './query-spec.js'
-import type { ReadSet } from './read-set.js'
+import type { ReadRecorder } from './read-set.js'
 import type { Source } from './source.js'
 
 /** What `paginate` takes. */
@@ -70,27 +70,28 @@ export interface BucketReader<R, K = unknown, L = AnyLinks> {
   max(field: NumericField<R>, filter?: FilterOf<R>): number | undefined
 }
 
-/** The reads of one bucket over one source. What is read is noted in `readSet`, where there is one. */
+/** The reads of one bucket over one source. */
 export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L> {
   readonly #source: Source
-  readonly #readSet: ReadSet | undefined
+  readonly #recorder: ReadRecorder | undefined
   readonly #answerFrom: ((question: Question) => unknown) | undefined
   readonly #peers: Peers | undefined
 
   /**
-   * @param answerFrom answers questions, and keeps account of them, in place of `source` and `readSet`.
+   * @param recorder is told what is read.
+   * @param answerFrom answers questions, and records what that reads, in place of `source` and `recorder`.
    * @param peers for what queries include of other buckets.
    */
-  constructor(source: Source, readSet?: ReadSet, answerFrom?: (question: Question) => unknown, peers?: Peers) {
+  constructor(source: Source, recorder?: ReadRecorder, answerFrom?: (question: Question) => unknown, peers?: Peers) {
     this.#source = source
-    this.#readSet = readSet
+    this.#recorder = recorder
     this.#answerFrom = answerFrom
     this.#peers = peers
   }
 
   get(key: K): R | undefined {
     const checked = this.#key('get(key)', key)
-    this.#readSet?.readKey(this.#source.bucket, checked)
+    this.#recorder?.readKey(this.#source.bucket, checked)
     return this.#source.get(checked) as R | undefined
   }
 
@@ -103,7 +104,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
   }
 
   keys(): (K & Key)[] {
-    this.#readSet?.readWhere(this.#source.bucket, undefined)
+    this.#recorder?.readWhere(this.#source.bucket, undefined)
     return this.#source.keys() as (K & Key)[]
   }
 
@@ -125,7 +126,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
   }
 
   #take(n: number, after: Key | undefined): R[] {
-    this.#readSet?.readWhere(this.#source.bucket, undefined)
+    this.#recorder?.readWhere(this.#source.bucket, undefined)
     const found: StoredRecord[] = []
     if (n === 0) return []
     this.#source.forEachInOrder(after, (record) => found.push(record) < n)
@@ -134,7 +135,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
 
   last(n: number): R[] {
     parseCount(n, 0, this.#at('last(n)'))
-    this.#readSet?.readWhere(this.#source.bucket, undefined)
+    this.#recorder?.readWhere(this.#source.bucket, undefined)
     return this.#source.last(n) as unknown as R[]
   }
 
@@ -198,7 +199,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
   ask(question: Question): unknown {
     if (this.#answerFrom !== undefined) return this.#answerFrom(question)
     if (question.spec.include.length > 0) return answerIncluded(question, this.#peers as Peers)
-    this.#readSet?.readWhere(this.#source.bucket, question.spec.filter)
+    this.#recorder?.readWhere(this.#source.bucket, question.spec.filter)
     return answer(this.#source, question)
   }
 

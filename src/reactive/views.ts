@@ -100,12 +100,7 @@ export class Views implements ViewHost {
   }
 
   /** For views that are put together of others. */
-  get peers(): Peers {
-    return (name) => {
-      const bucket = this.#bucketOf(name)
-      return { source: bucket.source, reads: () => bucket.ready().reads }
-    }
-  }
+  readonly peers: Peers = (name) => this.#bucketOf(name).asPeer()
 
   /** Ends one use of a view. */
   release(view: View): void {
