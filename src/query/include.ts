@@ -106,10 +106,8 @@ function isObject(value: unknown): value is object {
 
 /** The same for includes that ask for the same, to be made a text of. */
 export function includeParts({ name, bucket, via, filter, order, limit, include }: Include): unknown {
-  const terms = order.map(({ path, isDescending }) => [path, isDescending])
-  const most = limit === Number.POSITIVE_INFINITY ? null : limit
-  return [name, bucket, via, filterText(filter), terms, most, include.map(includeParts)]
+  return [name, bucket, via, filterText(filter), order, limit, include.map(includeParts)]
 }
 
 /** What a query includes that includes nothing. */
-export const NOTHING: readonly Include[] = Object.freeze([])
+export const NO_INCLUDES: readonly Include[] = Object.freeze([])

@@ -5,6 +5,7 @@ import type { StoredRecord } from '../base/value.js'
 import type { BucketDefinition } from '../schema/definition.js'
 import { isStandardSchema } from '../schema/field.js'
 import type { Include } from './include.js'
+import { specOf } from './query-spec.js'
 import type { QuerySpec } from './query-spec.js'
 
 /** The fields of a bucket, each with the name of the bucket whose keys it has; undefined for those that have none. */
@@ -106,6 +107,5 @@ export function querySpecOf(
   if (!isKey(value)) return undefined
   const { filter, order, limit, include: inner } = include
   const own = { op: 'eq', path: isMany ? field : key, value } as const
-  const conditions = [own, ...filter.conditions]
-  return { bucket, filter: { conditions }, order, limit, offset: 0, fields: undefined, include: inner }
+  return { ...specOf(bucket, { conditions: [own, ...filter.conditions] }), order, limit, include: inner }
 }

@@ -9,7 +9,7 @@ import type { Entry } from '../query/bucket-predicates.js'
 import type { Peers } from '../query/included.js'
 import { PredicateIndex } from '../query/predicate-index.js'
 import type { Question } from '../query/query-spec.js'
-import { questionText } from '../query/query-spec.js'
+import { isWhole, questionText } from '../query/query-spec.js'
 import { AskedView } from './asked-view.js'
 import { GroupsView } from './groups-view.js'
 import { IncludeView } from './include-view.js'
@@ -239,7 +239,6 @@ export class Views implements ViewHost {
 function makeView(question: Question, host: ViewHost): View {
   const { spec, want } = question
   if (spec.include.length > 0 && want.kind !== 'explain') return new IncludeView(question, host)
-  const isWhole = spec.offset === 0 && spec.limit === Number.POSITIVE_INFINITY
   switch (want.kind) {
     case 'rows':
       return new RowsView(question)
@@ -248,10 +247,10 @@ function makeView(question: Question, host: ViewHost): View {
     case 'avg':
     case 'min':
     case 'max':
-      return isWhole ? new NumberView(question) : new AskedView(question)
+      return isWhole(spec) ? new NumberView(question) : new AskedView(question)
     case 'groups':
     case 'distinct':
-      return isWhole ? new GroupsView(question) : new AskedView(question)
+      return isWhole(spec) ? new GroupsView(question) : new AskedView(question)
     default:
       return new AskedView(question)
   }
