@@ -1,6 +1,4 @@
 import type { Key } from '../base/value.js'
-import type { Condition, Filter } from './filter.js'
-import { conditionText } from './filter.js'
 
 /** One time that a live result was made, and why. Frozen. */
 export interface Evaluation {
@@ -63,16 +61,3 @@ export interface EvaluationView {
 
 /** Takes each evaluation when it is over. */
 export type TraceHandler = (evaluation: Evaluation) => void
-
-/** What a filter asks for, to be read by people: `role = "admin" & age gte 18`. */
-export function filterWords({ conditions }: Filter): string {
-  return conditions.length === 0 ? 'all records' : conditions.map(conditionWords).join(' & ')
-}
-
-function conditionWords(condition: Condition): string {
-  const text = conditionText(condition)
-  return text.replace(
-    /^"([\w.]+)" (eq )?/,
-    (_match, path: string, eq?: string) => `${path} ${eq === undefined ? '' : '= '}`,
-  )
-}

@@ -4,6 +4,7 @@ import { Subscriber } from './subscriber.js'
 import type { TraceState, Tracing } from './tracing.js'
 import type { Dependent, View } from './view.js'
 
+/** The answer of a view of rows. */
 export type Rows = readonly unknown[]
 
 const NO_ROWS: Rows = Object.freeze([])
