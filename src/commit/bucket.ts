@@ -4,6 +4,7 @@ import type { StoredRecord } from '../base/value.js'
 import type { BucketMeta, Quarantined, StorageAdapter } from '../log/storage.js'
 import { StorageUnreadableError } from '../log/errors.js'
 import type { RowMirror } from '../log/rows.js'
+import type { Peer } from '../query/answer-included.js'
 import { Reads } from '../query/reads.js'
 import { refsOf } from '../query/relation.js'
 import { TableSource } from '../query/source.js'
@@ -29,7 +30,7 @@ export class Bucket {
   /** The counter as the storage was last told; 0 where that is not known. */
   counterStored = 0
   dropped = false
-  /** The bucket of another name. @throws {BucketNotDefinedError} */
+  /** See the constructor. */
   readonly peer: (name: string) => Bucket
 
   /** @param peer the bucket of another name; throws `BucketNotDefinedError`. */
@@ -48,10 +49,7 @@ export class Bucket {
     const options = tableOptions(name, definition)
     this.table = new Table(options)
     this.source = new TableSource(() => this.table, options.collators, refsOf(definition))
-    this.reads = new Reads<never>(this.source, undefined, undefined, (other) => {
-      const bucket = peer(other)
-      return { source: bucket.source, reads: () => bucket.ready().reads }
-    })
+    this.reads = new Reads<never>(this.source, undefined, undefined, (other) => peer(other).asPeer())
   }
 
   /** What the storage keeps about this bucket besides its rows. */
@@ -68,6 +66,11 @@ export class Bucket {
   ready(): this {
     this.mustBeReady()
     return this
+  }
+
+  /** This bucket, for questions about others that include it. */
+  asPeer(): Peer {
+    return { source: this.source, reads: () => this.ready().reads }
   }
 
   /** Runs `read` again for as long as one of the other buckets that it needs is being loaded. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
+import { quietly } from '../base/quietly.js'
 import { chainAfter } from '../base/checksum.js'
-import { asError } from '../base/errors.js'
 import { encodeEntry, RecordTexts } from './codec.js'
 import type { Entry } from './entry.js'
 import {
@@ -227,13 +227,9 @@ function readPage(files: FileSystem, path: string, position: number): Line[] {
 }
 
 function decodeQuietly(line: Line, logId: string): JournalBatch | undefined {
-  try {
-    return line.payload === undefined ? undefined : decodeBatch(line.payload, logId)
-  } catch (error) {
-    // Reported as damage by whoever reads it.
-    void asError(error)
-    return undefined
-  }
+  const { payload } = line
+  // Reported as damage by whoever reads it.
+  return payload === undefined ? undefined : quietly(() => decodeBatch(payload, logId))
 }
 
 function headerOf(folder: History, name: string): { readonly after: number; readonly chain: number } {

@@ -1,3 +1,4 @@
+import { quietly } from '../base/quietly.js'
 import { join } from 'node:path'
 import { chainAfter } from '../base/checksum.js'
 import { asError } from '../base/errors.js'
@@ -184,13 +185,9 @@ function report(checking: Checking, name: string, line: Line, next?: JournalBatc
 }
 
 function readBatch(line: Line, logId: string): JournalBatch | undefined {
-  try {
-    return line.payload === undefined ? undefined : decodeBatch(line.payload, logId)
-  } catch (error) {
-    // Reported as damage of the line.
-    void asError(error)
-    return undefined
-  }
+  const { payload } = line
+  // Reported as damage of the line.
+  return payload === undefined ? undefined : quietly(() => decodeBatch(payload, logId))
 }
 
 function checkBatch(checking: Checking, batch: JournalBatch, where: string, isLast: boolean): void {

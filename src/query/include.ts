@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import { parseCount } from './arguments.js'
 import { EVERYTHING, filterText, parseFilter } from './filter.js'
 import type { Filter } from './filter.js'
 import { parseOrderTerm } from './order.js'
 import type { OrderTerm } from './order.js'
+import { parseCount } from './parse-count.js'
 
 /** That the records which a relation leads to are wanted with each row, under `name`. Which relation that is, the buckets say. */
 export interface Include {
@@ -106,10 +106,8 @@ function isObject(value: unknown): value is object {
 
 /** The same for includes that ask for the same, to be made a text of. */
 export function includeParts({ name, bucket, via, filter, order, limit, include }: Include): unknown {
-  const terms = order.map(({ path, isDescending }) => [path, isDescending])
-  const most = limit === Number.POSITIVE_INFINITY ? null : limit
-  return [name, bucket, via, filterText(filter), terms, most, include.map(includeParts)]
+  return [name, bucket, via, filterText(filter), order, limit, include.map(includeParts)]
 }
 
 /** What a query includes that includes nothing. */
-export const NOTHING: readonly Include[] = Object.freeze([])
+export const NO_INCLUDES: readonly Include[] = Object.freeze([])

@@ -1,14 +1,15 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { parseAggregates } from './aggregate.js'
 import type { QueryPage } from './answer.js'
-import { parseCount, parsePath } from './arguments.js'
+import { parsePath } from './field-path.js'
 import type { Filter } from './filter.js'
-import { NOTHING, parseIncludes } from './include.js'
+import { NO_INCLUDES, parseIncludes } from './include.js'
 import { liveRows } from './live.js'
 import type { LiveCallback, LiveOptions, LiveSubscription, SubscribeLive } from './live.js'
 import { parseOrderTerm } from './order.js'
+import { parseCount } from './parse-count.js'
 import type { PageOptions, Query, SyncQuery } from './query.js'
-import { ROWS, specText } from './query-spec.js'
+import { isWhole, ROWS, specText } from './query-spec.js'
 import type { Question, QuerySpec, Want } from './query-spec.js'
 
 /** Answers a question, or promises to. */
@@ -70,7 +71,7 @@ abstract class QueryParts {
     const { spec } = this
     // What is counted, or added up, has nothing with it.
     return {
-      spec: spec.include.length === 0 || ROW_WANTS.has(wanted.kind) ? spec : { ...spec, include: NOTHING },
+      spec: spec.include.length === 0 || ROW_WANTS.has(wanted.kind) ? spec : { ...spec, include: NO_INCLUDES },
       want: wanted,
     }
   }
@@ -181,16 +182,12 @@ abstract class QueryParts {
   }
 
   page(options: unknown): unknown {
-    return this.#want((at, { limit, offset }) => {
+    return this.#want((at, spec) => {
       const argument = at('page({ size, after, before })')
       if (typeof options !== 'object' || options === null)
         throw new InvalidArgumentError(argument, 'an object with a size', options)
-      if (limit !== Number.POSITIVE_INFINITY || offset !== 0) {
-        throw new InvalidArgumentError(argument, 'a query without limit and offset: the size is the limit', {
-          limit,
-          offset,
-        })
-      }
+      if (!isWhole(spec))
+        throw new InvalidArgumentError(argument, 'a query without limit and offset: the size is the limit', spec)
       const { size, after, before } = options as PageOptions
       parseCount(size, 1, at('page({ size })'))
       if (after !== undefined && before !== undefined) {

@@ -1,3 +1,4 @@
+import { quietly } from '../base/quietly.js'
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { stableText } from '../base/stable-text.js'
 import { StoreStoppedError } from '../commit/errors.js'
@@ -90,12 +91,8 @@ export class Resources {
   #ownerOf(): object | undefined {
     if (this.#owner !== undefined) return this.#owner
     const [name] = this.#store.listBuckets()
-    try {
-      if (name !== undefined) this.#owner = queryIdentity(this.#store.bucket(name).query())?.owner
-    } catch (error) {
-      // A store that was stopped has no queries any more.
-      void asError(error)
-    }
+    // A store that was stopped has no queries any more.
+    if (name !== undefined) this.#owner = quietly(() => queryIdentity(this.#store.bucket(name).query())?.owner)
     return this.#owner
   }
 

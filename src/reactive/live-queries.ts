@@ -17,6 +17,7 @@ import type { Asked, QueryContext, QueryFunction } from './live-query.js'
 import { QueryBucket } from './query-bucket.js'
 import type { TraceHost, Tracing } from './tracing.js'
 import type { Views } from './views.js'
+import { WorkCount } from './work-count.js'
 
 /** Options of `subscribe`. */
 export interface SubscribeOptions {
@@ -77,8 +78,7 @@ export class LiveQueries {
   /** How many evaluations are under way, and how many there have been. */
   #evaluating = 0
   #evaluations = 0
-  #unsettled = 0
-  readonly #settled: (() => void)[] = []
+  readonly #work = new WorkCount()
 
   constructor(options: LiveQueriesOptions) {
     this.#options = options
@@ -154,13 +154,11 @@ export class LiveQueries {
     callback: (result: unknown) => void,
     options: SubscribeOptions = {},
   ): Promise<QuerySubscription> {
-    const {
-      signal,
-      immediate = false,
-      trace = false,
-    } = checkSubscribeOptions('subscribe(query, callback, options)', callback, options, this.#options.trace)
+    const argument = 'subscribe(query, callback, options)'
+    const checked = checkSubscribeOptions(argument, callback, options, this.#options.trace)
+    const { signal } = checked
     const fn = this.#query(name)
-    const listener = new Listener(callback, options.onError, this.#options.onError, immediate, trace)
+    const listener = new Listener(callback, checked, this.#options.onError)
     let query: LiveQuery | undefined
     const unsubscribe = (): void => {
       signal?.removeEventListener('abort', unsubscribe)
@@ -188,7 +186,7 @@ export class LiveQueries {
     const key = text === undefined ? undefined : `${text}\n${name}`
     let query = key === undefined ? undefined : this.#shared.get(key)
     if (query === undefined) {
-      // Its caller may change what he has given; others share it.
+      // The caller may change what was given; others share it.
       query = this.#make({ name, fn, params: key === undefined ? params : remember(params), key }, false)
       this.#live.add(query)
       if (key !== undefined) this.#shared.set(key, query)
@@ -205,7 +203,7 @@ export class LiveQueries {
       if (listener.isImmediate) this.#deliver(listener, remember(query.last))
       return undefined
     }
-    if (query.isEvaluatingNow) listener.runFirst = query.run
+    if (query.willBeFresh) listener.runFirst = query.run
     else if (query.isBusy && !listener.isImmediate) return this.#compare(query, listener)
     else {
       listener.runFirst = query.run + 1
@@ -219,17 +217,17 @@ export class LiveQueries {
 
   /**
    * The evaluation under way is of a state before this one, and the next one will be of a later one: what `listener` is to be
-   * told of is found by comparison with a result that is made for him alone.
+   * told of is found by comparison with a result that is made for it alone.
    */
   async #compare(query: LiveQuery, listener: Listener): Promise<void> {
     listener.runFirst = Number.POSITIVE_INFINITY
-    this.#unsettled++
+    this.#work.begin()
     try {
       listener.baseline = remember(await this.#once(query.asked, true))
       listener.runFirst = 0
       if (query.isActive) this.#schedule(query)
     } finally {
-      this.#settle()
+      this.#work.end()
     }
   }
 
@@ -239,7 +237,7 @@ export class LiveQueries {
     query.listeners.delete(listener)
     this.#listeners--
     if (listener.isTraced) this.#options.trace.release?.()
-    listener.isThere()
+    listener.arrived()
     if (query.listeners.size > 0) return
     const { key } = query.asked
     if (key !== undefined) {
@@ -311,7 +309,7 @@ export class LiveQueries {
     query.isDirty = true
     if (query.isDue || query.isBusy || !query.isActive) return
     query.isDue = true
-    this.#unsettled++
+    this.#work.begin()
     // A promise job: it comes after the rest of the batch has been published.
     void Promise.resolve().then(() => query.isDue && this.#begin(query))
   }
@@ -319,7 +317,7 @@ export class LiveQueries {
   /** Lets the query run now, unless it is doing so. */
   #begin(query: LiveQuery): void {
     if (query.isBusy) return
-    if (!query.isDue) this.#unsettled++
+    if (!query.isDue) this.#work.begin()
     query.isDue = false
     query.isBusy = true
     void this.#refresh(query)
@@ -339,7 +337,7 @@ export class LiveQueries {
       query.isDirty = true
     }
     query.isBusy = false
-    this.#settle()
+    this.#work.end()
     if (query.isDirty) this.#schedule(query)
   }
 
@@ -374,15 +372,9 @@ export class LiveQueries {
     listener.deliver(result, this.#options.sequencer.position.durable)
   }
 
-  #settle(): void {
-    this.#unsettled--
-    if (this.#unsettled > 0) return
-    for (const resolve of this.#settled.splice(0)) resolve()
-  }
-
   /** Resolves when no evaluation is running or due. */
-  async settle(): Promise<void> {
-    while (this.#unsettled > 0) await new Promise<void>((resolve) => this.#settled.push(resolve))
+  settle(): Promise<void> {
+    return this.#work.settled()
   }
 
   /** Ends all subscriptions. Evaluations that are running come to their end without calling anybody back. */

@@ -89,7 +89,7 @@ export class LiveQuery implements Dependent {
   }
 
   /** Whether the evaluation under way will give a result that is not older than this moment. */
-  get isEvaluatingNow(): boolean {
+  get willBeFresh(): boolean {
     return this.isEvaluating && !this.isTorn && (this.isRunning || !this.isDirty)
   }
 
@@ -127,7 +127,7 @@ export class LiveQuery implements Dependent {
       const { baseline, isImmediate } = listener
       listener.baseline = NONE
       const isFirst = listener.waiting !== undefined
-      listener.isThere()
+      listener.arrived()
       const isNews = isFirst ? isImmediate : baseline === NONE ? isChanged : !deepEqual(result, baseline)
       // That an error is over is told too, also where it has changed nothing.
       if (isNews || listener.hasFailed) due.push(listener)
@@ -141,7 +141,7 @@ export class LiveQuery implements Dependent {
     for (const listener of this.listeners) {
       if (listener.waiting === undefined || listener.isImmediate || listener.runFirst > this.run) continue
       listener.baseline = remember(result)
-      listener.isThere()
+      listener.arrived()
     }
   }
 

@@ -6,10 +6,10 @@ import type { Bucket } from '../commit/bucket.js'
 import type { CommitDraft } from '../commit/draft.js'
 import type { Change } from '../log/entry.js'
 import type { Entry } from '../query/bucket-predicates.js'
-import type { Peers } from '../query/included.js'
+import type { Peers } from '../query/answer-included.js'
 import { PredicateIndex } from '../query/predicate-index.js'
 import type { Question } from '../query/query-spec.js'
-import { questionText } from '../query/query-spec.js'
+import { isWhole, questionText } from '../query/query-spec.js'
 import { AskedView } from './asked-view.js'
 import { GroupsView } from './groups-view.js'
 import { IncludeView } from './include-view.js'
@@ -100,12 +100,7 @@ export class Views implements ViewHost {
   }
 
   /** For views that are put together of others. */
-  get peers(): Peers {
-    return (name) => {
-      const bucket = this.#bucketOf(name)
-      return { source: bucket.source, reads: () => bucket.ready().reads }
-    }
-  }
+  readonly peers: Peers = (name) => this.#bucketOf(name).asPeer()
 
   /** Ends one use of a view. */
   release(view: View): void {
@@ -244,7 +239,6 @@ export class Views implements ViewHost {
 function makeView(question: Question, host: ViewHost): View {
   const { spec, want } = question
   if (spec.include.length > 0 && want.kind !== 'explain') return new IncludeView(question, host)
-  const isWhole = spec.offset === 0 && spec.limit === Number.POSITIVE_INFINITY
   switch (want.kind) {
     case 'rows':
       return new RowsView(question)
@@ -253,10 +247,10 @@ function makeView(question: Question, host: ViewHost): View {
     case 'avg':
     case 'min':
     case 'max':
-      return isWhole ? new NumberView(question) : new AskedView(question)
+      return isWhole(spec) ? new NumberView(question) : new AskedView(question)
     case 'groups':
     case 'distinct':
-      return isWhole ? new GroupsView(question) : new AskedView(question)
+      return isWhole(spec) ? new GroupsView(question) : new AskedView(question)
     default:
       return new AskedView(question)
   }

@@ -267,6 +267,24 @@ test('a signal is let go of when the store ends, and one that throws has subscri
   expect(listeners).toBe(0)
 })
 
+test('an onEnd that throws is told to onError, and keeps neither its view nor the other subscriptions', async () => {
+  const errors: string[] = []
+  const { store, b } = await open({ onError: (error) => errors.push(error.message) })
+  const hostile = (): void => {
+    throw new Error('no end')
+  }
+  const ended = vi.fn()
+  const stop = b.query().live(() => undefined, { onEnd: hostile })
+  await store.settle()
+  stop()
+  expect((await store.getStats()).live).toMatchObject({ views: 0, subscriptions: 0 })
+  b.query().live(() => undefined, { onEnd: hostile })
+  b.query().live(() => undefined, { onEnd: ended })
+  await store.stop()
+  expect(ended).toHaveBeenCalledTimes(1)
+  expect(errors).toEqual(['no end', 'no end'])
+})
+
 test('operators right after not are refused, for they may be meant for a field of that name', async () => {
   const { b } = await open()
   await expect(b.where({ not: { gt: 6 } } as never)).rejects.toThrow(/a filter after not/)

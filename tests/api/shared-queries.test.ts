@@ -486,7 +486,7 @@ test('whoever subscribes at whatever moment misses nothing', async () => {
   })
 }, 300_000)
 
-test.each(['isFresh', 'isEvaluatingNow'] as const)(
+test.each(['isFresh', 'willBeFresh'] as const)(
   'the check finds a planted bug: who joins takes any result for new enough (%s)',
   async (name) => {
     const spy = vi.spyOn(LiveQuery.prototype, name, 'get').mockImplementation(function planted(this: LiveQuery) {

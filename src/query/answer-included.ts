@@ -3,10 +3,10 @@ import { isKey } from '../base/value.js'
 import type { QueryPage } from './answer.js'
 import { project } from './answer.js'
 import type { Explanation } from './explain.js'
-import { NOTHING } from './include.js'
+import { NO_INCLUDES } from './include.js'
 import type { Include } from './include.js'
 import { choosePlan } from './plan.js'
-import { ROWS } from './query-spec.js'
+import { ROWS, specOf } from './query-spec.js'
 import type { Question, QuerySpec } from './query-spec.js'
 import { querySpecOf, relationOf } from './relation.js'
 import type { Relation } from './relation.js'
@@ -37,7 +37,7 @@ export function answerWith({ want }: Question, answer: unknown, rows: unknown[])
 
 /** The question without its relations, about whole records: what is included is put with those. */
 export function withoutIncluded({ spec, want }: Question): Question {
-  return { spec: { ...spec, include: NOTHING, fields: undefined }, want }
+  return { spec: { ...spec, include: NO_INCLUDES, fields: undefined }, want }
 }
 
 /** The relations of a query. @throws {InvalidArgumentError} @throws {BucketNotDefinedError} */
@@ -119,15 +119,7 @@ function groupedOf(
   const groups = new Map<Key, StoredRecord[]>()
   for (const record of records) if (isKey(record[key])) groups.set(record[key], [])
   const { filter, order, limit } = include
-  const spec = {
-    bucket,
-    filter,
-    order,
-    limit: Number.POSITIVE_INFINITY,
-    offset: 0,
-    fields: undefined,
-    include: NOTHING,
-  }
+  const spec = { ...specOf(bucket, filter), order }
   for (const related of peers(bucket).reads().ask({ spec, want: ROWS }) as StoredRecord[]) {
     const group = groups.get(related[field] as Key)
     if (group !== undefined && group.length < limit) group.push(related)

@@ -1,0 +1,101 @@
+import type { LiveCallback, LiveExplanation } from '../query/live.js'
+import type { SubscriberOptions } from './check-subscribe-options.js'
+import { Subscriber } from './subscriber.js'
+import type { TraceState, Tracing } from './tracing.js'
+import type { Dependent, View } from './view.js'
+
+/** The answer of a view of rows. */
+export type Rows = readonly unknown[]
+
+const NO_ROWS: Rows = Object.freeze([])
+const nothing = (): void => undefined
+
+/** One subscription to the rows of a view: what was given for it, and what it was told last. */
+export class RowSubscriber extends Subscriber implements Dependent {
+  readonly view: View
+  readonly #callback: LiveCallback<unknown>
+  readonly #onEnd: (() => void) | undefined
+  readonly #schedule: (subscriber: RowSubscriber) => void
+  /** The result may be another one than the delivered one. */
+  isDirty = false
+  isDue = false
+  /** Its callback has not come to its end. */
+  isBusy = false
+  /** It is not told of the first result. */
+  isQuiet: boolean
+  settleReady: (error: Error | undefined) => void = nothing
+  #rows: Rows | undefined
+  /** How often its rows were read. */
+  run = 0
+  traced: TraceState | undefined
+  /** What was read last, while that is traced and not delivered yet. */
+  tracing: { readonly tracing: Tracing; readonly rows: Rows | undefined; readonly deliveries: number } | undefined
+
+  constructor(
+    view: View,
+    callback: LiveCallback<unknown>,
+    options: SubscriberOptions,
+    onErrorOfStore: (error: Error) => void,
+    schedule: (subscriber: RowSubscriber) => void,
+  ) {
+    super(options, onErrorOfStore)
+    this.view = view
+    this.#callback = callback
+    this.isQuiet = options.immediate === false
+    this.#onEnd = options.onEnd
+    this.#schedule = schedule
+    view.dependents.add(this)
+  }
+
+  /** What is delivered is what the view had when it was read; that it has changed since is seen when that is durable. */
+  overtaken(): void {}
+
+  touched(): void {
+    this.#schedule(this)
+  }
+
+  /** Calls back, if the result is another one than before. @returns what the callback returned. */
+  deliver(rows: Rows, position: number): unknown {
+    this.advance(position)
+    const before = this.#rows
+    const { isQuiet, hasFailed } = this
+    if (rows === before && !hasFailed) return undefined
+    this.#rows = rows
+    this.isQuiet = false
+    this.hasFailed = false
+    if (before === undefined) {
+      this.settleReady(undefined)
+      this.settleReady = nothing
+    }
+    if (isQuiet) return undefined
+    const { added, removed, changed, moved } = this.view.changesTo(before ?? NO_ROWS, rows)
+    // What came was taken back before it was seen. That an error is over is told all the same.
+    if (before !== undefined && !hasFailed && added.length + removed.length + changed.length + moved.length === 0)
+      return undefined
+    this.deliveries++
+    try {
+      return this.#callback(rows, { added, removed, changed, moved, position })
+    } catch (error) {
+      this.report(error)
+      return undefined
+    }
+  }
+
+  /** It is over. */
+  end(): void {
+    this.isActive = false
+    this.view.dependents.delete(this)
+    this.settleReady(undefined)
+    try {
+      this.#onEnd?.()
+    } catch (error) {
+      // What ends may be the whole store: the rest of it has to end too.
+      this.tell(error)
+    }
+  }
+
+  explain(): LiveExplanation {
+    const { text, uses } = this.view
+    return this.explanationOf(text, undefined, uses, this.traced)
+  }
+}

@@ -1,0 +1,58 @@
+import { assert } from '../base/assert.js'
+import { asError } from '../base/errors.js'
+import type { LiveExplanation } from '../query/live.js'
+import type { SubscriberOptions } from './check-subscribe-options.js'
+import type { TraceState } from './tracing.js'
+
+/** What subscribers to rows and to named queries have in common: whom to tell of errors, and how far they have come. */
+export abstract class Subscriber {
+  readonly #onError: (error: Error) => void
+  readonly #onErrorOfStore: (error: Error) => void
+  /** Its own option asks for traces. */
+  readonly isTraced: boolean
+  isActive = true
+  /** It was told of an error, and of no result since. */
+  hasFailed = false
+  /** How often it was called back. */
+  deliveries = 0
+  /** Ends the subscription, and lets go of its signal. */
+  stop: () => void = () => undefined
+  #position = 0
+
+  /** @param onErrorOfStore for what it does not take itself. */
+  constructor({ onError, trace }: SubscriberOptions, onErrorOfStore: (error: Error) => void) {
+    this.#onError = onError ?? onErrorOfStore
+    this.#onErrorOfStore = onErrorOfStore
+    this.isTraced = trace === true
+  }
+
+  /** A result that has all commits up to `position` is for it. Holds Q2. */
+  protected advance(position: number): void {
+    const last = this.#position
+    assert(position >= last, 'Q2', () => `a result of ${position} comes after one of ${last}`)
+    this.#position = position
+  }
+
+  /** Tells of an error of the query, or of the callback, unless the subscription has ended. */
+  report(thrown: unknown): void {
+    if (this.isActive) this.tell(thrown)
+  }
+
+  protected tell(thrown: unknown): void {
+    try {
+      this.#onError(asError(thrown))
+    } catch (error) {
+      this.#onErrorOfStore(asError(error))
+    }
+  }
+
+  protected explanationOf(
+    query: string,
+    params: unknown,
+    shared: number,
+    traced: TraceState | undefined,
+  ): LiveExplanation {
+    const evaluations = [...(traced?.log ?? [])]
+    return { query, params, deliveries: this.deliveries, shared, position: this.#position, evaluations }
+  }
+}
