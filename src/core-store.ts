@@ -300,8 +300,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
   }
 
   /**
-   * Calls `listener` whenever `position` has moved: at each commit, when it is durable, and when it was taken back. For
-   * showing what is saved; it has to be quick, because commits wait for it.
+   * Calls `listener` soon after `position` has moved: by a commit, because one is durable, or was taken back. Moves that follow each
+   * other at once are told as one. For showing what is saved. The listener may do whatever it likes.
    *
    * @returns ends it.
    */

@@ -43,6 +43,7 @@ export class Engine implements CommitListener {
   /** Told after each commit that was published, by what is built on top of the small store. */
   onPublished: (() => void) | undefined
   readonly #positionListeners = new Set<(position: Position) => void>()
+  #isPositionDue = false
 
   /** Opens the storage and starts everything. @throws {StorageError} nothing is left running. */
   static async open(options: CheckedOptions): Promise<Engine> {
@@ -79,8 +80,11 @@ export class Engine implements CommitListener {
     const { selfCheck } = options
     const onDiverged = (error: Error, { text, question }: View): void => {
       const { bucket } = question.spec
-      this.bus.publish(['view', bucket, 'diverged'], { type: 'diverged', bucket, query: text, error })
-      onError(error)
+      // In the middle of a commit: who is told may write.
+      void Promise.resolve().then(() => {
+        this.bus.publish(['view', bucket, 'diverged'], { type: 'diverged', bucket, query: text, error })
+        onError(error)
+      })
     }
     const isReady = (bucket: string): boolean => this.catalog.has(bucket) && bucketOf(bucket).process.isReady
     this.views = new Views({ bucketOf, isReady, runtime, selfCheck, onDiverged })
@@ -129,11 +133,18 @@ export class Engine implements CommitListener {
     return () => void this.#positionListeners.delete(own)
   }
 
-  /** Tells who listens where the log is now. */
+  /** Tells who listens where the log is now: in a promise job, because who listens may write, and nothing else may be half done then. */
   positionMoved(): void {
-    if (this.#positionListeners.size === 0) return
+    if (this.#positionListeners.size === 0 || this.#isPositionDue) return
+    this.#isPositionDue = true
+    void Promise.resolve().then(() => this.#tellPosition())
+  }
+
+  #tellPosition(): void {
+    this.#isPositionDue = false
     const { position } = this.sequencer
-    for (const listener of this.#positionListeners) {
+    for (const listener of [...this.#positionListeners]) {
+      if (!this.#positionListeners.has(listener)) continue
       try {
         listener(position)
       } catch (error) {
