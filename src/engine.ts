@@ -78,14 +78,7 @@ export class Engine implements CommitListener {
     })
     this.transactions = new Transactions(this.sequencer, runtime, bucketOf)
     const { selfCheck } = options
-    const onDiverged = (error: Error, { text, question }: View): void => {
-      const { bucket } = question.spec
-      // In the middle of a commit: who is told may write.
-      void Promise.resolve().then(() => {
-        this.bus.publish(['view', bucket, 'diverged'], { type: 'diverged', bucket, query: text, error })
-        onError(error)
-      })
-    }
+    const onDiverged = (error: Error, view: View): void => void this.#diverged(error, view)
     const isReady = (bucket: string): boolean => this.catalog.has(bucket) && bucketOf(bucket).process.isReady
     this.views = new Views({ bucketOf, isReady, runtime, selfCheck, onDiverged })
     const reactive = { sequencer: this.sequencer, bucketOf, views: this.views, trace: this.trace, onError }
@@ -123,6 +116,14 @@ export class Engine implements CommitListener {
   /** Puts a process, or a supervisor of them, under the store's own. */
   supervise(child: Child): Promise<void> {
     return this.supervisor.startChild(child)
+  }
+
+  /** Later, because that is found in the middle of a commit, and who is told may write. */
+  async #diverged(error: Error, { text, question }: View): Promise<void> {
+    await Promise.resolve()
+    const { bucket } = question.spec
+    this.bus.publish(['view', bucket, 'diverged'], { type: 'diverged', bucket, query: text, error })
+    this.options.onError(error)
   }
 
   /** Calls `listener` whenever the position of the log has moved. @returns ends it. */

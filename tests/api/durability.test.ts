@@ -146,7 +146,7 @@ describe('a storage that takes its time', () => {
     planted.mockRestore()
     await store.settle()
     await turn()
-    expect((await bucket.keys()).toSorted()).toEqual(['a', 'b', 'c'])
+    expect(new Set(await bucket.keys())).toEqual(new Set(['a', 'b', 'c']))
     expect(store.position).toEqual({ visible: store.position.durable, durable: store.position.durable })
   })
 
