@@ -78,7 +78,7 @@ export class Engine implements CommitListener {
     })
     this.transactions = new Transactions(this.sequencer, runtime, bucketOf)
     const { selfCheck } = options
-    const onDiverged = (error: Error, view: View): void => void this.#diverged(error, view)
+    const onDiverged = (error: Error, view: View): void => void this.#diverged(view, error)
     const isReady = (bucket: string): boolean => this.catalog.has(bucket) && bucketOf(bucket).process.isReady
     this.views = new Views({ bucketOf, isReady, runtime, selfCheck, onDiverged })
     const reactive = { sequencer: this.sequencer, bucketOf, views: this.views, trace: this.trace, onError }
@@ -119,7 +119,7 @@ export class Engine implements CommitListener {
   }
 
   /** Later, because that is found in the middle of a commit, and who is told may write. */
-  async #diverged(error: Error, { text, question }: View): Promise<void> {
+  async #diverged({ text, question }: View, error: Error): Promise<void> {
     await Promise.resolve()
     const { bucket } = question.spec
     this.bus.publish(['view', bucket, 'diverged'], { type: 'diverged', bucket, query: text, error })
