@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { quietly } from '../base/quietly.js'
 import { chainAfter } from '../base/checksum.js'
 import { encodeEntry, RecordTexts } from './codec.js'
 import type { Entry } from './entry.js'
 import {
   batchPayload,
+  batchIn,
   decodeBatch,
   decodeHeader,
   frame,
@@ -201,7 +201,7 @@ function* readJournal(folder: History, name: string, journal: number, after: num
     for (const line of page) {
       position = line.end
       if (line.offset === 0) continue
-      const batch = decodeQuietly(line, manifest.logId)
+      const batch = batchIn(line, manifest.logId)
       yield { journal, offset: line.offset, end: line.end, batch, after: seq, chain }
       addMark(places, seq, line.offset)
       seq = batch?.entries.at(-1)?.seq ?? seq
@@ -224,12 +224,6 @@ function readPage(files: FileSystem, path: string, position: number): Line[] {
   } finally {
     files.close(handle)
   }
-}
-
-function decodeQuietly(line: Line, logId: string): JournalBatch | undefined {
-  const { payload } = line
-  // Reported as damage by whoever reads it.
-  return payload === undefined ? undefined : quietly(() => decodeBatch(payload, logId))
 }
 
 function headerOf(folder: History, name: string): { readonly after: number; readonly chain: number } {
