@@ -4,6 +4,7 @@ import type { Key, StoredRecord } from '../base/value.js'
 import type { FilterOf, NumericField } from '../schema/infer.js'
 import type { AnyLinks } from '../schema/links.js'
 import { answer } from './answer.js'
+import { parsePath } from './field-path.js'
 import { EVERYTHING, parseFilter } from './filter.js'
 import type { Filter } from './filter.js'
 import { answerIncluded } from './answer-included.js'
@@ -179,7 +180,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
   }
 
   #aggregate(kind: 'sum' | 'avg' | 'min' | 'max', path: string, filter: FilterOf<R> | undefined): number | undefined {
-    if (typeof path !== 'string') throw this.#invalid(`${kind}(field)`, 'the name of a field', path)
+    parsePath(path, `bucket("${this.#source.bucket}").${kind}(field)`)
     return this.ask({ spec: this.specFor(`${kind}(field, filter)`, orAll(filter)), want: { kind, path } }) as
       | number
       | undefined
