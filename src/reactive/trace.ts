@@ -8,6 +8,7 @@ import { partsOf, reasonsOf, viewsOf } from './trace-reasons.js'
 import type { Happening, Reasons } from './trace-reasons.js'
 import type { Moment, Traceable, TraceHost, Tracer, Tracing } from './tracing.js'
 import { built } from './view.js'
+import type { View } from './view.js'
 import { questionWords } from './words.js'
 
 const LOG_MAX = 16
@@ -109,9 +110,10 @@ export class Trace implements Tracer {
     const now = this.#now()
     traceable.traced = { ...now, log: known?.log ?? [] }
     const happenings = this.#happenings.filter(({ published }) => published > since.happened)
-    const reasons = reasonsOf(traceable, happenings, isOvertaken)
+    const parts = partsOf(viewsOf(traceable))
+    const reasons = reasonsOf(traceable, parts, happenings, isOvertaken)
     // Of one that is new nothing was read before.
-    return new OneTracing(traceable, reasons, traceable.run === 1 ? now : since, this.#runtime, this.#tell)
+    return new OneTracing(traceable, parts, reasons, traceable.run === 1 ? now : since, this.#runtime, this.#tell)
   }
 
   readonly #tell = (traceable: Traceable, evaluation: Evaluation, builtUntil: number): void => {
@@ -157,6 +159,7 @@ class OneTracing implements Tracing {
 
   constructor(
     traceable: Traceable,
+    parts: ReadonlySet<View>,
     reasons: Reasons,
     since: Moment,
     runtime: Runtime,
@@ -168,8 +171,7 @@ class OneTracing implements Tracing {
     this.#runtime = runtime
     this.#tell = tell
     // Views that a commit has built anew before somebody asked for them.
-    for (const { builtAt, examined } of partsOf(viewsOf(traceable)))
-      if (builtAt > since.built) this.#examined += examined
+    for (const { builtAt, examined } of parts) if (builtAt > since.built) this.#examined += examined
     this.#beganMs = runtime.elapsed()
   }
 

@@ -1,7 +1,20 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Evaluation, Store, StorageAdapter } from '../../src/index.js'
 import { count, MemoryAdapter } from '../../src/index.js'
+import type * as ReadSet from '../../src/query/read-set.js'
 import { gate, open, turn } from './opened.js'
+
+/** How often a filter was compared with a change, by whoever does that. */
+const compared = vi.hoisted(() => ({ times: 0 }))
+
+vi.mock('../../src/query/read-set.js', async (original) => {
+  const real = await original<typeof ReadSet>()
+  const touches: typeof real.touches = (...args) => {
+    compared.times++
+    return real.touches(...args)
+  }
+  return { ...real, touches }
+})
 
 interface LiveQueryOfRows {
   live(callback: () => void): () => void
@@ -297,6 +310,33 @@ describe('store.trace says why an evaluation was made, and what it took', () => 
         .query()
         .live(() => undefined, { trace: 'yes' as never }),
     ).toThrow(/trace/)
+  })
+})
+
+describe('what a trace costs is bounded', () => {
+  test('a commit of many changes is not compared with each of many included rows', async () => {
+    const store = await open({
+      buckets: {
+        teams: { key: 'id', schema: { id: { type: 'number' } } },
+        people: { key: 'id', schema: { id: { type: 'number' }, team: { type: 'number', ref: 'teams' } } },
+      },
+    })
+    const ids = Array.from({ length: 300 }, (_, id) => id)
+    await store.bucket('teams').insertMany(ids.map((id) => ({ id })))
+    await store.bucket('people').insertMany(ids.map((id) => ({ id, team: id })))
+    const teams = store.bucket('teams').query() as unknown as { include(what: string): LiveQueryOfRows }
+    teams.include('people').live(() => undefined)
+    await store.settle()
+    const seen: Evaluation[] = []
+    store.trace((evaluation) => seen.push(evaluation))
+    const before = compared.times
+    await store.bucket('people').updateMany({}, { name: 'all of them' })
+    await store.settle()
+    const times = compared.times - before
+    expect(seen).toHaveLength(1)
+    expect(seen[0]?.omitted).toEqual({ commits: 0, changes: 268, matched: 268 })
+    expect(seen[0]?.matched.slice(0, 2)).toEqual(['people: team = 0', 'people: team = 1'])
+    expect(times).toBeLessThan(10 * ids.length)
   })
 })
 
