@@ -3,21 +3,10 @@ import { BucketPredicates } from '../query/bucket-predicates.js'
 import type { Entry, Interest } from '../query/bucket-predicates.js'
 import type { Evaluation, EvaluationChange, EvaluationCommit } from '../query/evaluation.js'
 import { touches } from '../query/read-set.js'
+import type { Happened, Happening } from './trace-happenings.js'
 import type { Traceable } from './tracing.js'
 import type { Interests, View } from './view.js'
 import { filterWords } from './words.js'
-
-/** Something that makes evaluations necessary. */
-export interface Happening {
-  readonly cause: 'commit' | 'undone' | 'reloaded'
-  readonly seq: number | undefined
-  readonly at: number | undefined
-  readonly type: string
-  readonly changes: readonly Change[]
-  readonly cleared: readonly string[]
-  /** What `happened` was when it happened; when it became durable, since it has. */
-  published: number
-}
 
 /** So many items of each list are said. */
 const LIST_MAX = 32
@@ -55,11 +44,17 @@ function interestsOf(traceable: Traceable, parts: ReadonlySet<View>): Interests 
 /** Why an evaluation was made. */
 export type Reasons = Pick<Evaluation, 'cause' | 'commits' | 'changes' | 'matched' | 'omitted'>
 
-/** Why `traceable` is evaluated: what of all that has happened touches what it has read. */
+/**
+ * Why `traceable` is evaluated: what of all that has happened touches what it has read.
+ *
+ * @param parts the views that it has read, and all that they are put together of.
+ * @param isSeen all that has happened since the evaluation before is known, or was forgotten.
+ */
 export function reasonsOf(
   traceable: Traceable,
   parts: ReadonlySet<View>,
-  known: readonly Happening[],
+  { known, forgotten }: Happened,
+  isSeen: boolean,
   isOvertaken: boolean,
 ): Reasons {
   const readings = new Readings(interestsOf(traceable, parts), known)
@@ -77,8 +72,9 @@ export function reasonsOf(
   const matched = new Listed<string>()
   for (const one of readings.found) matched.add(() => `${one.bucket.name}: ${wordsOf(one)}`)
   const found = (['undone', 'reloaded', 'commit'] as const).find((one) => causes.has(one))
+  const other = forgotten > 0 || !isSeen ? 'commit' : 'subscribed'
   return {
-    cause: isOvertaken ? 'overtaken' : traceable.run === 1 ? 'subscribed' : (found ?? 'subscribed'),
+    cause: isOvertaken ? 'overtaken' : traceable.run === 1 ? 'subscribed' : (found ?? other),
     commits: Object.freeze(commits.first),
     changes: Object.freeze(changes.first),
     matched: Object.freeze(matched.first),
@@ -86,6 +82,7 @@ export function reasonsOf(
       commits: commits.omitted,
       changes: changes.omitted,
       matched: matched.omitted,
+      forgotten,
     }),
   }
 }
