@@ -21,7 +21,8 @@ export interface Evaluation {
   readonly matched: readonly string[]
   /**
    * How many of each list are left out, which ends at 32. And how many commits since the evaluation before are `forgotten`: whether
-   * they have touched what was read is not known. The last 1,000 are kept.
+   * they have touched what was read is not known. The last 1,000 are kept, as far as their records, before and after, are
+   * together no more than about 8 MB; the last one always.
    */
   readonly omitted: {
     readonly commits: number

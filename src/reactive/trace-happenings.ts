@@ -1,3 +1,4 @@
+import type { Value } from '../base/value.js'
 import type { Commit } from '../commit/commit-group.js'
 import type { CommitDraft } from '../commit/draft.js'
 import type { Change } from '../log/entry.js'
@@ -26,17 +27,22 @@ export interface Happened {
 /** Nothing has. */
 export const NOTHING: Happened = Object.freeze({ known: Object.freeze([]), forgotten: 0 })
 
-/** So many are kept for evaluations to come. */
+/** So many are kept for evaluations to come, */
 const KEPT_MAX = 1_000
+/** as long as what they hold is estimated to be no more than so many bytes, each of them with `HAPPENING_BYTES` of its own. */
+const KEPT_BYTES_MAX = 8_000_000
+const HAPPENING_BYTES = 200
 const NONE: readonly never[] = Object.freeze([])
 
 /**
- * What has happened, as far as evaluations to come may have to be told: the last `KEPT_MAX`. Of the others it is known how many there were. Commits that are not durable yet are
+ * What has happened, as far as evaluations to come may have to be told: the last one, and those before it while all of them are
+ * within `KEPT_MAX` and `KEPT_BYTES_MAX`. Of the others it is known how many there were. Commits that are not durable yet are
  * not counted: they are held by the store in any case.
  */
 export class Happenings {
   /** In the order of their numbers. */
-  #settled: Happening[] = []
+  #settled: { readonly happening: Happening; readonly bytes: number }[] = []
+  #bytes = 0
   #forgotten = 0
   /** Commits that are not durable yet. */
   readonly #inFlight = new Map<CommitDraft, Happening>()
@@ -57,6 +63,7 @@ export class Happenings {
   clear(): void {
     this.#forgotten += this.#settled.length
     this.#settled = []
+    this.#bytes = 0
     this.#inFlight.clear()
   }
 
@@ -85,17 +92,43 @@ export class Happenings {
   }
 
   #settle(happening: Happening): void {
-    this.#settled.push(happening)
-    if (this.#settled.length <= KEPT_MAX) return
-    this.#settled.shift()
-    this.#forgotten++
+    const bytes = HAPPENING_BYTES + bytesOf(happening.changes)
+    this.#settled.push({ happening, bytes })
+    this.#bytes += bytes
+    let gone = 0
+    while (gone < this.#settled.length - 1) {
+      if (this.#settled.length - gone <= KEPT_MAX && this.#bytes <= KEPT_BYTES_MAX) break
+      this.#bytes -= this.#settled[gone++]?.bytes ?? 0
+    }
+    if (gone === 0) return
+    this.#settled.splice(0, gone)
+    this.#forgotten += gone
   }
 
   since({ happened, settled }: Moment): Happened {
-    const all = [...this.#settled, ...this.#inFlight.values()]
+    const all = [...this.#settled.map(({ happening }) => happening), ...this.#inFlight.values()]
     return {
       known: all.filter(({ number }) => number > happened),
       forgotten: Math.max(0, this.#forgotten - settled),
     }
   }
+}
+
+/** About how many bytes the records of `changes` take. */
+function bytesOf(changes: readonly Change[]): number {
+  let bytes = 0
+  for (const { before, after } of changes) bytes += bytesOfValue(before) + bytesOfValue(after)
+  return bytes
+}
+
+/** One for each character, and eight for everything that there is to hold. */
+function bytesOfValue(value: Value | undefined): number {
+  const values = value === undefined ? [] : [value]
+  let bytes = 0
+  while (values.length > 0) {
+    const one = values.pop()
+    bytes += typeof one === 'string' ? 8 + one.length : 8
+    if (typeof one === 'object' && one !== null) for (const item of Object.values(one)) values.push(item)
+  }
+  return bytes
 }

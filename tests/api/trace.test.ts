@@ -408,6 +408,21 @@ describe('what a trace costs is bounded', () => {
       ['query', 'subscribed', 0],
     ])
   })
+
+  test('a few commits of large records are kept, and as many as fit of small ones', async () => {
+    const kept = async (length: number): Promise<unknown> => {
+      const evaluation = await evaluationAfter(async (store) => {
+        for (let n = 0; n < 100; n++) await store.bucket('users').insert({ id: `${n}`, text: 'x'.repeat(length) })
+      })
+      const { commits = [], omitted } = evaluation ?? {}
+      return [commits.length + (omitted?.commits ?? 0), omitted?.forgotten]
+    }
+    expect(await kept(10)).toEqual([100, 0])
+    // 8 MB of them.
+    expect(await kept(200_000)).toEqual([39, 61])
+    // The last one always.
+    expect(await kept(9_000_000)).toEqual([1, 99])
+  })
 })
 
 describe('explain', () => {
