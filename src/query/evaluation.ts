@@ -9,7 +9,8 @@ export interface Evaluation {
   readonly kind: 'query' | 'live'
   /**
    * Somebody has subscribed; a commit has touched what was read, or one was taken back; a bucket was defined or loaded anew; or
-   * what the evaluation before had read was changed while it ran.
+   * what the evaluation before had read was changed while it ran. `commit` also where the reason is not known:
+   * it is forgotten, or came before anybody wanted to know.
    */
   readonly cause: 'subscribed' | 'commit' | 'undone' | 'reloaded' | 'overtaken'
   /** The commits that have touched what was read, since the evaluation before. */
@@ -18,8 +19,17 @@ export interface Evaluation {
   readonly changes: readonly EvaluationChange[]
   /** What of that which was read is touched, in words: `users: key "a"`, `users: role = "admin"`. */
   readonly matched: readonly string[]
-  /** How many of each list are left out, which ends at 32. */
-  readonly omitted: { readonly commits: number; readonly changes: number; readonly matched: number }
+  /**
+   * How many of each list are left out, which ends at 32. And how many commits since the evaluation before are `forgotten`: whether
+   * they have touched what was read is not known. The last 1,000 are kept, as far as their records, before and after, are
+   * together no more than about 8 MB; the last one always.
+   */
+  readonly omitted: {
+    readonly commits: number
+    readonly changes: number
+    readonly matched: number
+    readonly forgotten: number
+  }
   /** The views that it has read, and what has become of each since the evaluation before. */
   readonly views: readonly EvaluationView[]
   /** Records that were looked at, also to build views anew; 0 where all views were brought up to date change by change. */

@@ -1,18 +1,17 @@
 import { asError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import type { Commit } from '../commit/commit-group.js'
-import type { CommitDraft } from '../commit/draft.js'
 import type { Evaluation, EvaluationView, TraceHandler } from '../query/evaluation.js'
 import { looked } from '../query/find.js'
+import { Happenings, NOTHING } from './trace-happenings.js'
 import { partsOf, reasonsOf, viewsOf } from './trace-reasons.js'
-import type { Happening, Reasons } from './trace-reasons.js'
+import type { Reasons } from './trace-reasons.js'
 import type { Moment, Traceable, TraceHost, Tracer, Tracing } from './tracing.js'
 import { built } from './view.js'
+import type { View } from './view.js'
 import { questionWords } from './words.js'
 
 const LOG_MAX = 16
-/** So many happenings are kept for evaluations to come. */
-const HAPPENINGS_MAX = 1_000
 const NONE: readonly never[] = Object.freeze([])
 
 /** Says of each evaluation why it was made, and how, while somebody wants to know; otherwise nothing is kept. */
@@ -24,12 +23,9 @@ export class Trace implements Tracer {
   readonly #commitsOf: () => number
   /** How many want to know, with the handlers. */
   #users = 0
-  #happenings: Happening[] = []
-  /** Commits that are not durable yet. */
-  readonly #inFlight = new Map<CommitDraft, Happening>()
-  #happened = 0
+  readonly #happenings = new Happenings()
   /** How far the store was when somebody first wanted to know. */
-  #onSince: Moment = { happened: 0, commits: 0, built: 0 }
+  #onSince: Moment = { happened: 0, settled: 0, commits: 0, built: 0 }
 
   /**
    * @param host of the store: the trace makes itself known there, and is active there while somebody wants to know.
@@ -55,6 +51,7 @@ export class Trace implements Tracer {
 
   #use(): void {
     if (++this.#users > 1) return
+    this.#happenings.begin()
     this.#onSince = this.#now()
     this.#host.active = this
   }
@@ -62,45 +59,27 @@ export class Trace implements Tracer {
   #release(): void {
     if (--this.#users > 0) return
     this.#host.active = undefined
-    this.#happenings = []
-    this.#inFlight.clear()
+    this.#happenings.clear()
   }
 
   #now(): Moment {
-    return { happened: this.#happened, commits: this.#commitsOf(), built: built.views }
+    return { ...this.#happenings.now, commits: this.#commitsOf(), built: built.views }
   }
 
   applied(commit: Commit): void {
-    this.#inFlight.set(commit.draft, this.#note('commit', commit))
+    this.#happenings.applied(commit)
   }
 
   published(commit: Commit): void {
-    const happening = this.#inFlight.get(commit.draft) ?? this.#note('commit', commit)
-    this.#inFlight.delete(commit.draft)
-    happening.published = ++this.#happened
+    this.#happenings.published(commit)
   }
 
   undone(commit: Commit): void {
-    const applied = this.#inFlight.get(commit.draft)
-    this.#inFlight.delete(commit.draft)
-    this.#happenings = this.#happenings.filter((one) => one !== applied)
-    this.#note('undone', commit)
+    this.#happenings.undone(commit)
   }
 
   reloaded(bucket: string): void {
-    this.#happen({ cause: 'reloaded', seq: undefined, at: undefined, type: 'load', changes: NONE, cleared: [bucket] })
-  }
-
-  #note(cause: 'commit' | 'undone', { draft, entry }: Commit): Happening {
-    const { type, changes, cleared } = draft
-    return this.#happen({ cause, seq: entry?.seq, at: entry?.at, type, changes, cleared })
-  }
-
-  #happen(what: Omit<Happening, 'published'>): Happening {
-    const happening = { ...what, published: ++this.#happened }
-    this.#happenings.push(happening)
-    if (this.#happenings.length > HAPPENINGS_MAX) this.#happenings.splice(0, HAPPENINGS_MAX / 2)
-    return happening
+    this.#happenings.reloaded(bucket)
   }
 
   begin(traceable: Traceable, isOvertaken: boolean): Tracing {
@@ -108,10 +87,13 @@ export class Trace implements Tracer {
     const since = latest(known ?? this.#onSince, this.#onSince)
     const now = this.#now()
     traceable.traced = { ...now, log: known?.log ?? [] }
-    const happenings = this.#happenings.filter(({ published }) => published > since.happened)
-    const reasons = reasonsOf(traceable, happenings, isOvertaken)
+    // What came before somebody wanted to know may be the reason too.
+    const isSeen = known !== undefined && known.happened >= this.#onSince.happened
+    const happened = traceable.run === 1 ? NOTHING : this.#happenings.since(since)
+    const parts = partsOf(viewsOf(traceable))
+    const reasons = reasonsOf(traceable, parts, happened, isSeen, isOvertaken)
     // Of one that is new nothing was read before.
-    return new OneTracing(traceable, reasons, traceable.run === 1 ? now : since, this.#runtime, this.#tell)
+    return new OneTracing(traceable, parts, reasons, traceable.run === 1 ? now : since, this.#runtime, this.#tell)
   }
 
   readonly #tell = (traceable: Traceable, evaluation: Evaluation, builtUntil: number): void => {
@@ -135,6 +117,7 @@ export class Trace implements Tracer {
 function latest(a: Moment, b: Moment): Moment {
   return {
     happened: Math.max(a.happened, b.happened),
+    settled: Math.max(a.settled, b.settled),
     commits: Math.max(a.commits, b.commits),
     built: Math.max(a.built, b.built),
   }
@@ -157,6 +140,7 @@ class OneTracing implements Tracing {
 
   constructor(
     traceable: Traceable,
+    parts: ReadonlySet<View>,
     reasons: Reasons,
     since: Moment,
     runtime: Runtime,
@@ -168,8 +152,7 @@ class OneTracing implements Tracing {
     this.#runtime = runtime
     this.#tell = tell
     // Views that a commit has built anew before somebody asked for them.
-    for (const { builtAt, examined } of partsOf(viewsOf(traceable)))
-      if (builtAt > since.built) this.#examined += examined
+    for (const { builtAt, examined } of parts) if (builtAt > since.built) this.#examined += examined
     this.#beganMs = runtime.elapsed()
   }
 
