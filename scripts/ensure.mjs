@@ -40,6 +40,7 @@ const TASKS = {
       tool('vite', 'build', EXAMPLE, '--logLevel', 'warn', ...args),
     ],
   },
+  'example:shop': { needs: ['install', 'build'], run: (args) => [node('examples/shop/main.mjs', ...args)] },
   torture: { needs: ['install', 'build'], run: (args) => [node('tests/torture/main.mjs', ...args)] },
   bench: { needs: ['install', 'build'], run: (args) => [node('--expose-gc', 'bench/main.mjs', ...args)] },
 }

@@ -101,7 +101,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     try {
       this.mustRun()
       const { bucket, loaded } = this.engine.catalog.define(name, definition)
-      const defined = loaded.then(() => this.handleOf<D>(bucket))
+      const defined = loaded.then(() => this.handle<D>(bucket))
       // Whoever does not await it is told by the first operation on the bucket why it cannot be loaded.
       defined.catch(() => undefined)
       return defined
@@ -110,15 +110,15 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
     }
   }
 
-  /** Makes a handle. @internal */
-  protected handleOf<D, L = AnyLinks>(bucket: Bucket): BucketHandle<D, L> {
+  /** A handle of `bucket`. @internal */
+  protected handle<D, L = AnyLinks>(bucket: Bucket): BucketHandle<D, L> {
     return new BucketHandle<D, L>(bucket, this.engine.sequencer, this.engine.subscribeLive)
   }
 
   /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
   bucket<N extends BucketName<B>>(name: N): BucketHandle<Named<B, N>, Links<B, N>> {
     if (this.engine.isStopped) throw new BucketNotDefinedError(name, { cause: new StoreStoppedError(this.name) })
-    return this.handleOf<Named<B, N>, Links<B, N>>(this.engine.catalog.must(name))
+    return this.handle<Named<B, N>, Links<B, N>>(this.engine.catalog.must(name))
   }
 
   /** Whether there is a bucket of this name, loaded or not. */

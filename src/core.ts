@@ -8,6 +8,7 @@ export {
   BucketAlreadyExistsError,
   BucketCrashedError,
   BucketNotDefinedError,
+  BucketOwnedError,
   BucketUnavailableError,
   DuplicateKeyError,
   RecordNotFoundError,

@@ -10,6 +10,7 @@ export {
   BucketAlreadyExistsError,
   BucketCrashedError,
   BucketNotDefinedError,
+  BucketOwnedError,
   BucketUnavailableError,
   DuplicateKeyError,
   RecordNotFoundError,
@@ -131,6 +132,7 @@ export {
   EventNotParkedError,
   EventRecursionError,
   NonDeterministicError,
+  UpcastError,
 } from './sourcing/errors.js'
 export type { EventPhase } from './sourcing/errors.js'
 export { event } from './sourcing/event-definition.js'
@@ -154,8 +156,23 @@ export type {
   SubEventInput,
 } from './sourcing/event-definition.js'
 export type { ParkedEvents, QueueControl } from './sourcing/parked.js'
-export type { ProjectionOptions, ProjectionStats, ProjectionView } from './sourcing/projection.js'
-export { ProjectionDefinitionError, ProjectionGapError } from './sourcing/projection.js'
+export type { ProjectedEvent } from './sourcing/projected-event.js'
+export type { ProjectionBucket } from './sourcing/projection-bucket.js'
+export type {
+  ProjectionDefinitions,
+  ProjectionOptions,
+  ProjectionPolicy,
+  ProjectionTransaction,
+} from './sourcing/projection-definition.js'
+export {
+  ProjectionDefinitionError,
+  ProjectionFailedError,
+  ProjectionGapError,
+  ProjectionNotDefinedError,
+} from './sourcing/projection-errors.js'
+export type { EventStoreStats } from './sourcing/event-store.js'
+export type { ProjectionStats } from './sourcing/projections.js'
+export type { RebuildOptions, RebuildProgress, RebuildReport } from './sourcing/rebuild.js'
 export type { QueueStats } from './sourcing/queue.js'
 export type { QueuedEvent } from './sourcing/queue-bucket.js'
 export type { StoreOptions } from './store.js'

@@ -1,33 +1,28 @@
 import { asError, InvalidArgumentError } from './base/errors.js'
-import type { Bucket } from './commit/bucket.js'
-import type { BucketHandle } from './commit/bucket-handle.js'
 import type { Engine } from './engine.js'
-import { PastStore } from './history/past-store.js'
+import type { AtOptions, PastView } from './history/past-view.js'
+import { viewAt } from './history/past-view.js'
+import { stateHash } from './history/state-hash.js'
+import type { StoreBucket } from './history/store-bucket.js'
+import type { UndoOptions } from './history/undo.js'
+import { undoCommit } from './history/undo.js'
+import type { RecordHistoryOptions, RecordVersion } from './history/versions.js'
+import type { Captured } from './lifecycle/capture.js'
 import { History, HISTORY_DEFAULT, parseArchive, parseHistory } from './lifecycle/history.js'
 import type { ArchiveOption, Archiver, HistoryOption } from './lifecycle/history.js'
+import { exportLines, Importer } from './lifecycle/transfer.js'
+import type { ImportOptions, ImportReport } from './lifecycle/transfer.js'
 import type { HistoryBudget } from './log/storage.js'
-import type {
-  DispatchArgs,
-  DispatchOptions,
-  EnqueueOptions,
-  EventDataOf,
-  EventDefinitions,
-  EventHandlers,
-  EventInputOf,
-  EventOptions,
-  EventReceipt,
-  EventRef,
-  EventResultOf,
-  EventSchemaDefinition,
-  RefOf,
-  UpcastSteps,
-} from './sourcing/event-definition.js'
-import { checkEventOptions, Events } from './sourcing/events.js'
-import type { ProjectionOptions, ProjectionStats } from './sourcing/projection.js'
-import { ParkedEvents, QueueControl } from './sourcing/parked.js'
-import type { SchemaDefinition } from './schema/definition.js'
+import type { EventDefinitions } from './sourcing/event-definition.js'
+import type { AnyEvents } from './sourcing/event-store.js'
+import { EventStore } from './sourcing/event-store.js'
+import { checkEventOptions } from './sourcing/events.js'
+import type { ProjectionDefinitions } from './sourcing/projection-definition.js'
+import type { Links } from './schema/links.js'
 import type { TraceHandler } from './query/evaluation.js'
 import { Trace } from './reactive/trace.js'
+import type { KeyOf, RecordOf } from './schema/infer.js'
+import type { BucketName, Named } from './store-contexts.js'
 import type { AnyBuckets, BucketDefinitions, BucketsCheck, CoreStoreOptions } from './store-options.js'
 import { checkOptionNames, CORE_OPTIONS } from './store-options.js'
 import { storageOf } from './store-storage.js'
@@ -57,37 +52,22 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E
    */
   readonly checkDeterminism?: boolean
   /** Projections to define before events are handled. */
-  readonly projections?: { readonly [name: string]: ProjectionOptions }
+  readonly projections?: ProjectionDefinitions
   /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
   readonly history?: HistoryOption
 }
 
-/** The events of a store whose events the compiler does not know. */
-// oxlint-disable-next-line typescript/no-explicit-any
-export type AnyEvents = any
-
-/** As `CoreStoreClass` of `past-store.ts`. */
-interface PastStoreClass {
-  new <B extends BucketDefinitions>(engine: Engine): PastStore<B>
-  start(options: never): Promise<PastStore>
-}
-
-const Base: PastStoreClass = PastStore as unknown as PastStoreClass
-
 /** The whole store: the small one of `varve/core`, and events, files, history, copies, traces, and workers of your own. */
-export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefinitions = AnyEvents> extends Base<B> {
-  readonly #events: Events
+export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefinitions = AnyEvents> extends EventStore<
+  B,
+  E
+> {
   readonly #trace: Trace
 
   protected constructor(engine: Engine) {
     super(engine)
     const { trace, options, views } = engine
-    this.#events = new Events(engine)
     this.#trace = new Trace(trace, options.runtime, () => views.commitCount, options.onError)
-  }
-
-  protected override handleOf<D, L>(bucket: Bucket): BucketHandle<D, L> {
-    return bucket.definition.sourced === true ? this.#events.handle<D, L>(bucket) : super.handleOf<D, L>(bucket)
   }
 
   /**
@@ -122,9 +102,9 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
     }
     const onError = rest.onError ?? persistence?.onError
     const core = { ...rest, ...(onError && { onError }), ...(adapter && { persistence: { adapter } }) }
-    const store = (await super.start(core as never)) as unknown as Store<B, E>
+    const store = (await super.start(core as never)) as Store<B, E>
     try {
-      await store.#events.start(events, projections, eventOptions)
+      await store.events.start(events, projections, eventOptions)
       // A log in memory bounds itself, unless a budget was asked for.
       if (budget !== undefined && (adapter !== undefined || history !== undefined)) {
         store.#keepHistory(budget, archive && (await store.#openArchive(archive)))
@@ -134,124 +114,6 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
       await store.stop().catch((also: unknown) => store.engine.options.onError(asError(also)))
       throw error
     }
-  }
-
-  /**
-   * Defines a type of events: what its data is, and what happens when one is dispatched.
-   *
-   * @returns a typed reference; the type works as well.
-   * @throws {EventDefinitionError} it was not taken.
-   */
-  defineEvent<const S extends EventSchemaDefinition = SchemaDefinition, R = unknown, const V extends number = 1>(
-    type: string,
-    options: EventOptions<S, B, R> & { readonly version?: V } & UpcastSteps<V>,
-  ): RefOf<S, R> {
-    this.mustRun()
-    this.#events.registry.define(type, options as EventOptions)
-    return Object.freeze({ type })
-  }
-
-  /**
-   * Adds handlers to a type of events, after those that are there: one module defines an event, others join in. Those of
-   * `bucket/<name>` join in the writes of a sourced bucket.
-   *
-   * @throws {EventNotDefinedError} @throws {EventDefinitionError} they were not taken.
-   */
-  extendEvent<I, D, R>(event: EventRef<I, D, R>, handlers: EventHandlers<D, B, R>): void
-  /** By type: for events that were given to `start` the data is typed. */
-  extendEvent<T extends (keyof E & string) | (string & {})>(
-    type: T,
-    handlers: EventHandlers<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }, B>,
-  ): void
-  extendEvent(event: string | EventRef<never>, handlers: unknown): void {
-    this.mustRun()
-    this.#events.registry.extend(typeOfEvent(event), handlers as EventHandlers)
-  }
-
-  /**
-   * Dispatches an event: all that its handlers want is one commit, with one entry in the log, or nothing happens.
-   *
-   * @returns what became of it, when that is durable.
-   * @throws {EventNotDefinedError} @throws {InvalidArgumentError} it cannot be stored; nothing was done.
-   * @throws {EventFailedError} a handler failed, or wanted what is not possible; nothing was written.
-   */
-  dispatch<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>>): Promise<EventReceipt<D, R>>
-  /** By type: for events that were given to `start` the data is typed. */
-  dispatch<T extends keyof E & string>(
-    type: T,
-    ...args: DispatchArgs<EventInputOf<E[T]>>
-  ): Promise<EventReceipt<EventDataOf<E[T]>, EventResultOf<E[T]>>>
-  /** A type that is not known to the compiler. */
-  dispatch<T extends string>(
-    type: T extends keyof E ? never : T,
-    data?: object,
-    options?: DispatchOptions,
-  ): Promise<EventReceipt<{ readonly [field: string]: unknown }>>
-  /** As one object. */
-  dispatch<T extends string>(
-    event: { readonly type: T; readonly data: T extends keyof E ? EventInputOf<E[T]> : object } & DispatchOptions,
-  ): Promise<EventReceipt<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }>>
-  async dispatch(event: unknown, data?: unknown, options?: unknown): Promise<EventReceipt<never, never>> {
-    this.mustRun()
-    return (await this.#events.dispatch(this.#events.parse('dispatch', event, data, options))) as EventReceipt<
-      never,
-      never
-    >
-  }
-
-  /**
-   * Puts an event into the queue, to be handled later, exactly once, also when the program is killed in between. What becomes
-   * of it when it fails is for the `policy` of its definition to say.
-   *
-   * @returns its id, when it is durable in the queue.
-   * @throws {EventNotDefinedError} @throws {InvalidArgumentError} @throws {ValidationError} nothing was done.
-   */
-  enqueue<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>, EnqueueOptions>): Promise<number>
-  /** By type: for events that were given to `start` the data is typed. */
-  enqueue<T extends keyof E & string>(
-    type: T,
-    ...args: DispatchArgs<EventInputOf<E[T]>, EnqueueOptions>
-  ): Promise<number>
-  /** A type that is not known to the compiler. */
-  enqueue<T extends string>(
-    type: T extends keyof E ? never : T,
-    data?: object,
-    options?: EnqueueOptions,
-  ): Promise<number>
-  async enqueue(event: unknown, data?: unknown, options?: unknown): Promise<number> {
-    this.mustRun()
-    return this.#events.enqueue(event, data, options)
-  }
-
-  /**
-   * Defines a projection: buckets that are made of events. An inline one is part of the commit of each event, an async one follows the
-   * log, from the oldest entry that is kept; each event is taken in exactly once.
-   *
-   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} it was not taken.
-   */
-  async defineProjection(name: string, options: ProjectionOptions<B>): Promise<void> {
-    this.mustRun()
-    await this.#events.projections.define(name, options as ProjectionOptions)
-  }
-
-  /** How far each projection has got. */
-  get projections(): readonly ProjectionStats[] {
-    return this.#events.projections.stats
-  }
-
-  /** Resolves when the async projections have taken in everything that is durable now, or do not go on. */
-  projected(): Promise<void> {
-    return this.#events.projections.settled()
-  }
-
-  /** Queued events that were set aside because they kept failing. */
-  get parked(): ParkedEvents {
-    return new ParkedEvents(this.#events, this.#events.queue)
-  }
-
-  /** The queue of events, to look at and to steer. */
-  get queue(): QueueControl {
-    return new QueueControl(this.#events.queue)
   }
 
   #workers: Supervisor | undefined
@@ -294,6 +156,69 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
     await startWorker(this.#workers, spec, runtime)
   }
 
+  /** A handle of a bucket, at no cost. @throws {BucketNotDefinedError} */
+  override bucket<N extends BucketName<B>>(name: N): StoreBucket<Named<B, N>, Links<B, N>> {
+    return super.bucket(name) as StoreBucket<Named<B, N>, Links<B, N>>
+  }
+
+  /**
+   * All buckets as they were after commit `when`, or at that time: every read of `store.read`, of one state, for as long as the view
+   * is kept. Writes go on meanwhile and do not change it. It looks back from now, so it costs what has happened since: the
+   * entries after `when` are read, and what they have touched is kept in memory, with two numbers for each record of the
+   * buckets. `{ buckets }` leaves out the others.
+   *
+   * @param when a seq from 0 (before the first commit), or a `Date`: then the last commit at or before it.
+   * @throws {HistoryGoneError} history does not go back so far, or an entry since is damaged. For a bucket that was cleared or
+   *   dropped since, and was erased with that, `view.bucket` throws it.
+   * @throws {NotYetCommittedError} it is in the future. @throws {InvalidArgumentError} @throws {BucketNotDefinedError}
+   */
+  async at(when: number | Date, options: AtOptions<BucketName<B>> = {}): Promise<PastView<B>> {
+    this.mustRun()
+    return (await viewAt(when, options, this.engine.options, this.#now)) as PastView<B>
+  }
+
+  /**
+   * What commits have made of one record, the newest first: `bucket(name).history(key)`.
+   *
+   * @throws {BucketNotDefinedError} @throws {InvalidArgumentError} @throws the reason of the signal.
+   */
+  async history<N extends BucketName<B>>(
+    bucket: N,
+    key: KeyOf<Named<B, N>>,
+    options: RecordHistoryOptions = {},
+  ): Promise<RecordVersion<RecordOf<Named<B, N>>>[]> {
+    this.mustRun()
+    return this.bucket(bucket).history(key, options)
+  }
+
+  /**
+   * Commits the inverse of commit `seq`, as a new commit, if all that it changed is still as it has left it. Undoing that one
+   * does it again. Fields, `_createdAt` and `_expiresAt` are what they were; `_version` and `_updatedAt` go on, because an undo is a new
+   * write; a record that comes back stands at the end of its bucket.
+   *
+   * @returns seq of the new commit; undefined where there was nothing to take back.
+   * @throws {UndoConflictError} with the records that were changed since, and by which commits.
+   * @throws {HistoryGoneError} it is not in the log any more, or has cleared or dropped a bucket.
+   * @throws {UniqueConstraintError} @throws {ValidationError} what was before is not allowed now.
+   * @throws {NotYetCommittedError} @throws {BucketNotDefinedError} @throws {InvalidArgumentError} Nothing was written.
+   */
+  async undo(seq: number, options: UndoOptions = {}): Promise<number | undefined> {
+    this.mustRun()
+    return undoCommit(this.engine, seq, options)
+  }
+
+  /**
+   * A hash of all that is stored: the same wherever records, their metadata and their order are the same, whatever the storage,
+   * the machine and the version of Node.js. For comparing copies, and replays. Counters, definitions, the log, empty buckets and
+   * buckets with `persistent: false` are not in it.
+   *
+   * @returns 64 hexadecimal digits (SHA-256).
+   */
+  async stateHash(): Promise<string> {
+    this.mustRun()
+    return stateHash(this.#now, this.engine.options.runtime)
+  }
+
   /**
    * Calls `handler` after each evaluation of a live query or of a named one that is subscribed to, and says why it was made and
    * what it took. It costs nothing while nobody listens. What a handler throws goes to `onError`.
@@ -304,6 +229,48 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
     this.mustRun()
     if (typeof handler !== 'function') throw new InvalidArgumentError('trace(handler)', 'a function', handler)
     return this.#trace.on(handler)
+  }
+
+  /**
+   * Writes a complete copy to `path`, while the store goes on.
+   *
+   * @throws {InvalidArgumentError} the storage is not a file. @throws {StorageError} there is something at `path`.
+   */
+  async backup(path: string): Promise<void> {
+    this.mustRun()
+    const { storage } = this.engine.options
+    if (typeof path !== 'string' || path === '') throw new InvalidArgumentError('backup(path)', 'a path', path)
+    if (storage.backup === undefined)
+      throw new InvalidArgumentError('backup(path)', 'a store with a file (export works everywhere)', path)
+    await this.engine.sequencer.settled()
+    await this.engine.sequencer.exclusive(() => (storage.backup as (path: string) => Promise<void>)(path))
+  }
+
+  /** All buckets as JSON Lines, from one consistent state. */
+  export(): AsyncIterable<string> {
+    this.mustRun()
+    return exportLines(this.name, this.#now)
+  }
+
+  readonly #now = (): Captured => {
+    const { catalog, sequencer, undoneCount } = this.engine
+    const { position } = sequencer
+    const settled = () => sequencer.settled()
+    return { buckets: catalog.buckets, position, at: sequencer.now(), undoneCount, settled }
+  }
+
+  /**
+   * Imports what `export` wrote, records with their metadata as they were. The buckets have to be defined.
+   *
+   * @throws {ImportError} with the line that is wrong; earlier batches stay.
+   */
+  async import(
+    source: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
+    options?: ImportOptions,
+  ): Promise<ImportReport> {
+    this.mustRun()
+    const { catalog, sequencer } = this.engine
+    return new Importer((name) => catalog.must(name), sequencer, options).run(source)
   }
 }
 
@@ -317,7 +284,3 @@ const OPTIONS: readonly string[] = [
   'unknownEvents',
   'checkDeterminism',
 ]
-
-function typeOfEvent(event: string | EventRef<never>): string {
-  return typeof event === 'object' && event !== null ? event.type : event
-}

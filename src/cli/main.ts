@@ -3,9 +3,11 @@ import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { Command } from 'commander'
 import { asError } from '../base/errors.js'
+import { checkCommand } from './check/command.js'
 import { CliError, InterruptedError } from './cli-error.js'
 import { demoCommand } from './demo/command.js'
 import { EXIT_INTERRUPTED } from './interrupt.js'
+import { rebuildCommand } from './rebuild/command.js'
 import { verifyCommand } from './verify/command.js'
 
 /** What a shell says of a program that nobody listened to any more: 128 and the number of SIGPIPE. */
@@ -28,6 +30,8 @@ const program = new Command('varve')
   .showHelpAfterError('(add --help to see what there is)')
   .addCommand(demoCommand(world))
   .addCommand(verifyCommand(world))
+  .addCommand(checkCommand(world))
+  .addCommand(rebuildCommand(world))
   .addHelpText(
     'after',
     '\nExamples:\n  $ varve demo          see what it does, with real data\n  $ varve demo --help   see how to steer that\n  $ varve verify app.db whether a file is whole',

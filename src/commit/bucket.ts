@@ -30,6 +30,8 @@ export class Bucket {
   /** The counter as the storage was last told; 0 where that is not known. */
   counterStored = 0
   dropped = false
+  /** Name of the projection that alone writes to it. */
+  owner: string | undefined
   /** See the constructor. */
   readonly peer: (name: string) => Bucket
 

@@ -7,7 +7,7 @@ import type { FieldIndex, IndexValue } from '../state/field-index.js'
 import type { Slot } from '../state/slot.js'
 import type { Table } from '../state/table.js'
 import type { Bucket } from './bucket.js'
-import { BucketNotDefinedError, DuplicateKeyError, UniqueConstraintError } from './errors.js'
+import { BucketNotDefinedError, BucketOwnedError, DuplicateKeyError, UniqueConstraintError } from './errors.js'
 
 /** A record that lost its place in a unique index to another; it must have given up the value by the end. */
 interface Displaced {
@@ -63,6 +63,8 @@ export class CommitDraft implements Footprint {
   meta: EventData | undefined
   /** There where the entry is an event: then it is written even if nothing has changed. */
   event: EntryEvent | undefined
+  /** Whether each write to a bucket that is not everybody's was checked before (EV5). */
+  isChecked = false
   /** Time of the entry, where that is decided already. */
   at: number | undefined
   changes: readonly Change[] = NONE
@@ -105,6 +107,7 @@ export class CommitDraft implements Footprint {
   /** Its drop may be on its way to the storage, while work that was begun before still comes in. */
   #enter(bucket: Bucket): void {
     if (bucket.dropped) throw new BucketNotDefinedError(bucket.name)
+    if (bucket.owner !== undefined && !this.isChecked) throw new BucketOwnedError(bucket.name, bucket.owner)
     this.current = bucket
   }
 

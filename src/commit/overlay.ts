@@ -9,6 +9,7 @@ import { compareKeys } from '../state/key-order.js'
 import type { Slot } from '../state/slot.js'
 import type { Table } from '../state/table.js'
 import type { Bucket } from './bucket.js'
+import { BucketOwnedError } from './errors.js'
 
 /** What a transaction wants of one record. */
 export interface PendingWrite {
@@ -23,6 +24,8 @@ export interface PendingWrite {
 /** A bucket as a transaction sees it: the table, with what the transaction has written laid over it. */
 export class Overlay implements Source {
   readonly bucketState: Bucket
+  /** Name of the projection that writes now. */
+  writer: string | undefined
   readonly #writes = new Map<Key, PendingWrite>()
   /** Where fresh records stood when they were last a cursor. Most transactions page through nothing. */
   #cursors: Map<Key, number> | undefined
@@ -72,8 +75,15 @@ export class Overlay implements Source {
     return !this.#isCleared && this.bucketState.table.slot(key) !== undefined
   }
 
-  /** Writes a record whose key is free. */
+  /** EV5 the buckets of a projection are written by that projection. */
+  #mustOwn(): void {
+    const { owner, name } = this.bucketState
+    if (owner !== undefined && owner !== this.writer) throw new BucketOwnedError(name, owner)
+  }
+
+  /** Writes a record whose key is free. @throws {BucketOwnedError} as all writes. */
   insert(key: Key, record: StoredRecord): void {
+    this.#mustOwn()
     // Back to the end of the order of writes.
     this.#writes.delete(key)
     this.#writes.set(key, { after: record, fresh: true, ordinal: this.#nextFresh++ })
@@ -82,18 +92,21 @@ export class Overlay implements Source {
 
   /** Writes over a record that is there. */
   update(key: Key, record: StoredRecord): void {
+    this.#mustOwn()
     const { fresh = false, ordinal = 0 } = this.#writes.get(key) ?? {}
     this.#writes.set(key, { after: record, fresh, ordinal })
   }
 
   /** Deletes a record that is there. */
   delete(key: Key): void {
+    this.#mustOwn()
     this.#writes.set(key, { after: undefined, fresh: false, ordinal: 0 })
     this.#delta--
   }
 
   /** Deletes everything. */
   clear(): void {
+    this.#mustOwn()
     this.#writes.clear()
     this.#isCleared = true
     this.#delta = 0

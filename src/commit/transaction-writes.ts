@@ -12,8 +12,10 @@ export function currentIn(transaction: Transaction, overlay: Overlay, key: Key):
 }
 
 /** A new record of the bucket from what a caller gave. Nothing is written. @throws {ValidationError} */
-export function prepareIn(transaction: Transaction, { schema, table }: Bucket, data: unknown): StoredRecord {
-  return schema.prepareInsert(data, transaction.now(), table.counter + 1, transaction.source)
+export function prepareIn(transaction: Transaction, bucket: Bucket, data: unknown): StoredRecord {
+  const { schema, table } = bucket
+  const number = transaction.numbers?.next(bucket) ?? table.counter + 1
+  return schema.prepareInsert(data, transaction.now(), number, transaction.source)
 }
 
 /** Writes a new record. @throws {ValidationError} @throws {DuplicateKeyError} nothing was written. */

@@ -24,6 +24,18 @@ export interface EntryHead {
   readonly data?: EventData | undefined
   /** Asked at the commit, with the time of the entry. Where it answers, there is an entry even without a change. */
   event?(at: number): EntryEvent | undefined
+  /** What the commit has to wait for; asked again until there is nothing. */
+  waits?(): Promise<unknown> | undefined
+  /** Writes what belongs to it, at the last moment: from here to its place in the log, nobody else commits. */
+  complete?(): void
+}
+
+/** The numbers of autoincrement fields that a transaction had when it was made for the first time. */
+export interface NumberSource {
+  /** The one that the next record of the bucket has. */
+  next(bucket: Bucket): number | undefined
+  /** A record has it. */
+  taken(bucket: Bucket, number: unknown): void
 }
 
 /** What became of a transaction that has written something. */
@@ -58,6 +70,8 @@ export class Transaction {
   head: EntryHead = PLAIN
   /** Where the times and generated values of its records come from, instead of from the store's runtime. */
   source: Runtime | undefined
+  /** Where its numbers come from, where that is not the counter of the bucket. */
+  numbers: NumberSource | undefined
 
   constructor(sequencer: Sequencer) {
     this.#sequencer = sequencer
@@ -136,16 +150,21 @@ export class Transaction {
 
   /** Takes the numbers of autoincrement fields out of the counter, for good if the transaction commits. */
   takeNumbers(bucket: Bucket, record: StoredRecord): void {
-    const { table, schema } = bucket
-    for (const field of schema.counterFields) {
-      const number = record[field]
-      if (!Number.isSafeInteger(number) || (number as number) <= table.counter) continue
-      const numbers = (this.#taken ??= new Map<Bucket, TakenNumbers>())
-      const taken = numbers.get(bucket)
-      if (taken === undefined) numbers.set(bucket, { from: table.counter, to: number as number })
-      else if (taken.to === table.counter) taken.to = number as number
-      table.counter = number as number
+    for (const field of bucket.schema.counterFields) {
+      this.numbers?.taken(bucket, record[field])
+      this.raiseCounter(bucket, record[field])
     }
+  }
+
+  /** Takes all numbers up to `number`, where that is one, out of the counter. */
+  raiseCounter(bucket: Bucket, number: unknown): void {
+    const { table } = bucket
+    if (!Number.isSafeInteger(number) || (number as number) <= table.counter) return
+    const numbers = (this.#taken ??= new Map<Bucket, TakenNumbers>())
+    const taken = numbers.get(bucket)
+    if (taken === undefined) numbers.set(bucket, { from: table.counter, to: number as number })
+    else if (taken.to === table.counter) taken.to = number as number
+    table.counter = number as number
   }
 
   /**
@@ -156,22 +175,20 @@ export class Transaction {
    * @throws {TransactionConflictError} @throws {UniqueConstraintError} nothing was written.
    */
   async commit({ durability, meta }: CommitNote, onCommit: () => void): Promise<Committed | undefined> {
-    while (this.#open !== undefined && this.#open.size > 0) await Promise.allSettled(this.#open)
-    // A bucket that has crashed meanwhile comes back with the same records.
-    for (let absent = this.#absent; absent !== undefined; absent = this.#absent) {
-      await absent.process.call(() => undefined)
-    }
+    for (let wait = this.#wait(); wait !== undefined; wait = this.#wait()) await wait
     if (this.#doom !== undefined) throw this.#doom
     // Without writes it can have its place right before the commit that it is in conflict with.
     const hasWrites = this.#hasWrites || this.head.event?.(0) !== undefined
     // What it tells its caller has to be as durable as what it would have written.
     if (!hasWrites) await this.#sequencer.settled()
     if (this.#conflict !== undefined && (this.#isBroken || hasWrites)) throw this.#conflict
+    this.head.complete?.()
     this.#hasEnded = true
     onCommit()
     const { type, data } = this.head
     const draft = new CommitDraft(type, data)
     draft.meta = meta
+    draft.isChecked = true
     draft.at = this.#sequencer.entryTime(this.source?.now())
     draft.event = this.head.event?.(draft.at)
     try {
@@ -201,8 +218,15 @@ export class Transaction {
   }
 
   /** A bucket that cannot answer. */
-  get #absent(): Bucket | undefined {
-    for (const bucket of this.#overlays.keys()) if (bucket.process.state !== 'running') return bucket
+  /** What has to happen before it can commit; undefined where it can. */
+  #wait(): Promise<unknown> | undefined {
+    if (this.#open !== undefined && this.#open.size > 0) return Promise.allSettled(this.#open)
+    const wait = this.head.waits?.()
+    if (wait !== undefined) return wait
+    // A bucket that has crashed meanwhile comes back with the same records.
+    for (const { process } of this.#overlays.keys()) {
+      if (process.state !== 'running') return process.call(() => undefined)
+    }
     return undefined
   }
 

@@ -7,6 +7,7 @@ import { BucketCrashedError } from '../commit/errors.js'
 import { checkOptions } from '../commit/write-options.js'
 import type { WriteOptions } from '../commit/write-options.js'
 import type { Engine } from '../engine.js'
+import { isInternalBucket } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
 import { HistoryGoneError, NotYetCommittedError, UndoConflictError } from './errors.js'
 import type { UndoConflict } from './errors.js'
@@ -14,7 +15,7 @@ import { emptiedBy, entryAfter, oldestState, readRange } from './log-access.js'
 import type { LogAccess } from './log-access.js'
 
 /** What `undo` takes besides the seq. */
-export type UndoOptions = WriteOptions
+export interface UndoOptions extends WriteOptions {}
 
 /** What a commit did to one record in the end, and what is needed to take it back. */
 interface NetChange {
@@ -57,7 +58,7 @@ export async function undoCommit(engine: Engine, seq: number, options: UndoOptio
   if (touched.length > 0) {
     throw new UndoConflictError(seq, await conflictsOf(touched, seq, access, engine.sequencer.position.visible))
   }
-  const draft = new CommitDraft('store/undo', { undoes: seq })
+  const draft = new CommitDraft('store/undo', Object.freeze({ undoes: seq }))
   draft.meta = meta
   makeInverse(draft, changes, buckets, engine.sequencer.now())
   const undoneBy = engine.sequencer.nextSeq
@@ -88,6 +89,8 @@ async function mustEntry(seq: number, access: LogAccess, latest: number): Promis
 function netChanges({ changes }: Entry): NetChange[] {
   const byBucket = new Map<string, Map<Key, NetChange>>()
   for (const { bucket, key, before, after, ordinal = 0 } of changes) {
+    // What Varve keeps for itself is not taken back: an event that was handled is not to be handled again.
+    if (isInternalBucket(bucket)) continue
     const byKey = byBucket.get(bucket) ?? new Map<Key, NetChange>()
     byBucket.set(bucket, byKey)
     const known = byKey.get(key)

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import type { Key } from '../base/value.js'
+import type { Key, Value } from '../base/value.js'
 import { checkKey } from '../commit/write-options.js'
-import type { DeleteCause, Entry, EventData } from '../log/entry.js'
+import type { DeleteCause, Entry } from '../log/entry.js'
 import { deepFreeze } from '../schema/copy-value.js'
 import type { StoreRecord } from '../schema/infer.js'
 import type { LogAccess } from './log-access.js'
@@ -13,8 +13,8 @@ export interface RecordVersion<R = StoreRecord> {
   readonly seq: number
   readonly at: number
   readonly type: string
-  /** Who and why, where the writer has said so. */
-  readonly meta?: EventData
+  /** Who and why, where the writer has said so: `entry.meta`. */
+  readonly meta?: Value
   readonly kind: 'inserted' | 'updated' | 'deleted'
   readonly before: R | undefined
   readonly after: R | undefined
@@ -107,16 +107,16 @@ function isAbout(entry: Entry, bucket: string, key: Key): boolean {
 }
 
 /** A commit may delete a record and insert another one under its key: then it has two, the later one first. */
-function versionsIn({ seq, at, type, meta: given, changes }: Entry, bucket: string, key: Key): RecordVersion[] {
+function versionsIn({ seq, at, type, meta, changes }: Entry, bucket: string, key: Key): RecordVersion[] {
   const versions: RecordVersion[] = []
   for (const change of changes) {
     if (change.bucket !== bucket || change.key !== key) continue
     const [before, after] = [deepFreeze(change.before), deepFreeze(change.after)]
     const kind = before === undefined ? 'inserted' : after === undefined ? 'deleted' : 'updated'
     const { cause } = change
-    const meta = given === undefined ? {} : { meta: deepFreeze(given) }
+    const who = meta === undefined ? {} : { meta: deepFreeze(meta) }
     const records = { before, after } as unknown as { before: StoreRecord | undefined; after: StoreRecord | undefined }
-    versions.unshift({ seq, at, type, ...meta, kind, ...records, ...(cause === undefined ? {} : { cause }) })
+    versions.unshift({ seq, at, type, ...who, kind, ...records, ...(cause === undefined ? {} : { cause }) })
   }
   return versions
 }

@@ -78,10 +78,11 @@ export type StoreEvent = BucketEvent | ProcessEvent | ViewDivergedEvent
 export function publishCommit(bus: Bus<StoreEvent>, { draft }: Commit): void {
   if (bus.isIdle) return
   for (const { bucket, count } of draft.clearedBuckets) {
+    if (isInternalBucket(bucket.name)) continue
     bus.publish(['bucket', bucket.name, 'cleared'], { type: 'cleared', bucket: bucket.name, count })
   }
   for (const change of draft.changes) publishChange(bus, change)
-  if (draft.dropped !== undefined) {
+  if (draft.dropped !== undefined && !isInternalBucket(draft.dropped)) {
     const count = draft.data?.records as number
     bus.publish(['bucket', draft.dropped, 'dropped'], { type: 'dropped', bucket: draft.dropped, count })
   }

@@ -2,7 +2,12 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import { Bucket } from '../commit/bucket.js'
 import { CommitDraft } from '../commit/draft.js'
-import { BucketAlreadyExistsError, BucketCrashedError, BucketNotDefinedError } from '../commit/errors.js'
+import {
+  BucketAlreadyExistsError,
+  BucketCrashedError,
+  BucketNotDefinedError,
+  BucketOwnedError,
+} from '../commit/errors.js'
 import type { Sequencer } from '../commit/sequencer.js'
 import { isInternalBucket } from '../log/entry.js'
 import { StorageUnreadableError } from '../log/errors.js'
@@ -83,6 +88,11 @@ export class Catalog {
   /** Whether there is a bucket called `name`, loaded or not. */
   has(name: string): boolean {
     return this.#buckets.has(name)
+  }
+
+  /** One that Varve keeps for itself, where it is defined. */
+  own(name: string): Bucket | undefined {
+    return this.#own.get(name)
   }
 
   /** Resolves when no bucket is being loaded for the first time. Never rejects. */
@@ -196,22 +206,25 @@ export class Catalog {
   /**
    * Drops a bucket, in one commit, with everything that is stored about it.
    *
-   * @throws {BucketNotDefinedError} nothing was done.
+   * @param isOwn it is one that Varve keeps for itself.
+   * @throws {BucketNotDefinedError} @throws {BucketOwnedError} nothing was done.
    */
-  async drop(name: string): Promise<void> {
+  async drop(name: string, isOwn = false): Promise<void> {
     if (typeof name !== 'string') throw new InvalidArgumentError('dropBucket(name)', 'a name', name)
-    const bucket = this.must(name)
+    const buckets = isOwn ? this.#own : this.#buckets
+    const bucket = buckets.get(name)
     const { sequencer, supervisor } = this.#options
-    if (bucket.process.state !== 'failed') await bucket.process.call(() => undefined)
-    if (this.must(name) !== bucket) throw new BucketNotDefinedError(name)
+    if (bucket !== undefined && bucket.process.state !== 'failed') await bucket.process.call(() => undefined)
+    if (bucket === undefined || buckets.get(name) !== bucket) throw new BucketNotDefinedError(name)
+    if (bucket.owner !== undefined) throw new BucketOwnedError(name, bucket.owner)
     sequencer.mustTakeWrites()
     const draft = new CommitDraft('store/drop', { bucket: name, records: bucket.table.size })
     draft.make(() => {
-      this.#buckets.delete(name)
+      buckets.delete(name)
       bucket.dropped = true
       draft.drop(bucket, sequencer.nextSeq, () => {
         bucket.dropped = false
-        this.#buckets.set(name, bucket)
+        buckets.set(name, bucket)
       })
     })
     let over = (): void => undefined

@@ -68,6 +68,18 @@ export class EventDefinitionError extends VarveError {
   }
 }
 
+/** Data of an event could not be brought from the version that it was written with to that of now. */
+export class UpcastError extends VarveError {
+  declare readonly name: 'UpcastError'
+  declare readonly type: string
+  /** The version that it was written with. */
+  declare readonly version: number
+
+  constructor(type: string, version: number, cause: Error) {
+    super('UPCAST', `event "${type}" of version ${version}: upcast failed: ${cause.message}`, { cause, type, version })
+  }
+}
+
 /** There are no more events of this kind than `max` within one event: reducers that answer each other without end. */
 export class EventRecursionError extends VarveError {
   declare readonly name: 'EventRecursionError'

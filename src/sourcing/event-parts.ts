@@ -4,7 +4,7 @@ import type { Transaction } from '../commit/transaction.js'
 import type { TransactionBucketHandle } from '../commit/transaction-handle.js'
 import type { EventRegistry } from './event-registry.js'
 import type { Guard } from './guard.js'
-import type { Projection } from './projection.js'
+import type { AtCommit } from './projected-event.js'
 import type { EventInput } from './running-event.js'
 
 /** What the events of a store have in common. */
@@ -20,8 +20,8 @@ export interface EventParts {
     include: (input: EventInput) => unknown,
   ) => TransactionBucketHandle
   readonly guard: Guard | undefined
-  /** Projections that are part of the commit of events of a type. */
-  readonly inlineOf: (type: string) => readonly Projection[]
+  /** What else becomes of the events of a commit. */
+  readonly atCommit: AtCommit
   /** Set while handlers run that must not have effects. */
   readonly pure: { isRunning: boolean }
 }

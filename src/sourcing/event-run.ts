@@ -91,6 +91,26 @@ export class EventRun implements EntryHead {
     }
   }
 
+  waits(): Promise<unknown> | undefined {
+    const { atCommit } = this.#parts
+    return atCommit.isIdle ? undefined : atCommit.waits(this.#transaction, this.#roots)
+  }
+
+  complete(): void {
+    const { atCommit } = this.#parts
+    if (atCommit.isIdle) return
+    const events = this.#roots
+    if (events.length === 0 || this.event(0) === undefined) return
+    const { at, meta, entry } = this.#root
+    atCommit.complete(this.#transaction, { at, clock: this.#clock, meta, events }, entry)
+  }
+
+  /** Its events as the log is about to have them. */
+  get #roots(): readonly SubEvent[] {
+    if (!this.#isEvent) return this.#loose
+    return this.#main === undefined ? [] : [this.#main.record]
+  }
+
   /** Handles the event that the transaction is for. @throws {EventFailedError} whatever was written is to be thrown away. */
   start(input: EventInput): void | Promise<void> {
     return this.#handle(input, undefined, (event) => (this.#main = event))
@@ -151,7 +171,6 @@ export class EventRun implements EntryHead {
     const records = parent === undefined ? (this.#isEvent ? undefined : this.#loose) : (parent.subs ??= [])
     const asked = this.#reduce(event, event.data === begun ? input.raw : undefined)
     asked.push(...this.#derive(event))
-    this.#project(event)
     const place = records === undefined ? -1 : records.push(event.record) - 1
     const done = this.#subEvents(event, asked, 0)
     const finished = (): void => {
@@ -249,15 +268,6 @@ export class EventRun implements EntryHead {
       if (result !== undefined && result !== null) asked.push(...this.#apply(event, 'derive', one.name, result))
     }
     return asked
-  }
-
-  #project(event: RunningEvent): void {
-    for (const projection of this.#parts.inlineOf(event.type)) {
-      this.#guarded('project', projection.name, event, () => {
-        event.markWritten()
-        projection.take(event, this.#transaction, this.#parts.bucketOf)
-      })
-    }
   }
 
   #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown): readonly SubEventInput[] {

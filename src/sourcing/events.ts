@@ -17,7 +17,7 @@ import type { EventParts } from './event-parts.js'
 import type { Dispatch, EventInput } from './running-event.js'
 import { describeFailure, EventFailedError, plainFailure } from './errors.js'
 import { Guard } from './guard.js'
-import type { ProjectionOptions } from './projection.js'
+import type { ProjectionDefinitions } from './projection-definition.js'
 import { Projections } from './projections.js'
 import { EventQueue } from './queue.js'
 import { EventSeed } from './seeded-stream.js'
@@ -57,7 +57,7 @@ export class Events {
       registry: this.registry,
       runtime,
       bucketOf,
-      inlineOf: (type) => this.projections.inlineOf(type),
+      atCommit: this.projections,
       handleOf: (transaction, bucket, include) =>
         bucket.definition.sourced === true
           ? new SourcedTransactionHandle(transaction, bucket, include)
@@ -70,6 +70,11 @@ export class Events {
     engine.catalog.onSourced = (bucket) => this.registry.defineSourced(sourcedType(bucket), bucket)
   }
 
+  /** What its events have in common, for a replay. */
+  get parts(): EventParts {
+    return this.#parts
+  }
+
   /** The handle of a bucket whose writes are events. */
   handle<D, L>(bucket: Bucket): SourcedBucketHandle<D, L> {
     return new SourcedBucketHandle<D, L>(bucket, this.#engine, (input, note) => this.#write(input, note))
@@ -78,12 +83,13 @@ export class Events {
   /** Takes what `Store.start` was given, and goes on with what was left to do. @throws {EventDefinitionError} */
   async start(
     definitions: { readonly [type: string]: unknown },
-    projections: { readonly [name: string]: ProjectionOptions },
+    projections: ProjectionDefinitions,
     options: EventsOptions,
   ): Promise<void> {
     this.registry.keepsUnknown = options.unknownEvents === 'keep'
     if (options.checkDeterminism) this.#parts.guard = new Guard(this.#engine.options.onError)
     defineAll(this.registry, definitions)
+    await this.projections.start()
     for (const [name, projection] of Object.entries(projections)) await this.projections.define(name, projection)
     await this.queue.resumeStored()
   }
@@ -261,7 +267,8 @@ export class Events {
 /** Whether a commit was refused because of what the event wants, and not because the storage cannot write. */
 function isOfEvent(error: unknown): boolean {
   return (
-    error instanceof VarveError && ['UNIQUE_CONSTRAINT', 'DUPLICATE_KEY', 'BUCKET_NOT_DEFINED'].includes(error.code)
+    error instanceof VarveError &&
+    ['UNIQUE_CONSTRAINT', 'DUPLICATE_KEY', 'BUCKET_NOT_DEFINED', 'BUCKET_OWNED'].includes(error.code)
   )
 }
 

@@ -1,129 +1,179 @@
-import { describeValue, InvalidArgumentError, VarveError } from '../base/errors.js'
+import { describeValue, InvalidArgumentError } from '../base/errors.js'
+import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
-import { BucketNotDefinedError } from '../commit/errors.js'
 import type { Transaction } from '../commit/transaction.js'
-import type { BucketReader } from '../query/reads.js'
-import type { KeyOf, RecordOf } from '../schema/infer.js'
-import type { Links } from '../schema/links.js'
-import type { BucketName, Named } from '../store-contexts.js'
-import type { AnyBuckets } from '../store-options.js'
+import type { EventRegistry } from './event-registry.js'
 import { applyResult } from './apply-result.js'
-import type { DomainEvent, ReduceResult } from './event-definition.js'
-
-/** What a projection reads with. */
-export interface ProjectionView<B = AnyBuckets> {
-  /** One of the buckets that the projection is into. @throws {InvalidArgumentError} it is another one. */
-  bucket<N extends BucketName<B>>(name: N): BucketReader<RecordOf<Named<B, N>>, KeyOf<Named<B, N>>, Links<B, N>>
-}
-
-/** What `defineProjection` takes. */
-export interface ProjectionOptions<B = AnyBuckets> {
-  /** Types of the events that it is made of, sub-events included. */
-  readonly from: readonly string[]
-  /** Names of the buckets that it keeps. Nobody else should write to them. */
-  readonly into: readonly string[]
-  /**
-   * `inline` (default): part of the commit of each event. `async`: afterwards, in commits of its own, each event exactly once, in the
-   * order of the log.
-   */
-  readonly mode?: 'inline' | 'async'
-  /** Says what an event changes in the buckets of the projection. Synchronous, and a function of what it is given. */
-  apply(
-    event: DomainEvent<{ readonly [field: string]: unknown }>,
-    view: ProjectionView<B>,
-  ): ReduceResult<B> | undefined | void
-}
-
-/** What is known about a projection. */
-export interface ProjectionStats {
-  readonly name: string
-  readonly mode: 'inline' | 'async'
-  /** The last entry that it has taken in. */
-  readonly position: number
-  /** How many entries it is behind. */
-  readonly lag: number
-  /** Why it does not go on, where it does not. It tries again by itself. */
-  readonly error: Error | undefined
-}
-
-/** A definition of a projection is wrong. It was not taken. */
-export class ProjectionDefinitionError extends VarveError {
-  declare readonly name: 'ProjectionDefinitionError'
-  declare readonly projection: string
-
-  constructor(projection: string, problem: string) {
-    super('PROJECTION_DEFINITION', `projection "${projection}": ${problem}`, { projection })
-  }
-}
-
-/** Entries that a projection has not taken in yet are no longer in the log. It stands still. */
-export class ProjectionGapError extends VarveError {
-  declare readonly name: 'ProjectionGapError'
-  declare readonly projection: string
-
-  constructor(projection: string, after: number, first: number) {
-    const what = `entries ${after + 1} to ${first - 1} have left the log before they were taken in`
-    super('PROJECTION_GAP', `projection "${projection}": ${what}; it stands still; keep more history`, { projection })
-  }
-}
-
-const OPTIONS = ['from', 'into', 'mode', 'apply']
-const MODES: readonly unknown[] = ['inline', 'async', undefined]
+import { current } from './current-data.js'
+import { ProjectionBucketHandle } from './projection-bucket.js'
+import type { ProjectionApply, ProjectionOptions, ProjectionPolicy } from './projection-definition.js'
+import { checkProjection } from './projection-definition.js'
+import type { EntryPlace, EventGroup, ProjectedEvent } from './projected-event.js'
+import { visitEvents } from './projected-event.js'
+import { EventSeed, placeSeed, SeededRuntime } from './seeded-stream.js'
 
 /** A projection after its definition was checked. */
 export class Projection {
   readonly name: string
+  readonly version: number
   readonly mode: 'inline' | 'async'
-  readonly from: ReadonlySet<string>
-  readonly #into: ReadonlySet<string>
-  readonly #apply: ProjectionOptions['apply']
+  readonly from: readonly string[]
+  readonly into: readonly string[]
+  readonly history: 'complete' | 'kept'
+  readonly policy: Required<ProjectionPolicy>
+  readonly apply: ProjectionApply
+  readonly #known = new Map<string, boolean>()
 
   /** @throws {ProjectionDefinitionError} */
   constructor(name: string, options: ProjectionOptions) {
-    const fail = (problem: string): never => {
-      throw new ProjectionDefinitionError(String(name), problem)
-    }
-    if (typeof name !== 'string' || name === '' || name.length > 200) fail('its name has to have 1 to 200 characters')
-    if (typeof options !== 'object' || options === null) fail(`expected an object { ${OPTIONS.join(', ')} }`)
-    for (const option of Object.keys(options)) if (!OPTIONS.includes(option)) fail(`unknown option "${option}"`)
-    const { from, into, mode = 'inline', apply } = options
-    for (const [option, list] of Object.entries({ from, into })) {
-      const isList = Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === 'string')
-      if (!isList) fail(`${option}: expected a list of names, got ${describeValue(list)}`)
-    }
-    if (!MODES.includes(mode)) fail(`mode: expected "inline" or "async", got ${describeValue(mode)}`)
-    if (typeof apply !== 'function') fail(`apply: expected a function, got ${describeValue(apply)}`)
+    const checked = checkProjection(name, options)
     this.name = name
-    this.mode = mode
-    this.from = new Set(from)
-    this.#into = new Set(into)
-    this.#apply = apply.bind(options)
+    this.version = checked.version
+    this.mode = checked.mode
+    this.from = checked.from
+    this.into = checked.into
+    this.history = checked.history
+    this.policy = checked.policy
+    this.apply = checked.apply
   }
 
-  /** Lets the projection take in one event, as a part of `transaction`. Where it throws, the transaction is of no use. */
-  take(event: DomainEvent, transaction: Transaction, bucketOf: (name: string) => Bucket): void {
-    const own = (name: string): Bucket => {
-      if (!this.#into.has(name)) {
-        throw new InvalidArgumentError(`projection "${this.name}"`, `only buckets of into (${this.#names})`, name)
-      }
-      const bucket = bucketOf(name)
-      bucket.mustBeReady()
-      return bucket
+  /** Whether it is made of events of this type. */
+  takes(type: string): boolean {
+    let known = this.#known.get(type)
+    if (known === undefined) {
+      known = matchesType(this.from, type)
+      this.#known.set(type, known)
     }
-    const view: ProjectionView = {
-      bucket: (name: string) => transaction.reads(own(name)) as never,
+    return known
+  }
+
+  /** Whether any of `group` is for it. */
+  takesAny(group: Pick<EventGroup, 'events' | 'redacted'>): boolean {
+    let isAny = false
+    visitEvents(group, ({ type }) => {
+      if (this.takes(type)) isAny = true
+    })
+    return isAny
+  }
+}
+
+/** Whether events of `type` are among those that `from` names: `order/placed`, all below `order/*`, or all with `*`. */
+export function matchesType(from: readonly string[], type: string): boolean {
+  return from.some((name) => (name.endsWith('*') ? type.startsWith(name.slice(0, -1)) : name === type))
+}
+
+/** What taking in events needs of its store. */
+export interface ProjectionWorld {
+  readonly runtime: Runtime
+  readonly registry: EventRegistry
+}
+
+/** A projection at work within one transaction. */
+export class ProjectionRun {
+  readonly #projection: Projection
+  readonly #transaction: Transaction
+  readonly #world: ProjectionWorld
+  readonly #handles: ReadonlyMap<string, ProjectionBucketHandle>
+  readonly #bucketOf: (name: string) => Bucket
+  /** Type of the event that was taken in last. */
+  type = ''
+  #place: EntryPlace = { seq: 0, id: '' }
+  #group: EventGroup | undefined
+  #index = 0
+  #chance: SeededRuntime | undefined
+
+  /** @param bucketOf the bucket that stands for one of `into`, which has to be there. */
+  constructor(
+    projection: Projection,
+    transaction: Transaction,
+    world: ProjectionWorld,
+    bucketOf: (name: string) => Bucket,
+  ) {
+    this.#projection = projection
+    this.#transaction = transaction
+    this.#world = world
+    this.#bucketOf = bucketOf
+    this.#handles = new Map(
+      projection.into.map((name) => {
+        const handle = new ProjectionBucketHandle(transaction, bucketOf(name), (other) => this.bucket(other))
+        return [name, handle]
+      }),
+    )
+  }
+
+  /**
+   * Takes in those of the events of one entry that are for the projection.
+   *
+   * @throws whatever `apply` throws; then the transaction is of no use.
+   */
+  take(group: EventGroup, place: EntryPlace): void {
+    this.#group = group
+    this.#place = place
+    this.#index = 0
+    const { source } = this.#transaction
+    for (const handle of this.#handles.values()) handle.overlay.writer = this.#projection.name
+    try {
+      visitEvents(group, (event, depth) => {
+        const { type, data = {}, version = 1 } = event
+        if (!this.#projection.takes(type)) return
+        this.type = type
+        const { at, meta } = group
+        const now = current(this.#world.registry, type, version, data)
+        this.#takeOne({ type, version: now.version, data: now.data, at, meta, depth, seq: place.seq })
+        this.#index++
+      })
+    } finally {
+      this.#transaction.source = source
+      for (const handle of this.#handles.values()) handle.overlay.writer = undefined
     }
-    const result = this.#apply(event, view)
-    const asked = applyResult({ transaction, bucketOf: own, changes: undefined, written: () => undefined }, result)
-    if (asked.length > 0) throw new InvalidArgumentError(`projection "${this.name}"`, 'no events in the result', asked)
   }
 
-  get #names(): string {
-    return [...this.#into].join(', ')
+  #takeOne(event: ProjectedEvent): void {
+    const { name, apply } = this.#projection
+    this.#chance = undefined
+    this.#transaction.source = this.#source('records', (this.#group as EventGroup).clock)
+    const result: unknown = apply(Object.freeze(event), this as never)
+    if (result === undefined || result === null) return
+    if (result instanceof Promise) {
+      // Its outcome is of no interest any more: the error says what is wrong.
+      result.catch(() => undefined)
+      throw new InvalidArgumentError(`projection "${name}": apply`, 'to be synchronous', describeValue(result))
+    }
+    const target = { transaction: this.#transaction, changes: undefined, written: () => undefined }
+    const asked = applyResult({ ...target, bucketOf: (bucket) => this.#own(bucket) }, result)
+    if (asked.length > 0) throw new InvalidArgumentError(`projection "${name}"`, 'no events in the result', asked)
   }
 
-  /** @throws {BucketNotDefinedError} one of its buckets is not there. */
-  mustHaveBuckets(has: (name: string) => boolean): void {
-    for (const name of this.#into) if (!has(name)) throw new BucketNotDefinedError(name)
+  /** The same again for the same event of the same log, whenever it is taken in. */
+  #source(label: string, now: number): SeededRuntime {
+    const { id, seq } = this.#place
+    const seed = new EventSeed(() => placeSeed(id, seq))
+    const index = this.#index
+    return new SeededRuntime(this.#world.runtime, now, seed, () => `${this.#projection.name}/${index}/${label}`)
+  }
+
+  /** See `ProjectionTransaction`. */
+  bucket(name: string): never {
+    const handle = this.#handles.get(name)
+    if (handle === undefined) this.#own(name)
+    return handle as never
+  }
+
+  #own(name: string): Bucket {
+    if (this.#handles.has(name)) return this.#bucketOf(name)
+    const names = this.#projection.into.join(', ')
+    throw new InvalidArgumentError(`projection "${this.#projection.name}"`, `only buckets of into (${names})`, name)
+  }
+
+  now(): number {
+    return (this.#group as EventGroup).at
+  }
+
+  random(): number {
+    return (this.#chance ??= this.#source('apply', this.now())).random()
+  }
+
+  uuid(): string {
+    return (this.#chance ??= this.#source('apply', this.now())).uuid()
   }
 }

@@ -1,74 +1,253 @@
+import { InvalidArgumentError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
+import type { Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
+import type { SubEvent } from '../log/entry.js'
+import { Supervisor } from '../supervise/supervisor.js'
+import { Checkpoints, isOutdated } from './checkpoints.js'
+import type { Checkpoint } from './checkpoints.js'
+import { CommitGate } from './commit-gate.js'
+import { EventFailedError } from './errors.js'
 import type { EventRegistry } from './event-registry.js'
-import { Projection, ProjectionDefinitionError } from './projection.js'
-import type { ProjectionOptions, ProjectionStats } from './projection.js'
-import { CHECKPOINTS, CHECKPOINTS_DEFINITION, Projector } from './projector.js'
+import type { AtCommit, EntryPlace, EventGroup } from './projected-event.js'
+import { visitEvents } from './projected-event.js'
+import { matchesType, Projection, ProjectionRun } from './projection.js'
+import type { ProjectionOptions } from './projection-definition.js'
+import { ProjectionDefinitionError, ProjectionGapError, ProjectionNotDefinedError } from './projection-errors.js'
+import type { ProjectionState, ProjectorParts } from './projector.js'
+import { Projector } from './projector.js'
+import type { RebuildOptions, RebuildProgress, RebuildReport } from './rebuild.js'
+import { Rebuilder } from './rebuilder.js'
+
+/** What is known about a projection. */
+export interface ProjectionStats {
+  readonly name: string
+  readonly mode: 'inline' | 'async'
+  readonly version: number
+  readonly state: ProjectionState
+  /** The last entry that it has taken in, or need not. */
+  readonly position: number
+  /** How many entries it is behind. */
+  readonly lag: number
+  /** How many entries were left out because they kept failing. */
+  readonly skipped: number
+  /** Why it does not go on, where it does not. */
+  readonly error: Error | undefined
+  /** How far it is made anew, where it is. */
+  readonly rebuild: RebuildProgress | undefined
+}
 
 /** The projections of one store. */
-export class Projections {
+export class Projections implements AtCommit {
   readonly #engine: Engine
   readonly #registry: EventRegistry
-  readonly #bucketOf: (name: string) => Bucket
-  readonly #inline = new Map<string, Projection>()
-  readonly #byType = new Map<string, Projection[]>()
-  readonly #async = new Map<string, Projector>()
-  #checkpoints: Promise<Bucket> | undefined
+  readonly #parts: ProjectorParts
+  readonly #checkpoints: Checkpoints
+  readonly #gate = new CommitGate()
+  readonly #defined = new Map<string, { readonly projector: Projector; readonly rebuilder: Rebuilder }>()
+  #inline: readonly Projection[] = []
+  /** Inline ones of an earlier run that nobody has defined yet: what they miss has to be known when somebody does. */
+  readonly #dormant = new Set<string>()
+  #supervisor: Supervisor | undefined
 
   constructor(engine: Engine, registry: EventRegistry, bucketOf: (name: string) => Bucket) {
     this.#engine = engine
     this.#registry = registry
-    this.#bucketOf = bucketOf
+    this.#checkpoints = new Checkpoints(engine)
+    const world = { runtime: engine.options.runtime, registry }
+    this.#parts = { engine, world, checkpoints: this.#checkpoints, gate: this.#gate, bucketOf }
+  }
+
+  /** Takes over what is known of projections of an earlier run. */
+  async start(): Promise<void> {
+    if (!this.#checkpoints.isStored) return
+    await this.#checkpoints.open()
+    for (const { name, isLive } of this.#checkpoints.all) if (isLive) this.#dormant.add(name)
   }
 
   /**
-   * Defines a projection. An async one begins where it has stopped, or at the oldest entry of the log.
+   * Defines a projection. It begins where it has stopped. A new one is made of the log; one whose definition has changed is made anew.
    *
-   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} it was not taken.
+   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} @throws {EventNotDefinedError}
+   * @throws {ProjectionGapError} it was not taken.
    */
   async define(name: string, options: ProjectionOptions): Promise<void> {
     const projection = new Projection(name, options)
-    if (this.#inline.has(name) || this.#async.has(name)) {
-      throw new ProjectionDefinitionError(name, 'it is defined already')
+    if (this.#defined.has(name)) throw new ProjectionDefinitionError(name, 'it is defined already')
+    for (const type of projection.from) if (!type.endsWith('*')) this.#registry.must(type)
+    const buckets = projection.into.map((bucket) => this.#ownable(name, bucket))
+    const projector = new Projector(projection, this.#parts)
+    const rebuilder = new Rebuilder(projection, this.#parts, projector)
+    this.#defined.set(name, { projector, rebuilder })
+    for (const bucket of buckets) bucket.owner = name
+    try {
+      await this.#checkpoints.open()
+      await this.#checkpoints.ready()
+      for (const bucket of buckets) await bucket.process.call(() => undefined)
+      await this.#enrol(projection, buckets)
+      this.#dormant.delete(name)
+      if (projection.mode === 'inline') this.#inline = [...this.#inline, projection]
+      await this.#supervise(projector, rebuilder)
+    } catch (error) {
+      this.#defined.delete(name)
+      for (const bucket of buckets) bucket.owner = undefined
+      throw error
     }
-    projection.mustHaveBuckets((bucket) => this.#engine.catalog.has(bucket))
-    if (projection.mode === 'inline') return this.#addInline(projection)
-    this.#checkpoints ??= this.#openCheckpoints()
-    const checkpoints = await this.#checkpoints
-    const projector = new Projector(this.#engine, this.#registry, projection, checkpoints, this.#bucketOf)
-    this.#async.set(name, projector)
-    await this.#engine.supervise(projector.process)
   }
 
-  #addInline(projection: Projection): void {
-    this.#inline.set(projection.name, projection)
-    for (const type of projection.from) this.#byType.set(type, [...this.inlineOf(type), projection])
+  async #supervise(projector: Projector, rebuilder: Rebuilder): Promise<void> {
+    if (this.#supervisor === undefined) {
+      // How often one is tried again is for its policy to say.
+      const intensity = { max: Number.POSITIVE_INFINITY, withinMs: 60_000 }
+      const { runtime, onError } = this.#engine.options
+      const onEvent = ({ error }: { readonly error?: Error | undefined }): void => error && onError(error)
+      this.#supervisor = new Supervisor({ name: 'projections', intensity, onEvent }, runtime)
+      await this.#engine.supervise(this.#supervisor)
+    }
+    await this.#supervisor.startChild(projector.process)
+    await this.#supervisor.startChild(rebuilder.process)
   }
 
-  async #openCheckpoints(): Promise<Bucket> {
-    const { bucket, loaded } = this.#engine.catalog.define(CHECKPOINTS, CHECKPOINTS_DEFINITION, true)
-    await loaded
+  /** The bucket, if a projection can keep it. */
+  #ownable(projection: string, name: string): Bucket {
+    const bucket = this.#parts.bucketOf(name)
+    const { ttl, maxSize, sourced } = bucket.definition
+    const refuse = (problem: string): never => {
+      throw new ProjectionDefinitionError(projection, `into: bucket "${name}" ${problem}`)
+    }
+    if (bucket.owner !== undefined) refuse(`is written by projection "${bucket.owner}"`)
+    if (!bucket.persistent) refuse('is not stored, so that it would not agree with how far the projection has got')
+    if (sourced === true) refuse('is sourced: its writes would be events themselves')
+    if (ttl !== undefined || maxSize !== undefined) {
+      refuse('loses records by itself (ttl, maxSize), so that it is no function of events; delete them in apply')
+    }
     return bucket
   }
 
-  /** Those that are part of the commit of events of `type`, in the order of their definition. */
-  inlineOf(type: string): readonly Projection[] {
-    return this.#byType.get(type) ?? NONE
+  /** Sees to it that there is a checkpoint which says what is left to do. */
+  async #enrol(projection: Projection, buckets: readonly Bucket[]): Promise<void> {
+    const { name, version, from, into, mode } = projection
+    const stored = this.#checkpoints.get(name)
+    for (const bucket of buckets) {
+      if (stored?.into.includes(bucket.name) === true || bucket.table.size === 0) continue
+      const problem = `into: bucket "${bucket.name}" has ${bucket.table.size} records that it has not made; clear it first`
+      throw new ProjectionDefinitionError(name, problem)
+    }
+    if (stored === undefined) await this.#mustBeComplete(projection)
+    const head = { type: 'store/projection', data: Object.freeze({ projection: name }) }
+    await this.#checkpoints.commit(head, (transaction) => {
+      const { visible } = this.#engine.sequencer.position
+      const put = (checkpoint: Checkpoint): void => this.#checkpoints.put(transaction, checkpoint)
+      const known = this.#checkpoints.read(transaction, name)
+      if (known === undefined) {
+        put({ name, version, from, into, seq: 0, isLive: mode === 'inline' && visible === 0, skipped: 0 })
+      } else if (known.isLive && (mode === 'async' || isOutdated(known, projection))) {
+        // Nothing that it is made of has happened since, or that would be written here.
+        put({ ...known, seq: visible, isLive: false })
+      }
+    })
+  }
+
+  /** @throws {ProjectionGapError} the log does not begin at its first entry any more. */
+  async #mustBeComplete({ name, history }: Projection): Promise<void> {
+    await this.#engine.sequencer.settled()
+    const { visible } = this.#engine.sequencer.position
+    if (history === 'kept' || visible === 0) return
+    let first = visible + 1
+    for await (const { seq } of this.#engine.options.storage.readLog(0, { limit: 1 })) first = seq
+    if (first > 1) throw new ProjectionGapError(name, 1, first - 1)
+  }
+
+  get isIdle(): boolean {
+    return this.#inline.length === 0 && this.#dormant.size === 0 && this.#gate.closed === undefined
+  }
+
+  waits(transaction: Transaction, events: readonly SubEvent[]): Promise<unknown> | undefined {
+    if (this.#gate.closed !== undefined) return this.#gate.closed
+    if (this.#inline.length === 0 && this.#dormant.size === 0) return undefined
+    // A transaction waits for the buckets that it has looked at.
+    transaction.overlay(this.#checkpoints.bucket)
+    for (const projection of this.#inline) {
+      if (!projection.takesAny({ events })) continue
+      for (const name of projection.into) transaction.overlay(this.#parts.bucketOf(name))
+    }
+    return undefined
+  }
+
+  complete(transaction: Transaction, group: EventGroup, entry: EntryPlace | undefined): void {
+    const { sequencer, report } = this.#engine
+    const seq = sequencer.nextSeq
+    const place = entry ?? { seq, id: `${report.logId}-${seq}` }
+    for (const projection of this.#inline) {
+      if (this.#checkpoints.get(projection.name)?.isLive === true && projection.takesAny(group)) {
+        this.#project(projection, transaction, group, place)
+      }
+    }
+    for (const name of this.#dormant) {
+      const stored = this.#checkpoints.get(name)
+      if (stored?.isLive !== true) continue
+      let isMissed = false
+      visitEvents(group, ({ type }) => void (isMissed ||= matchesType(stored.from, type)))
+      if (isMissed) this.#checkpoints.put(transaction, { ...stored, isLive: false, seq: place.seq - 1 })
+    }
+  }
+
+  #project(projection: Projection, transaction: Transaction, group: EventGroup, place: EntryPlace): void {
+    const run = new ProjectionRun(projection, transaction, this.#parts.world, this.#parts.bucketOf)
+    try {
+      run.take(group, place)
+    } catch (error) {
+      const [first] = group.events
+      const path = first === undefined || first.type === run.type ? [run.type] : [first.type, run.type]
+      throw new EventFailedError('project', projection.name, path, error)
+    }
   }
 
   /** What is known about each. */
   get stats(): ProjectionStats[] {
-    const { durable: position } = this.#engine.sequencer.position
-    const inline = [...this.#inline.keys()].map((name) => {
-      return { name, mode: 'inline', position, lag: 0, error: undefined } as const
+    const { visible } = this.#engine.sequencer.position
+    return Array.from(this.#defined.values(), ({ projector, rebuilder }) => {
+      const { projection, position, state, error } = projector
+      const { name, mode, version } = projection
+      const { skipped = 0 } = this.#checkpoints.get(name) ?? {}
+      const { progress: rebuild } = rebuilder
+      const lag = Math.max(0, visible - position)
+      return { name, mode, version, state, position, lag, skipped, error: error ?? rebuilder.error, rebuild }
     })
-    return [...inline, ...Array.from(this.#async.values(), (projector) => projector.stats)]
   }
 
-  /** Resolves when the async ones have taken in everything that is durable now, or do not go on. */
+  /** Resolves when all have taken in everything that is written now, or stand still. */
   async settled(): Promise<void> {
-    await Promise.all(Array.from(this.#async.values(), (projector) => projector.settled()))
+    const all = [...this.#defined.values()]
+    await Promise.all(all.map(({ rebuilder }) => rebuilder.settled()))
+    await Promise.all(all.map(({ projector }) => projector.settled()))
+  }
+
+  /** Lets one that stands still try again. @throws {ProjectionNotDefinedError} */
+  resume(name: string): void {
+    const { projector, rebuilder } = this.#must(name)
+    projector.resume()
+    rebuilder.resume()
+  }
+
+  /** Makes the buckets of a projection anew; see `Rebuild`. */
+  async rebuild(name: string, options: RebuildOptions = {}): Promise<RebuildReport> {
+    if (typeof options !== 'object' || options === null) {
+      throw new InvalidArgumentError('rebuild(name, options)', 'an object { onProgress, signal }', options)
+    }
+    const { onProgress, signal } = options
+    if (onProgress !== undefined && typeof onProgress !== 'function') {
+      throw new InvalidArgumentError('rebuild(name, { onProgress })', 'a function', onProgress)
+    }
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new InvalidArgumentError('rebuild(name, { signal })', 'an AbortSignal', signal)
+    }
+    return this.#must(name).rebuilder.ask(options)
+  }
+
+  #must(name: string): { readonly projector: Projector; readonly rebuilder: Rebuilder } {
+    const found = this.#defined.get(name)
+    if (found === undefined) throw new ProjectionNotDefinedError(String(name))
+    return found
   }
 }
-
-const NONE: readonly Projection[] = Object.freeze([])

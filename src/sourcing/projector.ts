@@ -1,226 +1,215 @@
-import { assert } from '../base/assert.js'
-import { asError, VarveError } from '../base/errors.js'
-import type { Timer } from '../base/runtime.js'
+import { asError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
-import { TransactionConflictError } from '../commit/errors.js'
+import type { Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
-import { insertIn, updateIn } from '../commit/transaction-writes.js'
-import type { Entry, EventData, SubEvent } from '../log/entry.js'
-import { deepFreeze } from '../schema/copy-value.js'
-import type { BucketDefinition } from '../schema/definition.js'
 import { Process } from '../supervise/process.js'
-import type { DomainEvent } from './event-definition.js'
-import type { EventRegistry } from './event-registry.js'
-import { ProjectionGapError } from './projection.js'
-import type { Projection, ProjectionStats } from './projection.js'
+import type { Checkpoint, Checkpoints } from './checkpoints.js'
+import { isOutdated } from './checkpoints.js'
+import type { CommitGate } from './commit-gate.js'
+import { BATCH_ENTRIES, LogFollower } from './log-follower.js'
+import type { FollowTarget } from './log-follower.js'
+import type { Projection, ProjectionWorld } from './projection.js'
+import { ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
 
-/** Name of the bucket that nobody sees, with how far each projection has got. */
-export const CHECKPOINTS = 'varve/projections'
-/** Its definition. */
-export const CHECKPOINTS_DEFINITION: BucketDefinition = {
-  key: 'name',
-  schema: { name: { type: 'string', required: true }, seq: { type: 'number', required: true } },
+/** What projectors have in common. */
+export interface ProjectorParts {
+  readonly engine: Engine
+  readonly world: ProjectionWorld
+  readonly checkpoints: Checkpoints
+  readonly gate: CommitGate
+  /** @throws {BucketNotDefinedError} */
+  readonly bucketOf: (name: string) => Bucket
 }
 
-/** Entries that are read, and taken in in one commit, at a time. */
-const BATCH_ENTRIES = 500
-/** A checkpoint is written after so many entries of no interest: they need not be read again at the next start. */
-const SKIPPED_MAX = 2_000
-const RETRY_MS = 1_000
-const RETRY_MS_MAX = 60_000
+/** What a projection is doing. */
+export type ProjectionState = 'running' | 'building' | 'retrying' | 'halted' | 'rebuilding'
 
 /**
- * A projection that follows the log: takes in each event once, because how far it has got is written in the commit that
- * has its effects.
+ * Brings the buckets of a projection to where the log is: those of an async one again and again, those of an inline one until it has
+ * everything, when commits of events take over.
  *
- * Holds EV4: events are taken in in the order of the log, each once.
+ * An event that fails crashes the process, and its supervisor starts it again; when that has been of no use, it stands still.
  */
-export class Projector {
-  readonly #engine: Engine
-  readonly #registry: EventRegistry
-  readonly #projection: Projection
-  readonly #checkpoints: Bucket
-  readonly #bucketOf: (name: string) => Bucket
+export class Projector implements FollowTarget {
+  readonly projection: Projection
   readonly process: Process
-  /** The last entry that was looked at. What is stored may be behind, by entries of no interest. */
-  #position = 0
+  readonly head: { readonly type: string; readonly data: { readonly projection: string } }
+  readonly #parts: ProjectorParts
+  #follower: LogFollower | undefined
   #isRunning = false
-  #run: Promise<void> | undefined
+  #work: Promise<void> | undefined
   #unlisten: (() => void) | undefined
-  #timer: Timer | undefined
+  /** Failures at the same place, one after the other. */
   #failures = 0
+  #failedAt = 0
   #error: Error | undefined
+  #isHalted = false
   #settling: (() => void)[] = []
 
-  constructor(
-    engine: Engine,
-    registry: EventRegistry,
-    projection: Projection,
-    checkpoints: Bucket,
-    bucketOf: (name: string) => Bucket,
-  ) {
-    this.#engine = engine
-    this.#registry = registry
-    this.#projection = projection
-    this.#checkpoints = checkpoints
-    this.#bucketOf = bucketOf
-    const { runtime } = engine.options
+  constructor(projection: Projection, parts: ProjectorParts) {
+    this.projection = projection
+    this.#parts = parts
+    this.head = Object.freeze({ type: 'store/projection', data: Object.freeze({ projection: projection.name }) })
+    const { runtime } = parts.engine.options
     const name = `projection:${projection.name}`
     this.process = new Process({ name, start: () => this.#start(), stop: () => this.#stop() }, runtime)
   }
 
-  #start(): void {
-    this.#position = this.#stored
+  async #start(): Promise<void> {
+    await this.#parts.checkpoints.ready()
+    this.#follower = new LogFollower(this.#parts.engine, this.#parts.world, this.projection, this)
     this.#isRunning = true
-    this.#error = undefined
-    this.#failures = 0
-    this.#unlisten = this.#engine.onPosition(() => this.#wake())
-    this.#wake()
+    // Commits of events see to one that has everything.
+    if (!this.#checkpoint.isLive) this.#unlisten = this.#parts.engine.onPosition(() => this.wake())
+    this.wake()
   }
 
   async #stop(): Promise<void> {
     this.#isRunning = false
     this.#unlisten?.()
-    this.#timer?.cancel()
-    this.#timer = undefined
-    await this.#run
-    for (const resolve of this.#settling.splice(0)) resolve()
+    await this.#work
+    this.#settle()
   }
 
-  get #stored(): number {
-    return (this.#checkpoints.table.get(this.#projection.name)?.seq as number | undefined) ?? 0
+  get #checkpoint(): Checkpoint {
+    return this.#parts.checkpoints.get(this.projection.name) as Checkpoint
   }
 
-  get stats(): ProjectionStats {
-    const { name, mode } = this.#projection
-    const lag = Math.max(0, this.#engine.sequencer.position.durable - this.#position)
-    return { name, mode, position: this.#position, lag, error: this.#error }
+  /** See `FollowTarget`. */
+  stored(): number {
+    return this.#checkpoint.seq
   }
 
-  /** Resolves when it has taken in everything that was durable when it was asked, or does not go on. */
-  settled(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#settling.push(resolve)
-      this.#settle()
-    })
+  /** See `FollowTarget`. */
+  bucketOf(name: string): Bucket {
+    return this.#parts.bucketOf(name)
   }
 
-  #settle(): void {
-    const isBehind = this.#position < this.#engine.sequencer.position.durable
-    if (this.#isRunning && isBehind && this.#error === undefined) return
-    for (const resolve of this.#settling.splice(0)) resolve()
+  /** See `FollowTarget`. */
+  store(transaction: Transaction, seq: number, skipped: number): void {
+    const { checkpoints } = this.#parts
+    const stored = checkpoints.read(transaction, this.projection.name) as Checkpoint
+    checkpoints.put(transaction, { ...stored, seq, skipped: stored.skipped + skipped })
   }
 
-  #wake(): void {
-    if (!this.#isRunning || this.#run !== undefined || this.#timer !== undefined) return
-    if (this.#position >= this.#engine.sequencer.position.durable) return this.#settle()
-    this.#run = this.#catchUp().then(
+  /** See `FollowTarget`. */
+  skips(seq: number): boolean {
+    const { onFailure, retries } = this.projection.policy
+    return onFailure === 'skip' && this.#failedAt === seq && this.#failures >= retries
+  }
+
+  /** The last entry that it has taken in, or need not. */
+  get position(): number {
+    const { isLive } = this.#checkpoint
+    if (isLive) return this.#parts.engine.sequencer.position.visible
+    return Math.max(this.#follower?.position ?? 0, this.#checkpoint.seq)
+  }
+
+  get error(): Error | undefined {
+    return this.#error
+  }
+
+  get state(): ProjectionState {
+    const { isLive } = this.#checkpoint
+    if (this.#isHalted) return 'halted'
+    if (this.#error !== undefined) return 'retrying'
+    if (isOutdated(this.#checkpoint, this.projection)) return 'rebuilding'
+    return this.projection.mode === 'inline' && !isLive ? 'building' : 'running'
+  }
+
+  /** Whether there is nothing to do: it has everything, or stands still, or is replaced by what is being rebuilt. */
+  get #isIdle(): boolean {
+    if (this.#isHalted || isOutdated(this.#checkpoint, this.projection)) return true
+    if (this.projection.mode === 'inline') return this.#checkpoint.isLive
+    return this.position >= this.#parts.engine.sequencer.position.visible
+  }
+
+  /** Goes on where there is something to do. */
+  wake(): void {
+    if (!this.#isRunning || this.#work !== undefined || this.#parts.checkpoints.bucket.process.state !== 'running')
+      return
+    if (this.#checkpoint.isLive) this.#unlisten?.()
+    if (this.#isIdle) return this.#settle()
+    this.#work = this.#run().then(
       () => {
-        this.#run = undefined
-        this.#wake()
+        this.#work = undefined
+        this.wake()
       },
       (error: unknown) => {
-        this.#run = undefined
+        this.#work = undefined
         this.#failed(asError(error))
       },
     )
   }
 
-  #failed(error: Error): void {
-    if (!this.#isRunning || this.#engine.isStopped) return
-    this.#position = this.#stored
-    this.#error = error
-    this.#engine.options.onError(error)
-    this.#settle()
-    // What has left the log does not come back.
-    if (error instanceof ProjectionGapError) return
-    const ms = Math.min(RETRY_MS * 2 ** this.#failures++, RETRY_MS_MAX)
-    this.#timer = this.#engine.options.runtime.setTimer(ms, () => {
-      this.#timer = undefined
-      this.#wake()
+  async #run(): Promise<void> {
+    const { sequencer } = this.#parts.engine
+    const follower = this.#follower as LogFollower
+    while (this.#isRunning && !this.#isIdle) {
+      const isNear = sequencer.position.visible - follower.position <= BATCH_ENTRIES
+      if (this.projection.mode === 'inline' && isNear) await this.#goLive(follower)
+      else await follower.step()
+      if (follower.position >= this.#failedAt) {
+        this.#error = undefined
+        this.#failures = 0
+      }
+    }
+  }
+
+  /** While no event is committed, takes in the last ones; from then on commits of events do that. */
+  async #goLive(follower: LogFollower): Promise<void> {
+    const { engine, gate, checkpoints } = this.#parts
+    await gate.hold(async () => {
+      await engine.sequencer.settled()
+      const last = engine.sequencer.position.visible
+      while (follower.position < last && this.#isRunning) await follower.step()
+      if (!this.#isRunning || isOutdated(this.#checkpoint, this.projection)) return
+      await checkpoints.commit(this.head, (transaction) => {
+        const stored = checkpoints.read(transaction, this.projection.name) as Checkpoint
+        checkpoints.put(transaction, { ...stored, seq: last, isLive: true })
+      })
     })
   }
 
-  /** Takes in what there is, a batch at a time. */
-  async #catchUp(): Promise<void> {
-    while (this.#isRunning && this.#position < this.#engine.sequencer.position.durable) {
-      const entries: Entry[] = []
-      const options = { limit: BATCH_ENTRIES }
-      for await (const entry of this.#engine.options.storage.readLog(this.#position, options)) entries.push(entry)
-      const [first, last] = [entries[0], entries.at(-1)]
-      if (first === undefined || last === undefined) {
-        this.#position = this.#engine.sequencer.position.durable
-        return
-      }
-      if (this.#stored > 0 && first.seq > this.#position + 1) {
-        throw new ProjectionGapError(this.#projection.name, this.#position, first.seq)
-      }
-      const events = entries.flatMap((entry) => this.#eventsOf(entry))
-      if (events.length > 0 || last.seq - this.#stored > SKIPPED_MAX) await this.#takeAll(events, last.seq)
-      assert(last.seq > this.#position, 'EV4', () => `${last.seq} comes after ${this.#position}`)
-      this.#position = last.seq
-      this.#error = undefined
-      this.#failures = 0
-    }
+  #failed(error: Error): void {
+    if (!this.#isRunning || this.#parts.engine.isStopped) return
+    const at = error instanceof ProjectionFailedError ? error.seq : (this.#follower?.position ?? 0) + 1
+    this.#failures = at === this.#failedAt ? this.#failures + 1 : 1
+    this.#failedAt = at
+    this.#error = error
+    const { retries, onFailure } = this.projection.policy
+    // A storage that cannot write may be able to later; what has left the log does not come back.
+    const isLast = error instanceof ProjectionFailedError && this.#failures > retries && onFailure === 'halt'
+    this.#isHalted = isLast || error instanceof ProjectionGapError
+    if (this.#isHalted) {
+      this.#parts.engine.options.onError(error)
+      this.#settle()
+    } else this.process.kill(error)
   }
 
-  /** One commit: what the events change, and that they were taken in. */
-  async #takeAll(events: readonly DomainEvent[], seq: number): Promise<void> {
-    const { transactions } = this.#engine
-    for (let attempt = 0; ; attempt++) {
-      const transaction = transactions.begin()
-      transaction.head = { type: 'store/projection', data: Object.freeze({ name: this.#projection.name, seq }) }
-      try {
-        for (const event of events) this.#projection.take(event, transaction, this.#bucketOf)
-        const { name } = this.#projection
-        const overlay = transaction.overlay(this.#checkpoints)
-        const stored = overlay.get(name)?.seq as number | undefined
-        transaction.readSet.readKey(CHECKPOINTS, name)
-        assert((stored ?? 0) < seq, 'EV4', () => `projection ${name} has taken in ${stored}, and ${seq} again`)
-        if (stored === undefined) insertIn(transaction, overlay, { name, seq })
-        else updateIn(transaction, overlay, name, { seq })
-        await transactions.commit(transaction, {})
-        return
-      } catch (error) {
-        if (!(error instanceof TransactionConflictError) || transaction.conflict === undefined) throw error
-      } finally {
-        transactions.end(transaction)
-      }
-      await transactions.pause(attempt)
-    }
+  /** Tries again after it has come to stand still. */
+  resume(): void {
+    this.#isHalted = false
+    this.#failures = 0
+    this.wake()
   }
 
-  /** The events of an entry that the projection is made of, in the order in which they were handled. */
-  #eventsOf({ type, data, at, meta, event }: Entry): DomainEvent[] {
-    if (event === undefined) return []
-    const found: DomainEvent[] = []
-    const visit = (one: SubEvent, depth: number): void => {
-      if (this.#projection.from.has(one.type)) {
-        const { version, data: own } = this.#current(one)
-        found.push(Object.freeze({ type: one.type, version, data: own, at: event.at ?? at, meta, depth }))
-      }
-      for (const sub of one.events ?? []) visit(sub, depth + 1)
-    }
-    const { version, events } = event
-    visit({ type, ...(version && { version }), ...(data && { data }), ...(events && { events }) }, 0)
-    return found
+  /** Its buckets were replaced by what was rebuilt. */
+  replaced(): void {
+    this.#error = undefined
+    this.resume()
   }
 
-  /** An event of the log, brought to the version of now. Frozen: the log's own may not be. */
-  #current({ type, version = 1, data = {} }: SubEvent): { readonly version: number; readonly data: EventData } {
-    try {
-      const definition = this.#registry.find(type)
-      if (definition === undefined || definition.version === version) return { version, data: deepFreeze(data) }
-      return { version: definition.version, data: deepFreeze(this.#registry.upcast(definition, data, version)) }
-    } catch (error) {
-      if (error instanceof VarveError) throw error
-      throw new VarveError(
-        'UPCAST',
-        `event "${type}" of version ${version}: upcast failed: ${asError(error).message}`,
-        {
-          cause: error,
-        },
-      )
-    }
+  /** Resolves when it has taken in everything that is written now, or stands still. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#settling.push(resolve)
+      this.wake()
+    })
+  }
+
+  #settle(): void {
+    if (!this.#isIdle && !this.#parts.engine.isStopped) return
+    for (const resolve of this.#settling.splice(0)) resolve()
   }
 }

@@ -3,6 +3,7 @@ import type { Transaction } from '../commit/transaction.js'
 import type { Change, EventData, SubEvent } from '../log/entry.js'
 import type { DomainEvent } from './event-definition.js'
 import type { EventType } from './event-registry.js'
+import type { EntryPlace } from './projected-event.js'
 import type { EventSeed } from './seeded-stream.js'
 
 /** An event to be handled. */
@@ -21,6 +22,8 @@ export interface EventRoot {
   readonly at: number
   readonly meta: EventData | undefined
   readonly seed: EventSeed
+  /** The entry that it is of, where it is handled again. */
+  readonly entry?: EntryPlace
 }
 
 /** An event that is to be dispatched, checked. */

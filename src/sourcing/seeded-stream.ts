@@ -40,6 +40,20 @@ export class EventSeed {
   }
 }
 
+/** A seed of 128 bits for the entry at a place of a log: no two places of all logs have the same one. */
+export function placeSeed(id: string, seq: number): string {
+  const log = id.slice(0, id.lastIndexOf('-')).replaceAll('-', '')
+  const words = [0, 8, 16, 24].map((at) => Number.parseInt(log.slice(at, at + 8), 16))
+  const [a, b, c, d] = words.map((word, at) => (Number.isNaN(word) ? hash(`${log}/${at}`) : word)) as [
+    number,
+    number,
+    number,
+    number,
+  ]
+  const mixed = [a, b, c ^ Math.floor(seq / 2 ** 32), d ^ (seq | 0)]
+  return mixed.map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('')
+}
+
 /** FNV-1a, 32 bits. Source: http://www.isthe.com/chongo/tech/comp/fnv/ */
 function hash(text: string): number {
   let state = 0x811c9dc5

@@ -14,7 +14,10 @@ class Breakable extends MemoryAdapter {
   }
 }
 
+const TALLY = { key: 'id', schema: { id: { type: 'string' }, sum: { type: 'number' } } } as const
 const BUCKETS = {
+  inline: TALLY,
+  async: TALLY,
   accounts: { key: 'id', schema: { id: { type: 'string' }, sum: { type: 'number', min: 0 } } },
   notes: { key: 'id', schema: { id: { type: 'string' }, of: { type: 'string' } }, sourced: true },
 } as const
@@ -65,15 +68,34 @@ async function start(adapter: Breakable, runtime: VirtualRuntime, weather: Weath
   store.defineEvent('noted', {
     reduce: ({ data }) => ({ notes: { upsert: { id: `on ${String(data.nr)}`, of: data.of } } }),
   })
+  for (const mode of ['inline', 'async'] as const) {
+    await store.defineProjection(mode, {
+      from: ['moved', 'noted', 'bucket/*'],
+      into: [mode],
+      mode,
+      apply: ({ type, data }, tx) => {
+        const id = type === 'moved' ? `of ${String(data.account)}` : type
+        const before = Number(tx.bucket(mode).get(id)?.sum ?? 0)
+        tx.bucket(mode).upsert({ id, sum: before + (type === 'moved' ? Number(data.amount) : 1) })
+      },
+    })
+  }
   return store
 }
 
 /** The state that a plain left fold over the accepted events has. */
-function fold(entries: readonly Entry[]): { accounts: Map<string, number>; notes: Map<string, string> } {
+function fold(entries: readonly Entry[]): {
+  accounts: Map<string, number>
+  notes: Map<string, string>
+  tally: Map<string, number>
+} {
+  const tally = new Map<string, number>()
   const accounts = new Map<string, number>()
   const notes = new Map<string, string>()
   const apply = ({ type, data = {}, events = [] }: SubEvent): void => {
     const { nr, account, amount, of } = data as unknown as Order & { readonly of: string }
+    const id = type === 'moved' ? `of ${account}` : type
+    tally.set(id, (tally.get(id) ?? 0) + (type === 'moved' ? amount : 1))
     if (type === 'moved') accounts.set(account, (accounts.get(account) ?? 0) + amount)
     if (type === 'noted') notes.set(`on ${String(nr)}`, of)
     if (type === 'bucket/notes') {
@@ -86,7 +108,7 @@ function fold(entries: readonly Entry[]): { accounts: Map<string, number>; notes
     if (event === undefined || type.startsWith('store/')) continue
     apply({ type, ...(data && { data }), ...(event.events && { events: event.events }) })
   }
-  return { accounts, notes }
+  return { accounts, notes, tally }
 }
 
 const order = fc.record<Omit<Order, 'nr'>>({
@@ -101,9 +123,22 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(fc.constant('advance' as const), fc.integer({ min: 0, max: 200 })) },
   {
     weight: 3,
-    arbitrary: fc.tuple(fc.constantFrom('replay', 'drop', 'restart', 'break', 'mend', 'kill', 'plain'), fc.nat(3)),
+    arbitrary: fc.tuple(
+      fc.constantFrom('replay', 'drop', 'restart', 'break', 'mend', 'kill', 'plain', 'rebuild'),
+      fc.nat(7),
+    ),
   },
 )
+
+const KILLED = [
+  'queue',
+  'bucket:varve/queue',
+  'bucket:accounts',
+  'projection:async',
+  'bucket:inline',
+  'bucket:varve/projections',
+  'rebuild:inline',
+]
 
 /** Runs a schedule and checks the outcome. */
 async function run(schedule: readonly [string, unknown][], seed: number): Promise<void> {
@@ -139,7 +174,9 @@ async function run(schedule: readonly [string, unknown][], seed: number): Promis
     } else if (name === 'advance') await runtime.advance(arg as number)
     else if (name === 'break') adapter.isBroken = true
     else if (name === 'mend') adapter.isBroken = false
-    else if (name === 'kill') store.kill(['queue', 'bucket:varve/queue', 'bucket:accounts'][arg as number] ?? 'queue')
+    else if (name === 'kill') store.kill(KILLED[arg as number] ?? 'queue')
+    else if (name === 'rebuild')
+      open.push(store.rebuild((arg as number) % 2 === 0 ? 'inline' : 'async').catch(() => undefined))
     else if (name === 'plain')
       open.push(
         store
@@ -176,7 +213,19 @@ async function run(schedule: readonly [string, unknown][], seed: number): Promis
     expect([handled, parked, [...dropped]].filter((some) => some.includes(own)).length).toBeLessThanOrEqual(1)
   }
   expect(store.queue.stats).toMatchObject({ running: 0, parked: parked.length })
-  const { accounts, notes } = fold(entries)
+  let isProjected = false
+  const projected = store.projected().then(() => (isProjected = true))
+  for (let i = 0; i < 1_000 && !isProjected; i++) await runtime.advance(100)
+  expect(isProjected, 'a projection does not come to its end').toBe(true)
+  await projected
+  const { accounts, notes, tally } = fold(entries)
+  for (const mode of ['inline', 'async']) {
+    const rows = await store.bucket(mode).all()
+    expect(new Map(rows.map(({ id, sum }) => [id, sum])), `the ${mode} projection`).toEqual(tally)
+  }
+  expect(store.projections).toMatchObject(
+    Array.from({ length: 2 }, () => ({ state: 'running', lag: 0, error: undefined })),
+  )
   const [accountsNow, notesNow] = [await store.bucket('accounts').all(), await store.bucket('notes').all()]
   expect(new Map(accountsNow.map(({ id, sum }) => [id, sum]))).toEqual(accounts)
   expect(new Map(notesNow.map(({ id, of }) => [id, of]))).toEqual(notes)

@@ -14,8 +14,8 @@ const FLOORS: readonly (readonly string[])[] = [
   // Files directly in src that are not doors: the parts that core.ts and store.ts are put together from.
   ['wiring'],
   ['core.ts', 'snapshots.ts'],
-  ['sync', 'bridge', 'history'],
-  ['sourcing'],
+  ['history'],
+  ['sync', 'sourcing', 'bridge'],
   ['store.ts'],
   ['index.ts'],
   ['react', 'server', 'cli', 'inspector', 'testing'],

@@ -6,6 +6,7 @@ import { open, openVirtual, rejection } from './opened.js'
 
 const DAILY = { key: 'day', schema: { day: { type: 'string' }, sum: { type: 'number', required: true } } } as const
 const BUCKETS = { daily: DAILY, other: DAILY }
+const EVENTS = { sold: {}, gift: {}, noise: {} }
 
 /** Sums what was sold by day. */
 const SALES: ProjectionOptions = {
@@ -20,22 +21,31 @@ const SALES: ProjectionOptions = {
 describe('inline', () => {
   test('is part of the commit of its events, of sub-events as well', async () => {
     const store = await open({ buckets: BUCKETS })
-    await store.defineProjection('sales', SALES)
     store.defineEvent('gift', {})
     store.defineEvent('sold', { reduce: ({ data }) => ({ events: [{ type: 'gift', data: { ...data, n: 1 } }] }) })
-    const { seq } = await store.dispatch('sold', { day: 'mon', n: 5 })
-    expect(await store.log.read()).toMatchObject([{ seq, changes: [{ bucket: 'daily', after: { sum: 6 } }] }])
-    expect(store.projections).toEqual([{ name: 'sales', mode: 'inline', position: seq, lag: 0, error: undefined }])
+    await store.defineProjection('sales', SALES)
+    const { seq, changes } = await store.dispatch('sold', { day: 'mon', n: 5 })
+    expect(changes).toMatchObject([{ bucket: 'daily', after: { sum: 6 } }])
+    expect(await store.log.read({ after: seq - 1 })).toMatchObject([
+      { seq, changes: [{ bucket: 'daily', after: { sum: 6 } }] },
+    ])
+    expect(store.projections).toEqual([
+      {
+        ...{ name: 'sales', mode: 'inline', version: 1, state: 'running', position: seq, lag: 0, skipped: 0 },
+        ...{ error: undefined, rebuild: undefined },
+      },
+    ])
+    expect((await store.getStats()).projections).toEqual(store.projections)
   })
 
   test('that fails fails the event', async () => {
-    const store = await open({ buckets: BUCKETS })
+    const store = await open({ buckets: BUCKETS, events: EVENTS })
     await store.defineProjection('sales', { ...SALES, apply: () => ({ other: { insert: { day: 'a' } } }) })
-    store.defineEvent('sold', {})
+    const before = await store.log.read()
     const error = await rejection(store.dispatch('sold'))
     expect(error).toMatchObject({ phase: 'project', reducer: 'sales' })
     expect(error.message).toContain('only buckets of into (daily)')
-    expect(await store.log.read()).toEqual([])
+    expect(await store.log.read()).toEqual(before)
   })
 })
 
@@ -43,7 +53,7 @@ describe('async', () => {
   const async: ProjectionOptions = { ...SALES, mode: 'async' }
 
   test('follows the log in commits of its own, each event once (EV4)', async () => {
-    const store = await open({ buckets: BUCKETS, events: { sold: {}, gift: {}, noise: {} } })
+    const store = await open({ buckets: BUCKETS, events: EVENTS })
     await store.dispatch('sold', { day: 'mon', n: 1 })
     await store.defineProjection('sales', async)
     for (let i = 0; i < 50; i++) {
@@ -62,47 +72,85 @@ describe('async', () => {
   })
 
   test('entries of no interest, its own among them, do not make it write', async () => {
-    const store = await open({ buckets: BUCKETS, events: { noise: {} } })
+    const store = await open({ buckets: BUCKETS, events: EVENTS })
     await store.defineProjection('sales', async)
     for (let i = 0; i < 20; i++) await store.dispatch('noise')
     await store.projected()
-    expect(await store.log.read()).toHaveLength(20)
-    expect(store.projections[0]).toMatchObject({ position: 20, lag: 0 })
+    expect(await store.log.read()).toHaveLength(21)
+    expect(store.projections[0]).toMatchObject({ position: 21, lag: 0 })
   })
 
-  test('one that fails holds up nobody, says so, and is tried again', async () => {
+  test('one that fails holds up nobody, is tried again ever more slowly, and then stands still', async () => {
     const errors: Error[] = []
     const { store, runtime } = await openVirtual({
       buckets: BUCKETS,
-      events: { sold: {} },
+      events: EVENTS,
       onError: (error) => void errors.push(error),
     })
     let fails = true
     await store.defineProjection('sales', {
       ...async,
-      apply: (event, view) => {
-        if (fails) throw new Error('not now')
-        return SALES.apply(event, view)
+      policy: { retries: 2 },
+      apply: (event, tx) => {
+        if (fails && event.data.day === 'bad') throw new Error('not now')
+        return SALES.apply(event, tx)
       },
     })
-    await store.dispatch('sold', { day: 'mon', n: 1 })
+    await Promise.all(['mon', 'bad', 'tue'].map((day) => store.dispatch('sold', { day, n: 1 })))
     await runtime.advance(0)
+    expect(store.projections[0]).toMatchObject({
+      state: 'retrying',
+      error: { name: 'ProjectionFailedError', type: 'sold' },
+    })
+    expect(await store.bucket('daily').keys()).toEqual(['mon'])
+    await runtime.advance(99)
+    expect(errors).toHaveLength(2)
+    await runtime.advance(1)
     await store.projected()
-    expect(store.projections[0]).toMatchObject({ lag: 1, error: { message: 'not now' } })
-    await runtime.advance(3_500)
-    expect(errors.map(({ message }) => message)).toEqual(['not now', 'not now', 'not now'])
+    expect(errors.map(({ message }) => message)).toEqual(Array(3).fill(errors[0]?.message))
+    expect(errors[0]?.message).toContain(
+      'projection "sales": event "sold" of entry 3: not now; nothing of it was written',
+    )
+    expect(store.projections[0]).toMatchObject({ state: 'halted', lag: 3, error: { seq: 3 } })
+    await runtime.advance(100_000)
+    expect(errors).toHaveLength(3)
     fails = false
-    await runtime.advance(10_000)
-    expect(store.projections[0]).toMatchObject({ lag: 0, error: undefined })
-    expect(await store.bucket('daily').get('mon')).toMatchObject({ sum: 1 })
+    store.resumeProjection('sales')
+    await store.projected()
+    expect(store.projections[0]).toMatchObject({ state: 'running', lag: 0, error: undefined })
+    expect(await store.bucket('daily').keys()).toEqual(['mon', 'bad', 'tue'])
+  })
+
+  test('one that may skip leaves out what keeps failing, and counts it', async () => {
+    const errors: Error[] = []
+    const { store, runtime } = await openVirtual({
+      buckets: BUCKETS,
+      events: EVENTS,
+      onError: (error) => void errors.push(error),
+    })
+    await store.defineProjection('sales', {
+      ...async,
+      policy: { retries: 1, onFailure: 'skip' },
+      apply: (event, tx) => {
+        if (event.data.day === 'bad') throw new Error('never')
+        return SALES.apply(event, tx)
+      },
+    })
+    for (const day of ['mon', 'bad', 'tue']) await store.dispatch('sold', { day, n: 1 })
+    await runtime.advance(1_000)
+    await store.projected()
+    expect(store.projections[0]).toMatchObject({ state: 'running', lag: 0, skipped: 1, error: undefined })
+    expect(await store.bucket('daily').keys()).toEqual(['mon', 'tue'])
+    expect(errors).toHaveLength(2)
   })
 
   test('events of earlier versions are brought forward', async () => {
     const adapter = new MemoryAdapter()
-    const first = await Store.start({ persistence: { adapter }, events: { sold: {} } })
+    const first = await Store.start({ persistence: { adapter }, events: EVENTS })
     await first.dispatch('sold', { date: 'mon', n: 3 })
     await first.stop()
     const store = await open({ persistence: { adapter }, buckets: BUCKETS })
+    store.defineEvent('gift', {})
     store.defineEvent('sold', {
       version: 2,
       upcast: { 1: ({ date, n }: { date: string; n: number }) => ({ day: date, n }) },
@@ -116,10 +164,10 @@ describe('async', () => {
     const errors: Error[] = []
     const adapter = new MemoryAdapter()
     const start = (history: number) =>
-      Store.start({
+      open({
         persistence: { adapter },
         buckets: BUCKETS,
-        events: { sold: {} },
+        events: EVENTS,
         history: { rows: history },
         onError: (error) => void errors.push(error),
       })
@@ -155,7 +203,7 @@ describe('async', () => {
         const store = await Store.start({
           persistence: { adapter: place.adapter() },
           buckets: BUCKETS,
-          events: { sold: {} },
+          events: EVENTS,
           projections: { sales: async },
         })
         await Promise.all(Array.from({ length: 10 }, () => store.dispatch('sold', { day: 'mon', n: 1 })))
@@ -177,10 +225,16 @@ test.each<[string, unknown, string]>([
   ['a', { ...SALES, into: 'daily' }, 'into: expected a list'],
   ['a', { ...SALES, into: ['nobody'] }, 'Bucket "nobody" is not defined'],
   ['a', { ...SALES, mode: 'later' }, 'mode: expected "inline" or "async"'],
+  ['a', { ...SALES, version: 0 }, 'version: expected a whole number'],
+  ['a', { ...SALES, history: 'all' }, 'history: expected "complete" or "kept"'],
+  ['a', { ...SALES, policy: { retries: -1 } }, 'retries: expected a whole number'],
+  ['a', { ...SALES, policy: { onFailure: 'park' } }, 'onFailure: expected "halt" or "skip"'],
+  ['a', { ...SALES, from: ['a*b'] }, 'a star stands at the end'],
+  ['a', { ...SALES, from: ['nobody'] }, 'Event "nobody" is not defined'],
   ['a', { ...SALES, apply: 1 }, 'apply: expected a function'],
   ['a', { ...SALES, to: [] }, 'unknown option "to"'],
 ])('%j %o is refused', async (name, options, message) => {
-  const store = await open({ buckets: BUCKETS })
+  const store = await open({ buckets: BUCKETS, events: EVENTS })
   expect((await rejection(store.defineProjection(name, options as never))).message).toContain(message)
   expect(store.projections).toEqual([])
 })

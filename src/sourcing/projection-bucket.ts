@@ -1,0 +1,74 @@
+import { InvalidArgumentError } from '../base/errors.js'
+import { isKey } from '../base/value.js'
+import type { Key } from '../base/value.js'
+import type { Bucket } from '../commit/bucket.js'
+import { keyIn } from '../commit/bucket-handle.js'
+import type { Overlay } from '../commit/overlay.js'
+import type { Transaction } from '../commit/transaction.js'
+import { deleteIn, insertIn, setIn, updateIn } from '../commit/transaction-writes.js'
+import { Reads } from '../query/reads.js'
+import type { BucketReader } from '../query/reads.js'
+import type { AnyDefinition, ChangesOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
+
+/** A bucket of a projection, in the hands of its `apply`: all reads and writes, answered at once. */
+export interface ProjectionBucket<D = AnyDefinition> extends BucketReader<RecordOf<D>, KeyOf<D>> {
+  /** A new record. @throws {DuplicateKeyError} @throws {ValidationError} */
+  insert(data: InputOf<D>): RecordOf<D>
+  /** A whole record, in place of the one under its key where there is one. @throws {ValidationError} */
+  set(data: InputOf<D>): RecordOf<D>
+  /** @throws {RecordNotFoundError} @throws {ValidationError} */
+  update(key: KeyOf<D>, changes: ChangesOf<D>): RecordOf<D>
+  /** As `update` where the record is there, as `insert` where it is not. */
+  upsert(data: InputOf<D>): RecordOf<D>
+  /** @returns whether there was one. */
+  delete(key: KeyOf<D>): boolean
+  /** Deletes everything, and takes it out of the log. */
+  clear(): void
+}
+
+/** What `apply` of a projection gets. */
+export class ProjectionBucketHandle extends Reads<never, never> implements ProjectionBucket<never> {
+  readonly #transaction: Transaction
+  readonly overlay: Overlay
+
+  /** @param peer another bucket of the projection; throws where it is none of them. */
+  constructor(transaction: Transaction, bucket: Bucket, peer: (name: string) => ProjectionBucketHandle) {
+    const overlay = transaction.overlay(bucket)
+    // Nobody else writes to it, so there is nothing to be noted about what is read.
+    super(overlay, undefined, undefined, (name) => ({ source: peer(name).overlay, reads: () => peer(name) }))
+    this.overlay = overlay
+    this.#transaction = transaction
+  }
+
+  insert(data: unknown): never {
+    return insertIn(this.#transaction, this.overlay, data) as never
+  }
+
+  set(data: unknown): never {
+    return setIn(this.#transaction, this.overlay, data) as never
+  }
+
+  update(key: unknown, changes: unknown): never {
+    return updateIn(this.#transaction, this.overlay, this.#key('update', key), changes) as never
+  }
+
+  upsert(data: unknown): never {
+    const key = keyIn(`bucket("${this.overlay.bucket}").upsert(data)`, data, this.overlay.key)
+    const isThere = key !== undefined && this.overlay.get(key) !== undefined
+    return (isThere ? updateIn(this.#transaction, this.overlay, key, data) : this.insert(data)) as never
+  }
+
+  delete(key: unknown): boolean {
+    return deleteIn(this.#transaction, this.overlay, this.#key('delete', key))
+  }
+
+  clear(): void {
+    this.overlay.clear()
+  }
+
+  #key(method: string, key: unknown): Key {
+    if (isKey(key)) return key
+    const what = 'a key: a string, finite number or boolean'
+    throw new InvalidArgumentError(`bucket("${this.overlay.bucket}").${method}(key)`, what, key)
+  }
+}

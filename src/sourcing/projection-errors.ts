@@ -1,0 +1,58 @@
+import { VarveError } from '../base/errors.js'
+
+/** A definition of a projection is wrong, or it cannot be used as it is. It was not taken. */
+export class ProjectionDefinitionError extends VarveError {
+  declare readonly name: 'ProjectionDefinitionError'
+  declare readonly projection: string
+
+  constructor(projection: string, problem: string) {
+    super('PROJECTION_DEFINITION', `projection "${projection}": ${problem}`, { projection })
+  }
+}
+
+/** There is no projection of this name. Nothing was done. */
+export class ProjectionNotDefinedError extends VarveError {
+  declare readonly name: 'ProjectionNotDefinedError'
+  declare readonly projection: string
+
+  constructor(projection: string) {
+    super('PROJECTION_NOT_DEFINED', `projection "${projection}" is not defined; nothing was done; define it first`, {
+      projection,
+    })
+  }
+}
+
+/** Entries that a projection is to be made of are not in the log: history has let go of them, or they are damaged. */
+export class ProjectionGapError extends VarveError {
+  declare readonly name: 'ProjectionGapError'
+  declare readonly projection: string
+  /** The first and the last seq that are missing. */
+  declare readonly first: number
+  declare readonly last: number
+
+  constructor(projection: string, first: number, last: number) {
+    const what = first === last ? `entry ${first} is` : `entries ${first} to ${last} are`
+    const remedy = 'keep more history, or define it with history: "kept" to make it of the entries that are there'
+    super(
+      'PROJECTION_GAP',
+      `projection "${projection}": ${what} not in the log any more; it stands as it was; ${remedy}`,
+      { projection, first, last },
+    )
+  }
+}
+
+/** `apply` of a projection has failed: nothing of the event was written, and what comes after it waits. */
+export class ProjectionFailedError extends VarveError {
+  declare readonly name: 'ProjectionFailedError'
+  declare readonly projection: string
+  /** Seq of the entry that it has failed at. */
+  declare readonly seq: number
+  /** Type of the event. */
+  declare readonly type: string
+
+  constructor(projection: string, seq: number, type: string, cause: Error) {
+    const where = `projection "${projection}": event "${type}" of entry ${seq}`
+    const state = 'nothing of it was written, and later events wait; repair apply, or let it skip what fails'
+    super('PROJECTION_FAILED', `${where}: ${cause.message}; ${state}`, { cause, projection, seq, type })
+  }
+}

@@ -1,0 +1,240 @@
+import { deepEqual } from '../base/equality.js'
+import type { Key, StoredRecord } from '../base/value.js'
+import type { Bucket } from '../commit/bucket.js'
+import type { Overlay } from '../commit/overlay.js'
+import type { Transaction } from '../commit/transaction.js'
+import type { Slot } from '../state/slot.js'
+import type { Checkpoint, RebuildPoint } from './checkpoints.js'
+import { isOutdated } from './checkpoints.js'
+import { BATCH_ENTRIES, LogFollower } from './log-follower.js'
+import type { FollowTarget } from './log-follower.js'
+import type { Projection } from './projection.js'
+import type { ProjectorParts } from './projector.js'
+
+/** How far a rebuild has got. */
+export interface RebuildProgress {
+  /** The last entry that was taken in. */
+  readonly position: number
+  /** The last entry of the log. */
+  readonly total: number
+  /** Where this run has begun: more than 0 where it goes on with one that was interrupted. */
+  readonly began: number
+}
+
+/** What `rebuild` takes besides the name. */
+export interface RebuildOptions {
+  /** Called after each batch of entries. What it throws ends the rebuild, as `signal` does. */
+  readonly onProgress?: (progress: RebuildProgress) => void
+  /** Ends it; nothing is left of it then. */
+  readonly signal?: AbortSignal
+}
+
+/** What a rebuild has done. */
+export interface RebuildReport {
+  /** The last entry that is in it. */
+  readonly position: number
+  /** Records that are different from what they were before, in all buckets of the projection. */
+  readonly changed: number
+}
+
+/** Where the records of a bucket are while they are made anew. */
+function shadowName(projection: string, bucket: string): string {
+  return `varve/rebuild/${projection}/${bucket}`
+}
+
+/**
+ * Makes the buckets of a projection anew beside those that are there, then puts them in their place in one commit. How far it has got is
+ * stored with what it has made, so that it goes on after a crash.
+ */
+export class Rebuild implements FollowTarget {
+  readonly head: { readonly type: string; readonly data: { readonly projection: string } }
+  readonly #projection: Projection
+  readonly #parts: ProjectorParts
+  readonly #shadows = new Map<string, Bucket>()
+  #changed = 0
+  #position = 0
+
+  constructor(projection: Projection, parts: ProjectorParts) {
+    this.#projection = projection
+    this.#parts = parts
+    this.head = Object.freeze({ type: 'store/rebuild', data: Object.freeze({ projection: projection.name }) })
+  }
+
+  /** The last entry that was taken in. */
+  get position(): number {
+    return this.#position
+  }
+
+  get #checkpoint(): Checkpoint {
+    return this.#parts.checkpoints.get(this.#projection.name) as Checkpoint
+  }
+
+  /** See `FollowTarget`. */
+  stored(): number {
+    return this.#checkpoint.rebuild?.seq ?? 0
+  }
+
+  /** See `FollowTarget`. */
+  bucketOf(name: string): Bucket {
+    return this.#shadows.get(name) as Bucket
+  }
+
+  /** See `FollowTarget`. */
+  store(transaction: Transaction, seq: number): void {
+    const { checkpoints } = this.#parts
+    const stored = checkpoints.read(transaction, this.#projection.name) as Checkpoint
+    checkpoints.put(transaction, { ...stored, rebuild: { ...(stored.rebuild as RebuildPoint), seq } })
+  }
+
+  /** See `FollowTarget`. */
+  skips(): boolean {
+    return this.#projection.policy.onFailure === 'skip'
+  }
+
+  /**
+   * Does all of it, or what is left of it. What it throws leaves the buckets as they were.
+   *
+   * @param signal ends it; nothing is left then.
+   * @param isPaused asked between two batches: whether it is to end, to be gone on with later.
+   * @returns undefined where it was paused.
+   * @throws {ProjectionGapError} @throws {ProjectionFailedError} @throws the reason of `signal`.
+   */
+  async run(options: RebuildOptions, isPaused: () => boolean): Promise<RebuildReport | undefined> {
+    const { engine, world, gate } = this.#parts
+    options.signal?.throwIfAborted()
+    await this.#begin()
+    const follower = new LogFollower(engine, world, this.#projection, this)
+    const began = follower.position
+    const step = async (): Promise<void> => {
+      await follower.step()
+      this.#position = follower.position
+      options.signal?.throwIfAborted()
+      options.onProgress?.({ position: follower.position, total: engine.sequencer.position.visible, began })
+    }
+    while (!isPaused() && engine.sequencer.position.visible - follower.position > BATCH_ENTRIES) await step()
+    await gate.hold(async () => {
+      await engine.sequencer.settled()
+      const last = engine.sequencer.position.visible
+      while (!isPaused() && follower.position < last) await step()
+      if (!isPaused()) await this.#switch(last)
+    })
+    if (isPaused()) return undefined
+    await this.#dropShadows()
+    return { position: this.#position, changed: this.#changed }
+  }
+
+  /** Goes on with one that was interrupted, if it is of the same definition; else begins with nothing. */
+  async #begin(): Promise<void> {
+    const { checkpoints } = this.#parts
+    const { name, version, from, into } = this.#projection
+    await checkpoints.ready()
+    await this.#defineShadows()
+    const { rebuild } = this.#checkpoint
+    if (rebuild !== undefined && !isOutdated(rebuild, this.#projection)) return
+    await this.#dropShadows()
+    await this.#defineShadows()
+    await checkpoints.commit(this.head, (transaction) => {
+      const stored = checkpoints.read(transaction, name) as Checkpoint
+      checkpoints.put(transaction, { ...stored, rebuild: { seq: 0, version, from, into } })
+    })
+  }
+
+  async #defineShadows(): Promise<void> {
+    const { engine, bucketOf } = this.#parts
+    for (const name of this.#projection.into) {
+      const shadow = shadowName(this.#projection.name, name)
+      let bucket = engine.catalog.own(shadow)
+      if (bucket === undefined) {
+        const defined = engine.catalog.define(shadow, bucketOf(name).definition, true)
+        await defined.loaded
+        bucket = defined.bucket
+      }
+      this.#shadows.set(name, bucket)
+    }
+  }
+
+  async #dropShadows(): Promise<void> {
+    for (const [name, { name: shadow }] of this.#shadows) {
+      await this.#parts.engine.catalog.drop(shadow, true)
+      this.#shadows.delete(name)
+    }
+  }
+
+  /** Throws away what was made. */
+  async discard(): Promise<void> {
+    const { checkpoints } = this.#parts
+    await this.#dropShadows()
+    await checkpoints.commit(this.head, (transaction) => {
+      const { rebuild: _, ...stored } = checkpoints.read(transaction, this.#projection.name) as Checkpoint
+      checkpoints.put(transaction, stored)
+    })
+  }
+
+  /** One commit: the buckets hold what was made, and what made it is forgotten. */
+  async #switch(seq: number): Promise<void> {
+    const { checkpoints, bucketOf, engine } = this.#parts
+    const { name, version, from, into, mode } = this.#projection
+    const waits = (): Promise<unknown> | undefined => {
+      const all = [...this.#shadows.values(), ...into.map((one) => bucketOf(one)), checkpoints.bucket]
+      return all.find(({ process }) => process.state !== 'running')?.process.call(() => undefined)
+    }
+    for (let wait = waits(); wait !== undefined; wait = waits()) await wait
+    this.#changed = 0
+    const { transactions } = engine
+    const transaction = transactions.begin()
+    transaction.head = this.head
+    try {
+      for (const [one, shadow] of this.#shadows) {
+        const overlay = transaction.overlay(bucketOf(one))
+        overlay.writer = name
+        this.#changed += replace(overlay, shadow)
+        // So that numbers go on where they were, or where they are now.
+        transaction.raiseCounter(bucketOf(one), shadow.table.counter)
+      }
+      const { skipped } = checkpoints.read(transaction, name) as Checkpoint
+      checkpoints.put(transaction, { name, version, from, into, seq, isLive: mode === 'inline', skipped })
+      await transactions.commit(transaction, {})
+    } finally {
+      transactions.end(transaction)
+    }
+  }
+}
+
+/**
+ * Makes the records of a bucket, and their order, those of `shadow`, with as few changes as that takes: who listens is told of nothing that is
+ * as it was.
+ *
+ * @returns how many records have changed.
+ */
+function replace(overlay: Overlay, shadow: Bucket): number {
+  const { table, schema } = overlay.bucketState
+  const wanted: Slot[] = []
+  shadow.table.forEach((slot) => void wanted.push(slot))
+  // Those that stand in the right order stay where they are: all up to the first that does not. The rest goes to the end.
+  const kept = new Set<Key>()
+  let last = 0
+  let count = 0
+  let at = 0
+  for (; at < wanted.length; at++) {
+    const { record } = wanted[at] as Slot
+    const slot = table.slot(schema.keyOf(record))
+    if (slot === undefined || slot.ordinal <= last) break
+    last = slot.ordinal
+    kept.add(schema.keyOf(record))
+    if (deepEqual(slot.record, record)) continue
+    overlay.update(schema.keyOf(record), record)
+    count++
+  }
+  const gone: StoredRecord[] = []
+  table.forEach(({ record }) => void (kept.has(schema.keyOf(record)) || gone.push(record)))
+  for (const record of gone) overlay.delete(schema.keyOf(record))
+  const moved = new Map(gone.map((record) => [schema.keyOf(record), record]))
+  for (; at < wanted.length; at++) {
+    const { record } = wanted[at] as Slot
+    overlay.insert(schema.keyOf(record), record)
+    const before = moved.get(schema.keyOf(record))
+    moved.delete(schema.keyOf(record))
+    if (before === undefined || !deepEqual(before, record)) count++
+  }
+  return count + moved.size
+}

@@ -1,0 +1,314 @@
+import { asError } from '../base/errors.js'
+import type { Bucket } from '../commit/bucket.js'
+import type { EntryHead, NumberSource, Transaction } from '../commit/transaction.js'
+import type { Engine } from '../engine.js'
+import { isInternalBucket, sourcedType } from '../log/entry.js'
+import type { Entry, SubEvent } from '../log/entry.js'
+import { StorageError } from '../log/errors.js'
+import { deepFreeze } from '../schema/copy-value.js'
+import { EventFailedError } from './errors.js'
+import type { EventParts } from './event-parts.js'
+import { EventRun } from './event-run.js'
+import type { Events } from './events.js'
+import type { AtCommit, EntryPlace, EventGroup } from './projected-event.js'
+import { groupOf } from './projected-event.js'
+import type { Projection, ProjectionWorld } from './projection.js'
+import { ProjectionRun } from './projection.js'
+import { EventSeed, placeSeed } from './seeded-stream.js'
+
+/** An event that cannot be handled again. */
+export interface ReplayFailure {
+  readonly seq: number
+  readonly type: string
+  readonly error: Error
+}
+
+/** What a replay has done. */
+export interface ReplayReport {
+  /** Entries that were read. */
+  readonly entries: number
+  /** Events that were handled again. */
+  readonly events: number
+  /** Seq of the last entry. */
+  readonly position: number
+  /** How many events could not be handled again. They have left no trace. */
+  readonly failed: number
+  /** The first of them. */
+  readonly failures: readonly ReplayFailure[]
+  /** Buckets that the log speaks of and that are not defined: what it says about them is left out. */
+  readonly undefinedBuckets: readonly string[]
+}
+
+/** What a replay is given besides the entries. */
+export interface ReplayOptions {
+  readonly projections: readonly Projection[]
+  /** How far a projection had got, by name: later events are not for it. Default: all are. */
+  readonly positions?: ReadonlyMap<string, number>
+  readonly onProgress?: (position: number) => void
+}
+
+const BATCH_ENTRIES = 1_000
+const FAILURES_KEPT = 100
+const HEAD: EntryHead = { type: 'store/replay' }
+
+interface Projected {
+  readonly group: EventGroup
+  readonly place: EntryPlace
+}
+
+/**
+ * Handles the events of a log again, into a store that has nothing: by the definitions of that store, with the time, the clock and the
+ * randomness that each event had. Of what the log says that they have changed, only the autoincrement numbers are looked at. Entries
+ * that are no events are applied as they are.
+ *
+ * Holds EV7: the same log and the same definitions give the same state.
+ */
+export class Replay implements AtCommit {
+  readonly isIdle = false
+  readonly #engine: Engine
+  readonly #options: ReplayOptions
+  readonly #parts: EventParts
+  readonly #world: ProjectionWorld
+  readonly #inline: readonly Projection[]
+  readonly #async: readonly Projection[]
+  readonly #owned: ReadonlySet<string>
+  readonly #undefined = new Set<string>()
+  readonly #failures: ReplayFailure[] = []
+  #failed = 0
+  #events = 0
+  #transaction: Transaction | undefined
+  #runs: readonly ProjectionRun[] = []
+  /** What async projections are given when the batch is committed. */
+  #projected: Projected[] = []
+
+  constructor(engine: Engine, events: Events, options: ReplayOptions) {
+    this.#engine = engine
+    this.#options = options
+    this.#parts = { ...events.parts, atCommit: this }
+    this.#world = { runtime: engine.options.runtime, registry: events.registry }
+    this.#inline = options.projections.filter(({ mode }) => mode === 'inline')
+    this.#async = options.projections.filter(({ mode }) => mode === 'async')
+    this.#owned = new Set(options.projections.flatMap(({ into }) => into))
+    for (const { name, into } of options.projections) for (const bucket of into) this.#bucketOf(bucket).owner = name
+  }
+
+  /** Handles `entries`, which begin with the first one of their log. @throws {StorageError} */
+  async run(entries: AsyncIterable<Entry>): Promise<ReplayReport> {
+    const batchMax = this.#canBatch ? BATCH_ENTRIES : 1
+    let batch: Entry[] = []
+    let count = 0
+    let position = 0
+    const end = async (): Promise<void> => {
+      await this.#take(batch)
+      batch = []
+      this.#options.onProgress?.(position)
+    }
+    for await (const entry of entries) {
+      position = entry.seq
+      count++
+      batch.push(entry)
+      if (batch.length >= batchMax) await end()
+    }
+    if (batch.length > 0) await end()
+    const undefinedBuckets = [...this.#undefined]
+    const { failures, failed, events } = { failures: this.#failures, failed: this.#failed, events: this.#events }
+    return { entries: count, events, position, failed, failures, undefinedBuckets }
+  }
+
+  /** What is checked or done at commits needs each event to have one of its own. */
+  get #canBatch(): boolean {
+    return [...this.#engine.catalog.buckets].every(({ definition, table }) => {
+      return definition.maxSize === undefined && table.indexes.every(({ hash }) => hash?.unique !== true)
+    })
+  }
+
+  async #take(entries: readonly Entry[]): Promise<void> {
+    await this.#inBatches(
+      entries,
+      (transaction, entry) => this.#takeOne(transaction, entry),
+      ({ seq, type }, error) => this.#fail(seq, type, error),
+    )
+    const projected = this.#projected
+    this.#projected = []
+    for (const projection of this.#async) await this.#follow(projection, projected)
+  }
+
+  #fail(seq: number, type: string, error: unknown): void {
+    this.#failed++
+    if (this.#failures.length < FAILURES_KEPT) this.#failures.push({ seq, type, error: asError(error) })
+  }
+
+  /** Many items in one commit. One that fails takes those before it with it, so they are done again without it. */
+  async #inBatches<T>(
+    items: readonly T[],
+    work: (transaction: Transaction, item: T) => void | Promise<void>,
+    failed: (item: T, error: unknown) => void,
+  ): Promise<void> {
+    const { transactions } = this.#engine
+    let from = 0
+    let until = items.length
+    while (from < items.length) {
+      const transaction = transactions.begin()
+      const [events, projected] = [this.#events, this.#projected.length]
+      let at = from
+      let isWritten = false
+      try {
+        for (; at < until; at++) {
+          const done = work(transaction, items[at] as T)
+          if (done !== undefined) await done
+        }
+        transaction.head = HEAD
+        transaction.source = undefined
+        transaction.numbers = undefined
+        await transactions.commit(transaction, {})
+        isWritten = true
+      } catch (error) {
+        if (error instanceof StorageError) throw error
+        this.#events = events
+        this.#projected.length = projected
+        // One that only the commit refuses is found by halving.
+        const bad = at < until ? at : from + ((until - from) >> 1)
+        if (bad === from) failed(items[from++] as T, error)
+        until = bad === from - 1 ? items.length : Math.max(bad, from)
+      } finally {
+        transactions.end(transaction)
+      }
+      if (!isWritten) continue
+      from = until
+      until = items.length
+    }
+  }
+
+  #takeOne(transaction: Transaction, entry: Entry): void | Promise<void> {
+    const { seq, id, at, type, data = {}, meta, event, redacted = [] } = entry
+    const isGone = redacted.some((bucket) => sourcedType(bucket) === type)
+    const isPlain = type.startsWith(sourcedType('')) && this.#parts.registry.find(type) === undefined
+    transaction.numbers = new LoggedNumbers(entry)
+    if (event === undefined || type.startsWith('store/') || isGone || isPlain) {
+      this.#apply(transaction, entry)
+      const group = groupOf(entry)
+      if (group !== undefined) this.complete(transaction, group, { seq, id })
+      return
+    }
+    const seed = new EventSeed(() => placeSeed(id, seq), event.seed)
+    const { clock = at } = event
+    const root = { at: event.at ?? at, meta: meta && deepFreeze(meta), seed, entry: { seq, id } }
+    const run = new EventRun(this.#parts, transaction, root, clock, true)
+    const { version = 1 } = event
+    const defined = this.#parts.registry.find(type)?.version ?? version
+    const done = run.start({ type, data: deepFreeze(data), ...(version !== defined && { version }) })
+    this.#events++
+    if (done === undefined) return run.complete()
+    return done.then(() => run.complete())
+  }
+
+  /** What an entry that is no event has changed, as it is. */
+  #apply(transaction: Transaction, { type, data, cleared = [], changes }: Entry): void {
+    if (type === 'store/projection' || type === 'store/rebuild') return
+    const dropped = type === 'store/drop' && typeof data?.bucket === 'string' ? [data.bucket] : []
+    for (const name of [...cleared, ...dropped]) {
+      const bucket = this.#plain(name)
+      if (bucket !== undefined) transaction.overlay(bucket).clear()
+    }
+    for (const { bucket: name, key, after } of changes) {
+      const bucket = this.#plain(name)
+      if (bucket === undefined) continue
+      const overlay = transaction.overlay(bucket)
+      const isThere = overlay.get(key) !== undefined
+      if (after !== undefined) overlay[isThere ? 'update' : 'insert'](key, deepFreeze(after))
+      else if (isThere) overlay.delete(key)
+    }
+  }
+
+  /** The bucket, where what the log says about it is to be done. */
+  #plain(name: string): Bucket | undefined {
+    if (isInternalBucket(name) || this.#owned.has(name)) return undefined
+    if (this.#engine.catalog.has(name)) return this.#bucketOf(name)
+    this.#undefined.add(name)
+    return undefined
+  }
+
+  #bucketOf(name: string): Bucket {
+    return this.#engine.catalog.must(name)
+  }
+
+  /** See `AtCommit`: nobody else is here. */
+  waits(): undefined {
+    return undefined
+  }
+
+  /** See `AtCommit`. */
+  complete(transaction: Transaction, group: EventGroup, entry: EntryPlace | undefined): void {
+    const place = entry as EntryPlace
+    if (this.#transaction !== transaction) {
+      this.#transaction = transaction
+      this.#runs = this.#inline.map((one) => this.#runOf(one, transaction))
+    }
+    for (let i = 0; i < this.#runs.length; i++) {
+      const [projection, run] = [this.#inline[i] as Projection, this.#runs[i] as ProjectionRun]
+      if (place.seq > this.#lastFor(projection) || !projection.takesAny(group)) continue
+      try {
+        run.take(group, place)
+      } catch (error) {
+        throw new EventFailedError('project', projection.name, [(group.events[0] as SubEvent).type], error)
+      }
+    }
+    if (this.#async.length > 0) this.#projected.push({ group, place })
+  }
+
+  #runOf(projection: Projection, transaction: Transaction): ProjectionRun {
+    return new ProjectionRun(projection, transaction, this.#world, (name) => this.#bucketOf(name))
+  }
+
+  #lastFor({ name }: Projection): number {
+    return this.#options.positions?.get(name) ?? Number.POSITIVE_INFINITY
+  }
+
+  async #follow(projection: Projection, projected: readonly Projected[]): Promise<void> {
+    const last = this.#lastFor(projection)
+    const own = projected.filter(({ place, group }) => place.seq <= last && projection.takesAny(group))
+    let run: ProjectionRun | undefined
+    let current: Transaction | undefined
+    await this.#inBatches(
+      own,
+      (transaction, { group, place }) => {
+        if (run === undefined || current !== transaction) run = this.#runOf(projection, transaction)
+        current = transaction
+        run.take(group, place)
+      },
+      ({ place, group }, error) => this.#fail(place.seq, (group.events[0] as SubEvent).type, error),
+    )
+  }
+}
+
+/**
+ * The autoincrement numbers that the records of an event have got. Somebody else may have taken numbers in between, for a transaction that
+ * came to nothing or came later: the log says nothing about that, so the event gets again what it got.
+ */
+class LoggedNumbers implements NumberSource {
+  readonly #entry: Entry
+  readonly #left = new Map<Bucket, number[]>()
+
+  constructor(entry: Entry) {
+    this.#entry = entry
+  }
+
+  next(bucket: Bucket): number | undefined {
+    const [field] = bucket.schema.counterFields
+    if (field === undefined) return undefined
+    let left = this.#left.get(bucket)
+    if (left === undefined) {
+      left = this.#entry.changes
+        .filter((change) => change.bucket === bucket.name && change.before === undefined)
+        .map(({ after }) => after?.[field])
+        .filter((number) => typeof number === 'number')
+      this.#left.set(bucket, left)
+    }
+    return left[0]
+  }
+
+  taken(bucket: Bucket, number: unknown): void {
+    const left = this.#left.get(bucket)
+    if (left !== undefined && left[0] === number) left.shift()
+  }
+}
