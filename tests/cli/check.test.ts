@@ -72,7 +72,7 @@ describe('varve check', () => {
     const hash = await fill(cwd, { file: join(cwd, 'app.db') })
     const before = bytes(cwd)
     const { code, stdout } = await varve(['check', 'app.db', '--module', './model.mjs'], { cwd })
-    expect(code).toBe(0)
+    expect(code, stdout).toBe(0)
     expect(stdout).toContain('The state is the same.')
     expect(stdout).toContain(hash)
     expect(bytes(cwd)).toEqual(before)
