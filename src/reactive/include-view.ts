@@ -96,14 +96,17 @@ export class IncludeView extends View implements Dependent {
   protected override build(): void {
     this.#relations = this.#resolve()
     const known = this.#byKey(this.#joined)
-    const old = this.#joined
-    this.#joined = []
+    const records = recordsIn(this.question, this.#host.read(this.#base))
+    const made: Joined[] = []
+    let left = made
     try {
-      this.#records = recordsIn(this.question, this.#host.read(this.#base))
-      for (const record of this.#records) this.#joined.push(this.#join(record, known.get(record[this.key]), false))
+      for (const record of records) made.push(this.#join(record, known.get(record[this.key]), false))
+      left = this.#joined
+      this.#joined = made
+      this.#records = records
     } finally {
-      // Only now: what is asked for again was never let go.
-      for (const joined of old) this.#leave(joined)
+      // Only now: what is asked for again was never let go. Where it fails, everything stays as it was.
+      for (const joined of left) this.#leave(joined)
     }
     this.#touched.clear()
     this.#place(0)
@@ -243,7 +246,7 @@ export class IncludeView extends View implements Dependent {
     })
     const old = was?.row as { readonly [field: string]: unknown } | undefined
     if (old !== undefined && was?.record === record && values.every(([name, value]) => old[name] === value)) return old
-    const row = joinedRow(record, fields, values)
+    const row = this.shows(joinedRow(record, fields, values), record)
     return old !== undefined && deepEqual(old, row) ? old : row
   }
 
@@ -266,8 +269,15 @@ export class IncludeView extends View implements Dependent {
   /** One row that is not what it was, where it is still that of the same record. */
   #stepAt(before: readonly unknown[], rows: readonly unknown[], low: number, high: number): Known['step'] {
     if (high - low !== 1) return undefined
-    const key = (row: unknown): unknown => (row as StoredRecord)[this.key]
-    return key(rows[low]) !== undefined && key(rows[low]) === key(before[low]) ? { from: low, to: low } : undefined
+    const key = this.keyOf
+    return key(rows[low]) === key(before[low]) ? { from: low, to: low } : undefined
+  }
+
+  protected override adopt(answer: readonly unknown[], rows: readonly unknown[]): void {
+    if (answer !== this.#answer || this.#lastTwo?.after !== answer || this.#touched.size > 0) return
+    rows.forEach((row, at) => ((this.#joined[at] as Joined).row = row as object))
+    this.#answer = rows
+    this.#lastTwo = { before: rows, after: rows, known: UNKNOWN }
   }
 
   override knownOf(before: readonly unknown[], after: readonly unknown[]): Known {
