@@ -45,6 +45,13 @@ export function relationsOf(include: readonly Include[], bucket: string, peers: 
   return include.map((one) => relationOf(one, peers(bucket).source, (other) => peers(other).source))
 }
 
+/** Looks up each bucket of a query and of all that it includes. @throws {InvalidArgumentError} @throws {BucketNotDefinedError} */
+export function lookUpBuckets(include: readonly Include[], bucket: string, peers: Peers): void {
+  for (const relation of relationsOf(include, bucket, peers)) {
+    lookUpBuckets(relation.include.include, relation.bucket, peers)
+  }
+}
+
 /** Answers a question with relations. Each related record is read through its own bucket. */
 export function answerIncluded(question: Question, peers: Peers): unknown {
   const { spec, want } = question

@@ -1,7 +1,15 @@
 import { deepEqual } from '../base/equality.js'
+import { quietly } from '../base/quietly.js'
 import type { StoredRecord } from '../base/value.js'
-import type { Include } from '../query/include.js'
-import { answerWith, joinedRow, partFrom, recordsIn, relationsOf, withoutIncluded } from '../query/answer-included.js'
+import {
+  answerWith,
+  joinedRow,
+  lookUpBuckets,
+  partFrom,
+  recordsIn,
+  relationsOf,
+  withoutIncluded,
+} from '../query/answer-included.js'
 import type { Peers } from '../query/answer-included.js'
 import { ROWS } from '../query/query-spec.js'
 import type { Question } from '../query/query-spec.js'
@@ -24,6 +32,8 @@ export interface ViewHost {
   read(view: View): unknown
   /** The answer of `view` may be another one, because of what it is put together of. */
   changed(view: View): void
+  /** `view` has to hear about other things than before. */
+  interested(view: View): void
 }
 
 /** One row: its record, and the views of what belongs to that, one for each relation; undefined where it has no key. */
@@ -44,7 +54,8 @@ interface Joined {
 export class IncludeView extends View implements Dependent {
   readonly #host: ViewHost
   readonly #base: View
-  readonly #buckets: ReadonlySet<string>
+  /** The buckets of the query and of all that it includes, as they were last defined; also those that are missing. */
+  #buckets: ReadonlySet<string> = new Set()
   #relations: readonly Relation[]
   #records: readonly StoredRecord[] = []
   /** One for each of the records. */
@@ -62,14 +73,23 @@ export class IncludeView extends View implements Dependent {
     super(question)
     this.#host = host
     this.#relations = this.#resolve()
-    this.#buckets = bucketsOf(question.spec.include, question.spec.bucket, host.peers)
     this.#base = host.acquire(withoutIncluded(question))
     this.#base.dependents.add(this)
   }
 
+  /** Looks up what the names lead to: that is another bucket where a field was defined again with another `ref`. */
   #resolve(): readonly Relation[] {
     const { include, bucket } = this.question.spec
-    return relationsOf(include, bucket, this.#host.peers)
+    const { peers } = this.#host
+    const before = this.#buckets
+    const buckets = new Set([bucket])
+    try {
+      lookUpBuckets(include, bucket, (name) => peers((buckets.add(name), name)))
+      return relationsOf(include, bucket, peers)
+    } finally {
+      this.#buckets = buckets
+      if (before.size !== buckets.size || ![...before].every((name) => buckets.has(name))) this.#host.interested(this)
+    }
   }
 
   /** That these buckets are there. What is in them is the interest of the views that this one is put together of. */
@@ -83,7 +103,10 @@ export class IncludeView extends View implements Dependent {
 
   override awaits(isReady: (bucket: string) => boolean): string | undefined {
     if (!this.isStale && this.#touched.size === 0) return undefined
-    for (const bucket of this.#buckets) if (!isReady(bucket)) return bucket
+    // Where there is no such relation any more, to read it tells that.
+    const isKnown = !this.isStale || quietly(() => this.#resolve()) !== undefined
+    const buckets = isKnown ? this.#buckets : [this.question.spec.bucket]
+    for (const bucket of buckets) if (!isReady(bucket)) return bucket
     return undefined
   }
 
@@ -284,15 +307,6 @@ export class IncludeView extends View implements Dependent {
     const last = this.#lastTwo
     return last?.before === before && last.after === after ? last.known : UNKNOWN
   }
-}
-
-/** The buckets of a query and of all that it includes. @throws {InvalidArgumentError} @throws {BucketNotDefinedError} */
-function bucketsOf(include: readonly Include[], bucket: string, peers: Peers): Set<string> {
-  const buckets = new Set([bucket])
-  for (const relation of relationsOf(include, bucket, peers)) {
-    for (const one of bucketsOf(relation.include.include, relation.bucket, peers)) buckets.add(one)
-  }
-  return buckets
 }
 
 /** How many records at either end are the same, which is known for some of them. */
