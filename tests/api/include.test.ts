@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { looked } from '../../src/query/find.js'
 import type { Store } from '../../src/index.js'
 import type { BucketDefinitions } from '../../src/index.js'
 import { gate, open, rejection } from './opened.js'
@@ -132,7 +133,7 @@ describe('include', () => {
     expect(explained.include).toEqual([{ name: 'orders', bucket: 'orders', field: 'buyerId', access: 'index' }])
     expect((await orders.query().include('items', 'buyer').explain()).text).toBe(
       'bucket "orders": by a scan of all records; 3 examined, 3 returned' +
-        '; items from bucket "items" by one scan for all rows; buyer from bucket "users" by key',
+        '; items from bucket "items" by one scan for all rows, live by one for each row; buyer from bucket "users" by key',
     )
   })
 
@@ -149,7 +150,7 @@ describe('include', () => {
     ['a name of a field', (b: any) => b.include({ total: { bucket: 'items' } }), 'a name that is no field'],
     ['a bucket that does not refer', (b: any) => b.include('users'), 'none has'],
     ['a field that does not refer', (b: any) => b.include({ items: { via: 'id' } }), 'orderId has'],
-    ['a prototype', (b: any) => b.include('__proto__'), 'the name of a bucket'],
+    ['a prototype', (b: any) => b.include('__proto__'), 'a name that is none of the store'],
     ['a number', (b: any) => b.include(5), 'names of relations'],
     ['an order by what is included', (b: any) => b.include('buyer').orderBy('buyer.name'), 'fields of their own'],
     ['a selection of it', (b: any) => b.select('buyer.name').include('buyer'), 'fields of their own'],
@@ -159,6 +160,96 @@ describe('include', () => {
     expect(error.name).toBe('InvalidArgumentError')
     expect(error.message).toContain(expected)
     expect(() => make(orders.query()).live(() => undefined)).toThrow(expected)
+  })
+
+  test('refuses a relation twice, more than 100 and names of the store, at any depth and however they are given', async () => {
+    const { users } = await openShop()
+    const asked = users.query() as unknown as { include(...given: unknown[]): Promise<object[]> & typeof asked }
+    const one = { bucket: 'orders', via: 'buyerId' }
+    const names: unknown[] = ['__proto__', '_version', '_createdAt', '_updatedAt', '_expiresAt']
+    for (const name of names as string[]) {
+      const given: unknown = JSON.parse(`{"${name}":${JSON.stringify(one)}}`)
+      for (const relations of [given, { a: { ...one, include: given } }]) {
+        expect((await rejection(asked.include(relations))).message).toContain('a name that is none of the store')
+      }
+    }
+    const twice = { a: { ...one, include: ['items', { items: { limit: 0 } }] } }
+    expect((await rejection(asked.include(twice))).message).toContain('each relation once')
+    let many = asked
+    for (let i = 0; i < 50; i++) many = many.include({ [`r${i}`]: { ...one, include: 'items' } })
+    await many
+    expect((await rejection(many.include({ more: one }))).message).toContain('at most 100 relations')
+    const [row] = await asked.include({ constructor: one, then: one })
+    expect(Object.getPrototypeOf(row)).toBe(Object.prototype)
+    expect(Object.keys(row as object)).toEqual(expect.arrayContaining(['constructor', 'then']))
+  })
+
+  test('takes plain objects only, and what throws when it is read is refused', async () => {
+    const { users } = await openShop()
+    const asked = users.query() as unknown as { include(...given: unknown[]): Promise<object[]> }
+    const hostile = (): never => {
+      throw new TypeError('hostile')
+    }
+    const given: unknown[] = [
+      new Map([['orders', true]]),
+      { orders: new Map([['limit', 1]]) },
+      { orders: new Date() },
+      { orders: [] },
+      Object.defineProperty({}, 'orders', { enumerable: true, get: hostile }),
+      { orders: Object.defineProperty({}, 'where', { enumerable: true, get: hostile }) },
+      new Proxy({}, { ownKeys: hostile }),
+      new Proxy({}, { getPrototypeOf: hostile }),
+    ]
+    for (const one of given) expect((await rejection(asked.include(one))).name).toBe('InvalidArgumentError')
+  })
+
+  test('without an index one look at a bucket serves all rows, at any depth', async () => {
+    const { store, users, orders } = await openShop()
+    await users.insertMany(Array.from({ length: 40 }, (_, i) => ({ id: `u${i}`, name: '' })))
+    const later = Array.from({ length: 200 }, (_, i) => ({
+      id: 10 + i,
+      buyerId: `u${i % 40}`,
+      seller_id: `u${i % 40}`,
+    }))
+    await orders.insertMany(later)
+    await store.bucket('items').insertMany(later.flatMap(({ id }) => [{ orderId: id }, { orderId: id }]))
+    const { records } = looked
+    const rows = await users.query().include({ orders: { via: 'buyerId', include: 'items' } })
+    await orders.query().include({ buyer: { include: { orders: { via: 'seller_id', include: 'items' } } } })
+    expect(looked.records - records).toBeLessThan(5_000)
+    expect(rows[0]?.orders.map(({ id, items }) => [id, items.length])).toEqual([
+      [1, 2],
+      [3, 0],
+    ])
+    expect(rows[3]?.orders.map(({ id, items }) => [id, items.length])).toEqual(
+      [10, 50, 90, 130, 170].map((id) => [id, 2]),
+    )
+  })
+
+  test('a ref in a field with a dot in its name leads to the same from one row and from many, once and live', async () => {
+    for (const indexes of [[], ['user.id']]) {
+      const store = await open({
+        buckets: {
+          users: { key: 'id', schema: { id: { type: 'number' } } },
+          posts: {
+            key: 'id',
+            schema: { id: { type: 'number' }, 'user.id': { type: 'number', ref: 'users' } },
+            indexes,
+          },
+        },
+      })
+      await store.bucket('users').insertMany([{ id: 1 }, { id: 2 }])
+      await store.bucket('posts').insertMany([
+        { id: 1, 'user.id': 1 },
+        { id: 2, user: { id: 1 } },
+      ])
+      const asked = store.bucket('users').query().include('posts')
+      let live: unknown
+      asked.live((rows) => (live = rows[0]))
+      await store.settle()
+      const [many] = await asked
+      expect([many, live]).toEqual([await asked.first(), many])
+    }
   })
 
   test('refuses a filter on what is included', async () => {
