@@ -125,13 +125,9 @@ abstract class QueryParts {
   }
 
   include(...relations: unknown[]): unknown {
-    return this.#with(({ include }, at) => {
-      const argument = at('include(…relations)')
-      const all = Object.freeze([...include, ...parseIncludes(relations, argument)])
-      const twice = all.find(({ name }, i) => all.findIndex((one) => one.name === name) < i)
-      if (twice !== undefined) throw new InvalidArgumentError(argument, 'each relation once', twice.name)
-      return { include: all }
-    })
+    return this.#with(({ include }, at) => ({
+      include: parseIncludes(include, relations, at('include(…relations)')),
+    }))
   }
 
   first(): unknown {

@@ -7,7 +7,7 @@ import { answer } from './answer.js'
 import { parsePath } from './field-path.js'
 import { EVERYTHING, parseFilter } from './filter.js'
 import type { Filter } from './filter.js'
-import { answerIncluded } from './answer-included.js'
+import { answerIncluded, lookUpBuckets } from './answer-included.js'
 import type { Peers } from './answer-included.js'
 import { parseCount } from './parse-count.js'
 import { makeSyncQuery } from './query-value.js'
@@ -198,9 +198,17 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
 
   /** The answer to a question about this bucket. */
   ask(question: Question): unknown {
-    if (this.#answerFrom !== undefined) return this.#answerFrom(question)
-    if (question.spec.include.length > 0) return answerIncluded(question, this.#peers as Peers)
-    this.#recorder?.readWhere(this.#source.bucket, question.spec.filter)
+    const { spec, want } = question
+    const isIncluding = spec.include.length > 0
+    // How many records were looked at is nothing that could be kept up to date.
+    const isExplained = want.kind === 'explain'
+    if (this.#answerFrom !== undefined && !isExplained) {
+      // Before it is answered: what misses a bucket has to hear when that is defined.
+      if (isIncluding) lookUpBuckets(spec.include, spec.bucket, this.#peers as Peers)
+      return this.#answerFrom(question)
+    }
+    if (isIncluding) return answerIncluded(question, this.#peers as Peers)
+    this.#recorder?.readWhere(spec.bucket, isExplained ? undefined : spec.filter)
     return answer(this.#source, question)
   }
 

@@ -1,5 +1,6 @@
 import type { LiveCallback, LiveExplanation } from '../query/live.js'
 import type { SubscriberOptions } from './check-subscribe-options.js'
+import { isEmpty } from './row-changes.js'
 import { Subscriber } from './subscriber.js'
 import type { TraceState, Tracing } from './tracing.js'
 import type { Dependent, View } from './view.js'
@@ -60,7 +61,8 @@ export class RowSubscriber extends Subscriber implements Dependent {
     const before = this.#rows
     const { isQuiet, hasFailed } = this
     if (rows === before && !hasFailed) return undefined
-    this.#rows = rows
+    const { rows: told, changes } = this.view.toldAfter(before ?? NO_ROWS, rows)
+    this.#rows = told
     this.isQuiet = false
     this.hasFailed = false
     if (before === undefined) {
@@ -68,13 +70,12 @@ export class RowSubscriber extends Subscriber implements Dependent {
       this.settleReady = nothing
     }
     if (isQuiet) return undefined
-    const { added, removed, changed, moved } = this.view.changesTo(before ?? NO_ROWS, rows)
     // What came was taken back before it was seen. That an error is over is told all the same.
-    if (before !== undefined && !hasFailed && added.length + removed.length + changed.length + moved.length === 0)
-      return undefined
+    if (before !== undefined && !hasFailed && isEmpty(changes)) return undefined
+    const { added, removed, changed, moved } = changes
     this.deliveries++
     try {
-      return this.#callback(rows, { added, removed, changed, moved, position })
+      return this.#callback(told, { added, removed, changed, moved, position })
     } catch (error) {
       this.report(error)
       return undefined

@@ -289,3 +289,139 @@ test('operators right after not are refused, for they may be meant for a field o
   const { b } = await open()
   await expect(b.where({ not: { gt: 6 } } as never)).rejects.toThrow(/a filter after not/)
 })
+
+describe('rows that are what they were are told as such', () => {
+  type Asked = ReturnType<Awaited<ReturnType<typeof open>>['b']['query']>
+  const QUERIES: Record<string, (asked: Asked) => Pick<Asked, 'live'>> = {
+    whole: (asked) => asked,
+    select: (asked) => asked.select('id', 'n') as never,
+    'select without the key': (asked) => asked.select('n') as never,
+    include: (asked) => asked.include({ es: { bucket: 'r', via: 'bId' } } as never) as never,
+  }
+  const r = { key: 'id', schema: { id: { type: 'number' }, bId: { type: 'number', ref: 'b' } } } as const
+
+  test.each(Object.keys(QUERIES))(
+    'after a commit that was taken back, though somebody has read it: %s',
+    async (kind) => {
+      const { store, b, plan } = await openFaulty()
+      await store.defineBucket('r', r)
+      await b.insertMany([{ id: 1, n: 1 }, { id: 2 }])
+      const asked = (QUERIES[kind] as (asked: Asked) => Asked)(b.query())
+      store.defineQuery('same', (ctx) => (QUERIES[kind] as (asked: Asked) => Asked)(ctx.bucket('b').query() as never))
+      const told: (readonly [readonly unknown[], LiveChanges<unknown>])[] = []
+      asked.live((rows, changes) => void told.push([rows, changes]))
+      await store.settle()
+      plan.arm({ failAt: 1, error: () => new Error('disk'), only: /append/ })
+      const write = b.update(1, { n: 2 }).catch((error: unknown) => error)
+      await Promise.resolve()
+      const off = await store.subscribe('same', () => undefined)
+      expect(await write).toBeInstanceOf(Error)
+      await store.settle()
+      expect(told).toHaveLength(1)
+      await b.update(2, { n: 7 })
+      await store.settle()
+      const [[first], [last, changes]] = told as never as [[unknown[]], [unknown[], LiveChanges<unknown>]]
+      expect(last[0]).toBe(first[0])
+      expect(changes).toMatchObject({
+        added: [],
+        removed: [],
+        changed: [{ before: first[1], after: last[1] }],
+        moved: [],
+      })
+      off()
+    },
+  )
+
+  test('after a value has changed and changed back within a batch', async () => {
+    const { store, b, e } = await open()
+    await store.defineBucket('r', r)
+    await b.insertMany([
+      { id: 1, n: 1 },
+      { id: 2, n: 1 },
+    ])
+    const seen: string[] = []
+    const included = () =>
+      b
+        .query()
+        .select('id')
+        .include({ rs: { bucket: 'r', via: 'bId' } } as never)
+    b.query()
+      .select('id', 'n')
+      .live(() => void seen.push('select'))
+    included().live(() => void seen.push('include'))
+    store.defineQuery('same', (ctx) =>
+      ctx
+        .bucket('b')
+        .query()
+        .select('id')
+        .include({ rs: { bucket: 'r', via: 'bId' } } as never),
+    )
+    await store.settle()
+    const all: Promise<unknown>[] = [b.update(1, { n: 2 }), b.update(1, { n: 1 })]
+    all.push(
+      store.bucket('r').insert({ id: 1, bId: 2 }),
+      store.subscribe('same', () => undefined),
+    )
+    all.push(store.bucket('r').delete(1), e.insert({ id: 1 }))
+    await Promise.all(all)
+    await store.settle()
+    expect(seen).toEqual(['select', 'include'])
+  })
+
+  test('after a view could not be built, because a bucket was gone', async () => {
+    const { store, b } = await open({ onError: () => undefined })
+    await store.defineBucket('r', r)
+    const inner = { key: 'id', schema: { id: { type: 'number' }, rId: { type: 'number', ref: 'r' } } } as const
+    await store.defineBucket('inner', inner)
+    await b.insertMany([{ id: 1 }, { id: 2 }])
+    await store.bucket('r').insert({ id: 1, bId: 1 })
+    const include = { r: { include: 'inner' } } as never
+    store.defineQuery('same', (ctx) => ctx.bucket('b').query().include(include))
+    await store.subscribe('same', () => undefined)
+    const told: (readonly (readonly unknown[])[])[] = []
+    b.query()
+      .include(include)
+      .live((rows, { changed }) => void told.push([rows, changed]))
+    await store.settle()
+    await store.dropBucket('inner')
+    await store.settle()
+    await store.defineBucket('inner', inner)
+    await store.settle()
+    expect(told).toHaveLength(2)
+    expect(told[1]?.[0]?.[1]).toBe(told[0]?.[0]?.[1])
+    expect(told[1]?.[1]).toEqual([])
+  })
+
+  test('rows without their key change as rows with it do, however many change at a time', async () => {
+    const { store, b } = await open()
+    await b.insertMany([
+      { id: 1, n: 1 },
+      { id: 2, n: 2 },
+    ])
+    await store.defineBucket('r', r)
+    let n = 10
+    for (const asked of [
+      b.query().select('n'),
+      b
+        .query()
+        .select('n')
+        .include({ r: { bucket: 'r' } } as never),
+    ]) {
+      const seen: number[][] = []
+      const stop = asked.live((_rows, { added, removed, changed, moved }) => {
+        seen.push([added.length, removed.length, changed.length, moved.length])
+      })
+      await store.settle()
+      await b.update(1, { n: n++ })
+      await store.settle()
+      await b.updateMany({}, { n: n++ })
+      await store.settle()
+      stop()
+      expect(seen).toEqual([
+        [2, 0, 0, 0],
+        [0, 0, 1, 0],
+        [0, 0, 2, 0],
+      ])
+    }
+  })
+})
