@@ -34,6 +34,12 @@ export class Listener extends Subscriber {
     this.isImmediate = options.immediate === true
   }
 
+  /** It is over: nobody calls it any more. Never throws. */
+  end(): void {
+    this.arrived()
+    this.letGo()
+  }
+
   /** It has what it has waited for. */
   arrived(): void {
     this.waiting?.resolve()

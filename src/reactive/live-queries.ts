@@ -161,8 +161,8 @@ export class LiveQueries {
     const listener = new Listener(callback, checked, this.#options.onError)
     let query: LiveQuery | undefined
     const unsubscribe = (): void => {
-      signal?.removeEventListener('abort', unsubscribe)
-      if (query !== undefined) this.#leave(query, listener)
+      if (query === undefined) signal?.removeEventListener('abort', unsubscribe)
+      else this.#leave(query, listener)
     }
     const explain = (): LiveExplanation => listener.explain(name, params, query)
     const subscription = Object.freeze(Object.assign(unsubscribe, { explain }))
@@ -237,8 +237,13 @@ export class LiveQueries {
     query.listeners.delete(listener)
     this.#listeners--
     if (listener.isTraced) this.#options.trace.release?.()
-    listener.arrived()
-    if (query.listeners.size > 0) return
+    if (query.listeners.size === 0) this.#forget(query)
+    // Last: it calls what others have written.
+    listener.end()
+  }
+
+  /** Nobody listens to `query` any more. */
+  #forget(query: LiveQuery): void {
     const { key } = query.asked
     if (key !== undefined) {
       assert(this.#shared.get(key) === query, 'Q5', () => `query ${query.asked.name} is evaluated twice`)

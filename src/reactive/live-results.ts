@@ -53,8 +53,8 @@ export class LiveResults {
     const checked = checkSubscribeOptions('live(callback, options)', callback, options, trace)
     const { signal } = checked
     const stop = (): void => {
-      signal?.removeEventListener('abort', stop)
-      if (subscriber !== undefined) this.#end(subscriber)
+      if (subscriber === undefined) signal?.removeEventListener('abort', stop)
+      else this.#end(subscriber)
     }
     let subscriber: RowSubscriber | undefined
     signal?.addEventListener('abort', stop)
@@ -121,10 +121,12 @@ export class LiveResults {
 
   #end(subscriber: RowSubscriber): void {
     if (!subscriber.isActive) return
-    subscriber.end()
+    subscriber.isActive = false
     this.#subscribers.delete(subscriber)
     if (subscriber.isTraced) this.#options.trace.release?.()
     this.#options.views.release(subscriber.view)
+    // Last: it calls what others have written.
+    subscriber.end()
   }
 
   readonly #schedule = (subscriber: RowSubscriber): void => {
@@ -176,6 +178,8 @@ export class LiveResults {
         const { views, sequencer, bucketOf } = this.#options
         for (let name = views.awaited(view); name !== undefined; name = views.awaited(view)) {
           await bucketOf(name).process.call(() => undefined)
+          // Its view has been let go: reading would build it anew, and what that acquires nobody would release.
+          if (!subscriber.isActive) return
         }
         const rows = this.#read(subscriber)
         const position = sequencer.position.visible

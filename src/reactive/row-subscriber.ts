@@ -81,11 +81,11 @@ export class RowSubscriber extends Subscriber implements Dependent {
     }
   }
 
-  /** It is over. */
+  /** It is over: all that it held has been let go. Never throws. */
   end(): void {
-    this.isActive = false
     this.view.dependents.delete(this)
     this.settleReady(undefined)
+    this.letGo()
     try {
       this.#onEnd?.()
     } catch (error) {

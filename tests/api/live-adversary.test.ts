@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { BucketDefinition, LiveChanges, StoreOptions } from '../../src/index.js'
-import { SQLiteAdapter, Store } from '../../src/index.js'
+import { MemoryAdapter, SQLiteAdapter, Store } from '../../src/index.js'
 import { RowsView } from '../../src/reactive/rows-view.js'
 import { FaultPlan, faultyAdapter } from '../../src/testing/faults.js'
 
@@ -283,6 +283,47 @@ test('an onEnd that throws is told to onError, and keeps neither its view nor th
   await store.stop()
   expect(ended).toHaveBeenCalledTimes(1)
   expect(errors).toEqual(['no end', 'no end'])
+})
+
+test('the end of a store lets go of its storage, whatever signals and handlers of errors throw', async () => {
+  const hostile = (): void => {
+    throw new Error('hostile')
+  }
+  const adapter = new MemoryAdapter()
+  const { store, b } = await open({ persistence: { adapter }, onError: () => undefined })
+  const signal = { aborted: false, addEventListener: () => undefined, removeEventListener: hostile } as never
+  store.defineQuery('q', (ctx) => ctx.bucket('b').count())
+  const onEnd = vi.fn()
+  const stop = b.query().live(() => undefined, { signal, onEnd: hostile, onError: hostile })
+  await stop.ready
+  stop()
+  ;(await store.subscribe('q', () => undefined, { signal, onError: hostile }))()
+  const left = await store.getStats()
+  expect([left.live.views, left.live.subscriptions, left.queries.activeSubscriptions]).toEqual([0, 0, 0])
+  b.query().live(() => undefined, { signal, onEnd: hostile })
+  b.query().live(() => undefined, { onEnd })
+  await store.subscribe('q', () => undefined, { signal })
+  const close = vi.spyOn(adapter, 'close')
+  await store.stop()
+  expect([close.mock.calls.length, onEnd.mock.calls.length]).toEqual([1, 1])
+})
+
+test('a live query with an include that is ended while a bucket is loaded anew keeps no view', async () => {
+  const { store, b } = await open({ onError: () => undefined })
+  const related = { id: { type: 'number' }, bId: { type: 'number', ref: 'b' } } as const
+  const c = await store.defineBucket('c', { key: 'id', schema: related })
+  await b.insert({ id: 1 })
+  await c.insert({ id: 1, bId: 1 })
+  store.kill('bucket:c')
+  const stop = b
+    .query()
+    .include('c')
+    .live(() => undefined)
+  await Promise.resolve()
+  stop()
+  await c.count()
+  await store.settle()
+  expect((await store.getStats()).live.views).toBe(0)
 })
 
 test('operators right after not are refused, for they may be meant for a field of that name', async () => {
