@@ -23,6 +23,8 @@ export class Listener extends Subscriber {
   runFirst = 0
   /** The result that it knows, where that is not what the others were told last. */
   baseline: unknown = NONE
+  /** Where its first run met a commit that was taken back: how many commits there had been when that run began. */
+  commits: number | undefined
 
   constructor(
     callback: (result: unknown) => unknown,
@@ -32,6 +34,11 @@ export class Listener extends Subscriber {
     super(options, onErrorOfStore)
     this.#callback = callback
     this.isImmediate = options.immediate === true
+  }
+
+  /** Whether a first result, of a run that began after so many commits, may have what it has to be told of. */
+  isLate(commits: number): boolean {
+    return (this.commits ?? commits) !== commits
   }
 
   /** It is over: nobody calls it any more. Never throws. */

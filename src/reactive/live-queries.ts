@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js'
 import { remember } from '../base/equality.js'
 import { InvalidArgumentError } from '../base/errors.js'
+import { quietly } from '../base/quietly.js'
 import type { Runtime } from '../base/runtime.js'
 import { stableText } from '../base/stable-text.js'
 import type { Bucket } from '../commit/bucket.js'
@@ -15,27 +16,10 @@ import { Listener } from './listener.js'
 import { LiveQuery } from './live-query.js'
 import type { Asked, QueryContext, QueryFunction } from './live-query.js'
 import { QueryBucket } from './query-bucket.js'
+import type { QuerySubscription, SubscribeOptions } from './query-subscription.js'
 import type { TraceHost, Tracing } from './tracing.js'
 import type { Views } from './views.js'
 import { WorkCount } from './work-count.js'
-
-/** Options of `subscribe`. */
-export interface SubscribeOptions {
-  /** Call back with the first result too. Default false. */
-  readonly immediate?: boolean
-  /** Takes errors of the query and of the callback; without it the store's `onError` does. */
-  readonly onError?: (error: Error) => void
-  /** Ends the subscription when it is aborted. */
-  readonly signal?: AbortSignal
-  /** Record why and how results are made, for `explain`. Default false. */
-  readonly trace?: boolean
-}
-
-/** A subscription to a named query. Calling it ends it, at any time and more than once. */
-export interface QuerySubscription {
-  (): void
-  explain(): LiveExplanation
-}
 
 /** What the live queries need of their store. */
 export interface LiveQueriesOptions {
@@ -78,6 +62,8 @@ export class LiveQueries {
   /** How many evaluations are under way, and how many there have been. */
   #evaluating = 0
   #evaluations = 0
+  /** How many commits there were, with those that were taken back. */
+  #commits = 0
   readonly #work = new WorkCount()
 
   constructor(options: LiveQueriesOptions) {
@@ -113,7 +99,7 @@ export class LiveQueries {
 
   /** Runs a query once, over one consistent state. */
   async run(name: string, params: unknown): Promise<unknown> {
-    return this.#once({ name, fn: this.#query(name), params, key: undefined }, false)
+    return this.#once({ name, fn: this.#query(name), params: ownParams(params), key: undefined }, false)
   }
 
   /** @param isQuiet nobody sees the result: it may be torn. */
@@ -122,11 +108,13 @@ export class LiveQueries {
     this.#held.add(query)
     // It runs again here and nowhere else: two evaluations at a time would not know which of them is torn.
     query.isBusy = true
+    const commits = this.#commits
     try {
       for (let torn = 1; torn <= TORN_MAX; torn++) {
         const { result, thrown } = await this.#evaluate(query, torn)
         if (!query.isTorn && thrown !== undefined) throw thrown.error
-        if (!query.isTorn || (isQuiet && thrown === undefined)) return result
+        const isEnough = isQuiet && thrown === undefined && !this.#isUndone(query)
+        if (!query.isTorn || isEnough) return isQuiet && commits !== query.commits ? Symbol('another') : result
         await this.#standBack()
       }
       throw overtaken().error
@@ -181,13 +169,14 @@ export class LiveQueries {
 
   /** The evaluation that `listener` is one of the listeners of from now on. */
   #join(name: string, fn: QueryFunction, params: unknown, listener: Listener): LiveQuery {
-    const text = stableText(params)
+    const own = ownParams(params)
+    // Of what it will be called with: a getter may give something else each time.
+    const text = stableText(own)
     // There is no line break in the text of a value.
     const key = text === undefined ? undefined : `${text}\n${name}`
     let query = key === undefined ? undefined : this.#shared.get(key)
     if (query === undefined) {
-      // The caller may change what was given; others share it.
-      query = this.#make({ name, fn, params: key === undefined ? params : remember(params), key }, false)
+      query = this.#make({ name, fn, params: own, key }, false)
       this.#live.add(query)
       if (key !== undefined) this.#shared.set(key, query)
     }
@@ -255,9 +244,11 @@ export class LiveQueries {
 
   /** Runs the function once. The result is durable, and of one state unless the query is torn. */
   async #evaluate(query: LiveQuery, torn: number): Promise<Outcome> {
-    const { fn, key, params } = query.asked
-    const { trace, sequencer } = this.#options
+    const { fn, params } = query.asked
+    const { trace, sequencer, views } = this.#options
     query.begin()
+    query.commits = this.#commits
+    query.undone = views.undoneCount
     const tracing = query.isOnce ? undefined : trace.active?.begin(query, torn > 0)
     const context: QueryContext = { bucket: (name) => this.#bucket(query, name, tracing) }
     this.#evaluating++
@@ -266,8 +257,7 @@ export class LiveQueries {
     let thrown: Outcome['thrown']
     try {
       // Functions may change their parameters, and run again with what was given.
-      const own = key === undefined ? params : remember(params)
-      result = await (params === undefined ? fn(context) : fn(context, own))
+      result = await (params === undefined ? fn(context) : fn(context, ownParams(params)))
       // Where it fails, what it read last time counts too: it may have failed before it came to that, and has to run again.
       query.keepCurrent()
     } catch (error) {
@@ -281,6 +271,11 @@ export class LiveQueries {
     query.isEvaluating = false
     this.#evaluating--
     return { result, thrown, tracing }
+  }
+
+  /** Whether commits were taken back since the query has begun to run. */
+  #isUndone({ undone }: LiveQuery): boolean {
+    return undone !== this.#options.views.undoneCount
   }
 
   #bucket(query: LiveQuery, name: string, tracing: Tracing | undefined): QueryBucket {
@@ -297,6 +292,7 @@ export class LiveQueries {
 
   /** A commit has been applied, or undone: evaluations that have read what it changed are worth nothing. */
   overtake(footprint: Footprint, isUndone: boolean): void {
+    if (!isUndone) this.#commits++
     if (this.#evaluating === 0) return
     for (const { reads } of this.#held) reads.release()
     this.#held.clear()
@@ -350,7 +346,7 @@ export class LiveQueries {
   #conclude(query: LiveQuery, { result, thrown }: Outcome, isTorn: boolean): boolean {
     try {
       if (isTorn) {
-        if (thrown === undefined) query.torn(result)
+        if (thrown === undefined) query.torn(result, this.#isUndone(query))
         return false
       }
       if (thrown !== undefined) throw thrown.error
@@ -387,6 +383,12 @@ export class LiveQueries {
     for (const { listeners } of this.#live) for (const { stop } of listeners) stop()
     this.#queries.clear()
   }
+}
+
+/** Parameters as they are now: the caller, and the function, may change what they have. */
+function ownParams(params: unknown): unknown {
+  // What cannot be copied, because a getter throws or it contains itself, is passed on as it is.
+  return quietly(() => remember(params)) ?? params
 }
 
 function overtaken(): { readonly error: Error } {

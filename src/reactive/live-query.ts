@@ -40,6 +40,9 @@ export class LiveQuery implements Dependent {
   readonly views: LiveViews
   /** How often its function was begun. */
   run = 0
+  /** How many commits there had been when it began, and how many of them had been taken back. */
+  commits = 0
+  undone = 0
   /** Its function is running. */
   isRunning = false
   /** Its function is running, or has come to its end and what it has read is not durable yet. */
@@ -128,7 +131,11 @@ export class LiveQuery implements Dependent {
       listener.baseline = NONE
       const isFirst = listener.waiting !== undefined
       listener.arrived()
-      const isNews = isFirst ? isImmediate : baseline === NONE ? isChanged : !deepEqual(result, baseline)
+      const isNews = isFirst
+        ? isImmediate || listener.isLate(this.commits)
+        : baseline === NONE
+          ? isChanged
+          : !deepEqual(result, baseline)
       // That an error is over is told too, also where it has changed nothing.
       if (isNews || listener.hasFailed) due.push(listener)
       listener.hasFailed = false
@@ -136,12 +143,19 @@ export class LiveQuery implements Dependent {
     return due
   }
 
-  /** The evaluation was overtaken: its result tells those who wait for none what comes later by comparison, and is seen by nobody. */
-  torn(result: unknown): void {
+  /**
+   * The evaluation was overtaken: its result tells those who wait for none what comes later by comparison, and is seen by nobody.
+   *
+   * @param isUndone commits were taken back meanwhile: what it has read of them never was, so the next result is the first.
+   */
+  torn(result: unknown, isUndone: boolean): void {
     for (const listener of this.listeners) {
       if (listener.waiting === undefined || listener.isImmediate || listener.runFirst > this.run) continue
-      listener.baseline = remember(result)
-      listener.arrived()
+      if (isUndone) listener.commits ??= this.commits
+      else {
+        listener.baseline = listener.isLate(this.commits) ? Symbol('another') : remember(result)
+        listener.arrived()
+      }
     }
   }
 

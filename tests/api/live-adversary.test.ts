@@ -75,6 +75,26 @@ describe('a commit that is taken back', () => {
     expect(errors).toEqual([])
   })
 
+  test.each(['keys', 'where'])('is nothing that a quiet subscription to a query was told of (%s)', async (kind) => {
+    const { store, b, plan, errors } = await openFaulty()
+    await b.insert({ id: 1 })
+    store.defineQuery('ids', async (ctx, _: unknown) =>
+      kind === 'keys' ? ctx.bucket('b').keys() : (await ctx.bucket('b').where({})).map(({ id }) => id),
+    )
+    const seen: unknown[] = []
+    for (const isRetried of [false, true]) {
+      plan.arm({ failAt: 1, error: () => new Error('disk'), only: /append/ })
+      const write = b.insert({ id: 2 }).catch(() => isRetried && b.insert({ id: 3 }))
+      await Promise.resolve()
+      const stop = await store.subscribe('ids', { isRetried }, (result) => seen.push(result))
+      await write
+      await store.settle()
+      expect(seen).toEqual(isRetried ? [[1, 3]] : [])
+      stop()
+    }
+    expect(errors).toEqual([])
+  })
+
   test('does not count in the position of a result of another bucket', async () => {
     const { store, b, e, plan, errors } = await openFaulty()
     plan.arm({ failAt: 1, error: () => new Error('disk'), only: /append/ })
@@ -290,6 +310,64 @@ describe('what comes right after a quiet subscription is told while', () => {
     }
     expect(seen).toEqual([[2, 2]])
   })
+})
+
+describe('the parameters of a query are those at the call', () => {
+  test('also for one that runs again because it was overtaken, and has used up its own', async () => {
+    const { store, b } = await open()
+    await b.insertMany([1, 2, 3].map((id) => ({ id, n: 1 })))
+    let write: Promise<unknown> | undefined
+    store.defineQuery('take', async (ctx, { left }: { left: number[] }) => {
+      const found: unknown[] = []
+      for (let id = left.pop(); id !== undefined; id = left.pop()) found.push((await ctx.bucket('b').get(id))?.n)
+      await (write ??= b.update(1, { n: 2 }))
+      return found
+    })
+    expect(await store.runQuery('take', { left: [1, 2, 3] })).toEqual([1, 1, 2])
+  })
+
+  test('also where one of them cannot be told apart, or is another one each time', async () => {
+    const { store, b } = await open()
+    await b.insertMany([1, 2].map((id) => ({ id, n: id })))
+    store.defineQuery('of', async (ctx, { n }: { n: number }) => ids(await ctx.bucket('b').where({ n })))
+    const seen: unknown[] = []
+    const params = { n: 1, map: new Map() }
+    await store.subscribe('of', params, (result) => seen.push(result), { immediate: true })
+    params.n = 2
+    await b.insert({ id: 3, n: 1 })
+    await store.settle()
+    let reads = 0
+    const hostile = {
+      get n() {
+        return reads++ === 0 ? 2 : 1
+      },
+    }
+    for (const one of [hostile, { n: 2 }, { n: 1 }]) {
+      const own: unknown[] = []
+      await store.subscribe('of', one, (result) => own.push(result), { immediate: true })
+      seen.push(own[0])
+    }
+    expect(seen).toEqual([[1], [1, 3], [2], [2], [1, 3]])
+  })
+})
+
+test("what looks like a record and is not frozen to the bottom is nobody else's", async () => {
+  const { store, b } = await open()
+  await b.insert({ id: 1, n: 0 })
+  store.defineQuery('q', async (ctx) =>
+    (await ctx.bucket('b').all()).map((row) => Object.freeze({ ...row, tags: [] as string[] })),
+  )
+  const seen: string[] = []
+  for (const name of ['first', 'second']) {
+    const callback = ([row]: { tags: string[] }[]): void => {
+      row?.tags.push(name)
+      seen.push(String(row?.tags))
+    }
+    await store.subscribe<{ tags: string[] }[]>('q', callback, { immediate: true })
+  }
+  await b.update(1, { n: 1 })
+  await store.settle()
+  expect(seen).toEqual(['first', 'second', 'first', 'second'])
 })
 
 test('a cursor is one of its query, and of what is stored', async () => {
