@@ -23,6 +23,8 @@ export class Listener extends Subscriber {
   runFirst = 0
   /** The result that it knows, where that is not what the others were told last. */
   baseline: unknown = NONE
+  /** It goes on where its first run fails. */
+  goesOn = false
   /** Where its first run met a commit that was taken back: how many commits there had been when that run began. */
   commits: number | undefined
 

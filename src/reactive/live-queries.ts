@@ -16,6 +16,7 @@ import { Listener } from './listener.js'
 import { LiveQuery } from './live-query.js'
 import type { Asked, QueryContext, QueryFunction } from './live-query.js'
 import { QueryBucket } from './query-bucket.js'
+import { GOES_ON } from './query-subscription.js'
 import type { QuerySubscription, SubscribeOptions } from './query-subscription.js'
 import type { TraceHost, Tracing } from './tracing.js'
 import type { Views } from './views.js'
@@ -147,6 +148,7 @@ export class LiveQueries {
     const { signal } = checked
     const fn = this.#query(name)
     const listener = new Listener(callback, checked, this.#options.onError)
+    listener.goesOn = options[GOES_ON] === true
     let query: LiveQuery | undefined
     const unsubscribe = (): void => {
       if (query === undefined) signal?.removeEventListener('abort', unsubscribe)

@@ -166,8 +166,9 @@ export class LiveQuery implements Dependent {
     const refused: Listener[] = []
     for (const listener of [...this.listeners]) {
       if (listener.runFirst > this.run) continue
-      if (listener.waiting !== undefined) refused.push(listener)
+      if (listener.waiting !== undefined && !listener.goesOn) refused.push(listener)
       else {
+        listener.arrived()
         listener.hasFailed = true
         listener.report(error)
       }
