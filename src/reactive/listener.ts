@@ -61,9 +61,10 @@ export class Listener extends Subscriber {
       this.advance(durable)
       this.deliveries++
       const outcome = this.#callback(result)
-      if (outcome instanceof Promise) outcome.catch((error: unknown) => this.report(error))
+      if (outcome instanceof Promise) outcome.catch((error: unknown) => this.tell(error))
     } catch (error) {
-      this.report(error)
+      // Also where it has just ended its subscription.
+      this.tell(error)
     }
   }
 

@@ -1,7 +1,6 @@
 import { assert } from '../base/assert.js'
 import { remember } from '../base/equality.js'
 import { InvalidArgumentError } from '../base/errors.js'
-import { quietly } from '../base/quietly.js'
 import type { Runtime } from '../base/runtime.js'
 import { stableText } from '../base/stable-text.js'
 import type { Bucket } from '../commit/bucket.js'
@@ -13,7 +12,7 @@ import type { Footprint } from '../query/read-set.js'
 import { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './errors.js'
 import { checkSubscribeOptions } from './check-subscribe-options.js'
 import { Listener } from './listener.js'
-import { LiveQuery } from './live-query.js'
+import { LiveQuery, ownParams } from './live-query.js'
 import type { Asked, QueryContext, QueryFunction } from './live-query.js'
 import { QueryBucket } from './query-bucket.js'
 import { GOES_ON } from './query-subscription.js'
@@ -242,6 +241,9 @@ export class LiveQueries {
     }
     this.#live.delete(query)
     query.end()
+    // Nobody waits for an evaluation that goes on for nobody.
+    if (query.isBusy || query.isDue) this.#work.end()
+    query.isDue = false
   }
 
   /** Runs the function once. The result is durable, and of one state unless the query is torn. */
@@ -260,11 +262,11 @@ export class LiveQueries {
     try {
       // Functions may change their parameters, and run again with what was given.
       result = await (params === undefined ? fn(context) : fn(context, ownParams(params)))
-      // Where it fails, what it read last time counts too: it may have failed before it came to that, and has to run again.
-      query.keepCurrent()
     } catch (error) {
       thrown = { error }
     }
+    // Where it fails, what it read last time counts too: it may have failed before it came to that, and has to run again.
+    query.keepCurrent(thrown !== undefined)
     query.isRunning = false
     tracing?.ran()
     // It may have read commits that are not durable yet. What is committed from here on makes it old, but not wrong.
@@ -340,6 +342,7 @@ export class LiveQueries {
       query.isDirty = true
     }
     query.isBusy = false
+    if (!query.isActive) return
     this.#work.end()
     if (query.isDirty) this.#schedule(query)
   }
@@ -385,12 +388,6 @@ export class LiveQueries {
     for (const { listeners } of this.#live) for (const { stop } of listeners) stop()
     this.#queries.clear()
   }
-}
-
-/** Parameters as they are now: the caller, and the function, may change what they have. */
-function ownParams(params: unknown): unknown {
-  // What cannot be copied, because a getter throws or it contains itself, is passed on as it is.
-  return quietly(() => remember(params)) ?? params
 }
 
 function overtaken(): { readonly error: Error } {

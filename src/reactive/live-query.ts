@@ -1,5 +1,6 @@
 import { deepEqual, remember } from '../base/equality.js'
 import { asError } from '../base/errors.js'
+import { quietly } from '../base/quietly.js'
 import type { PredicateIndex } from '../query/predicate-index.js'
 import { NONE } from './listener.js'
 import type { Listener } from './listener.js'
@@ -26,6 +27,12 @@ export interface Asked {
   readonly params: unknown
   /** The same for equal queries with equal parameters, which share one evaluation; undefined where that cannot be told. */
   readonly key: string | undefined
+}
+
+/** Parameters as they are now: the caller, and the function, may change what they have. */
+export function ownParams(params: unknown): unknown {
+  // What cannot be copied, because a getter throws or it contains itself, is passed on as it is.
+  return quietly(() => remember(params)) ?? params
 }
 
 /**
@@ -106,9 +113,9 @@ export class LiveQuery implements Dependent {
   }
 
   /** The function has come to its end: what only evaluations before this one have read does not count any more. */
-  keepCurrent(): void {
-    this.reads.keepCurrent()
-    this.views.keepCurrent()
+  keepCurrent(hasFailed: boolean): void {
+    this.reads.keepCurrent(hasFailed)
+    this.views.keepCurrent(hasFailed)
   }
 
   /** Nobody listens any more. */

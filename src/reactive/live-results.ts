@@ -249,7 +249,7 @@ export class LiveResults {
       if (subscriber.isDirty) this.#schedule(subscriber)
     }
     Promise.resolve(outcome).then(free, (error: unknown) => {
-      subscriber.report(error)
+      subscriber.tell(error)
       free()
     })
   }

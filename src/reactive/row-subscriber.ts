@@ -80,7 +80,8 @@ export class RowSubscriber extends Subscriber implements Dependent {
     try {
       return this.#callback(rows, { added, removed, changed, moved, position })
     } catch (error) {
-      this.report(error)
+      // Also where it has just ended its subscription.
+      this.tell(error)
       return undefined
     }
   }

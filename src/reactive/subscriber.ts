@@ -41,7 +41,7 @@ export abstract class Subscriber {
   }
 
   /** Tells of an error of what is the caller's, also one that comes after the end. Never throws. */
-  protected tell(thrown: unknown): void {
+  tell(thrown: unknown): void {
     try {
       this.#onError(asError(thrown))
     } catch (error) {

@@ -86,6 +86,8 @@ export abstract class View {
     if (last?.before === before && last.after === after) return last.changes
     const known = this.knownOf(before, after)
     const changes = rowChanges(before, after, (row) => (row as StoredRecord)[this.key], known)
+    // All who ask get the same lists.
+    for (const list of Object.values(changes)) Object.freeze(list)
     this.#changes = { before, after, changes }
     return changes
   }

@@ -78,7 +78,7 @@ describe('a commit that is taken back', () => {
   test.each(['keys', 'where'])('is nothing that a quiet subscription to a query was told of (%s)', async (kind) => {
     const { store, b, plan, errors } = await openFaulty()
     await b.insert({ id: 1 })
-    store.defineQuery('ids', async (ctx, _: unknown) =>
+    store.defineQuery('ids', async (ctx, _params: unknown) =>
       kind === 'keys' ? ctx.bucket('b').keys() : (await ctx.bucket('b').where({})).map(({ id }) => id),
     )
     const seen: unknown[] = []
@@ -368,6 +368,84 @@ test("what looks like a record and is not frozen to the bottom is nobody else's"
   await b.update(1, { n: 1 })
   await store.settle()
   expect(seen).toEqual(['first', 'second', 'first', 'second'])
+})
+
+test("the lists of changes are nobody's to change", async () => {
+  const { store, b } = await open()
+  await b.insertMany([1, 2].map((id) => ({ id, n: id })))
+  const seen: boolean[] = []
+  const query = b.query().orderBy('n')
+  query.live((_rows, { added, removed, changed, moved }) =>
+    seen.push([added, removed, changed, moved].every((list) => Object.isFrozen(list))),
+  )
+  await store.settle()
+  await b.update(1, { n: 5 })
+  await store.settle()
+  await b.updateMany({}, { n: 7 })
+  await store.settle()
+  expect(seen).toEqual([true, true, true])
+})
+
+test('an error of a callback that has just ended its subscription is told', async () => {
+  const own: string[] = []
+  const { store, b } = await open()
+  const options = { onError: (error: Error) => own.push(error.message) }
+  store.defineQuery('q', (ctx) => ctx.bucket('b').count())
+  for (const callback of [() => Promise.reject(new Error('later')), () => expect.fail('at once')]) {
+    const stopLive = b.query().live(() => {
+      stopLive()
+      return callback()
+    }, options)
+    const stop = await store.subscribe(
+      'q',
+      () => {
+        stop()
+        return callback()
+      },
+      options,
+    )
+    await b.insert({ id: own.length })
+    await store.settle()
+    await Promise.resolve()
+  }
+  expect(own.sort()).toEqual(['at once', 'at once', 'later', 'later'])
+})
+
+test('nobody waits for a query that never ends once all have left it', async () => {
+  const { store } = await open()
+  store.defineQuery('hang', () => new Promise(() => undefined))
+  const abort = new AbortController()
+  const subscribed = store.subscribe('hang', () => undefined, { signal: abort.signal })
+  abort.abort()
+  await subscribed
+  await store.settle()
+})
+
+test('a query that fails again and again keeps what it has read last, and what it read when it did not', async () => {
+  const { store, b } = await open()
+  let run = 0
+  store.defineQuery('bad', async (ctx) => {
+    const from = ctx.bucket('b')
+    run++
+    await from.get(0)
+    await from.where({ n: run })
+    if (run === 1) return from.get(100)
+    await from.get(run)
+    throw new Error('bad')
+  })
+  await store.subscribe('bad', () => undefined, { onError: () => undefined })
+  await b.insert({ id: 0, n: -1 })
+  for (let i = 2; i < 20; i++) {
+    await b.update(0, { n: -i })
+    await store.settle()
+  }
+  expect((await store.getStats()).live.views).toBeLessThan(5)
+  const before = run
+  for (const id of [100, 7]) {
+    await b.insert({ id, n: -1 })
+    await store.settle()
+  }
+  expect(run).toBe(before + 1)
 })
 
 test('a cursor is one of its query, and of what is stored', async () => {
