@@ -189,8 +189,12 @@ export class Engine implements CommitListener {
     this.isStopped = true
     await this.supervisor.stop(new StoreStoppedError(this.options.name))
     await this.sequencer.settled()
-    this.queries.stop()
-    this.live.stop()
-    await this.options.storage.close()
+    try {
+      this.queries.stop()
+      this.live.stop()
+    } finally {
+      // Whatever is wrong with subscriptions: the file, and its lock, are let go.
+      await this.options.storage.close()
+    }
   }
 }

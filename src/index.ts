@@ -95,7 +95,7 @@ export type {
 export type { AggregatesOf, GroupRow, Groups, PageOptions, Query, Selected, SyncQuery } from './query/query.js'
 export type { BucketReader, PaginatedResult, PaginateOptions } from './query/reads.js'
 export { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './reactive/errors.js'
-export type { QuerySubscription, SubscribeOptions } from './reactive/live-queries.js'
+export type { QuerySubscription, SubscribeOptions } from './reactive/query-subscription.js'
 export type { QueryBucket } from './reactive/query-bucket.js'
 export type {
   BucketDefinition,

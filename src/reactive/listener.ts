@@ -23,6 +23,10 @@ export class Listener extends Subscriber {
   runFirst = 0
   /** The result that it knows, where that is not what the others were told last. */
   baseline: unknown = NONE
+  /** It goes on where its first run fails. */
+  goesOn = false
+  /** Where its first run met a commit that was taken back: how many commits there had been when that run began. */
+  commits: number | undefined
 
   constructor(
     callback: (result: unknown) => unknown,
@@ -32,6 +36,17 @@ export class Listener extends Subscriber {
     super(options, onErrorOfStore)
     this.#callback = callback
     this.isImmediate = options.immediate === true
+  }
+
+  /** Whether a first result, of a run that began after so many commits, may have what it has to be told of. */
+  isLate(commits: number): boolean {
+    return (this.commits ?? commits) !== commits
+  }
+
+  /** It is over: nobody calls it any more. Never throws. */
+  end(): void {
+    this.arrived()
+    this.letGo()
   }
 
   /** It has what it has waited for. */
@@ -46,9 +61,10 @@ export class Listener extends Subscriber {
       this.advance(durable)
       this.deliveries++
       const outcome = this.#callback(result)
-      if (outcome instanceof Promise) outcome.catch((error: unknown) => this.report(error))
+      if (outcome instanceof Promise) outcome.catch((error: unknown) => this.tell(error))
     } catch (error) {
-      this.report(error)
+      // Also where it has just ended its subscription.
+      this.tell(error)
     }
   }
 

@@ -14,6 +14,8 @@ export class LiveReads<D> implements ReadRecorder {
   /** What is in the index, each with the number of the last evaluation that has read it. */
   readonly read: Map<Entry<D>, number> = new Map()
   #evaluation = 0
+  /** So many of them, the first ones, count because the last evaluation that came to a result has read them. */
+  #good = 0
   /** How many of them the current evaluation has read. */
   #count = 0
   #isEnded = false
@@ -64,14 +66,21 @@ export class LiveReads<D> implements ReadRecorder {
     this.#count = 0
   }
 
-  /** The evaluation has come to its end: what only those before it have read does not count any more. */
-  keepCurrent(): void {
-    if (this.#count === this.read.size) return
-    for (const [entry, evaluation] of this.read) {
-      if (evaluation === this.#evaluation) continue
-      this.read.delete(entry)
-      this.#index.remove(entry, this.#dependent)
+  /**
+   * The evaluation has come to its end: what only those before it have read does not count any more.
+   *
+   * @param hasFailed then what the last one that has not has read still does.
+   */
+  keepCurrent(hasFailed: boolean): void {
+    let kept = hasFailed ? this.#good : 0
+    if (this.#count < this.read.size) {
+      for (const [entry, evaluation] of this.read) {
+        if (kept-- > 0 || evaluation === this.#evaluation) continue
+        this.read.delete(entry)
+        this.#index.remove(entry, this.#dependent)
+      }
     }
+    if (!hasFailed) this.#good = this.read.size
   }
 
   /** Takes everything out of the index. What is read from now on does not count. */

@@ -53,8 +53,8 @@ export class LiveResults {
     const checked = checkSubscribeOptions('live(callback, options)', callback, options, trace)
     const { signal } = checked
     const stop = (): void => {
-      signal?.removeEventListener('abort', stop)
-      if (subscriber !== undefined) this.#end(subscriber)
+      if (subscriber === undefined) signal?.removeEventListener('abort', stop)
+      else this.#end(subscriber)
     }
     let subscriber: RowSubscriber | undefined
     signal?.addEventListener('abort', stop)
@@ -80,22 +80,44 @@ export class LiveResults {
     if (isOver) stop()
     else {
       this.#schedule(subscriber)
-      // What comes after this call is told, even if it comes before the first result would have been read.
-      const { views } = this.#options
-      if (subscriber.isQuiet && views.awaited(subscriber.view) === undefined) this.#readQuietly(subscriber)
+      this.#beginQuietly(subscriber)
     }
     return Object.freeze(Object.assign(stop, { ready, explain: () => subscriber.explain() }))
   }
 
+  /** What comes after the subscription is told, even if it comes before the first result would have been read. */
+  #beginQuietly(subscriber: RowSubscriber): void {
+    if (!subscriber.isQuiet) return
+    const { views } = this.#options
+    subscriber.commits = views.commitCount
+    const name = views.awaited(subscriber.view)
+    if (name === undefined) return this.#readQuietly(subscriber)
+    // What fails here fails again, and is told, when the result is due.
+    this.#readLoaded(subscriber, name).catch(() => undefined)
+  }
+
+  /** Waits for the bucket before the writes do that come after the subscription. */
+  async #readLoaded(subscriber: RowSubscriber, name: string): Promise<void> {
+    await this.#options.bucketOf(name).process.call(() => this.#readQuietly(subscriber))
+  }
+
   #readQuietly(subscriber: RowSubscriber): void {
+    const { sequencer, views } = this.#options
+    if (!subscriber.isActive || !subscriber.isQuiet || subscriber.commits !== views.commitCount) return
     const rows = this.#read(subscriber)
-    subscriber.deliver(rows, this.#options.sequencer.position.durable)
+    subscriber.deliver(rows, sequencer.position.durable)
     this.#traced(subscriber)
+    const settled = sequencer.settled()
+    if (settled === undefined) return
+    subscriber.undone = views.undoneCount
+    void settled.then(() => (subscriber.undone = undefined))
   }
 
   /** The rows as they are now. */
   #read(subscriber: RowSubscriber): Rows {
     const { trace, views } = this.#options
+    // What was committed meanwhile is not told apart from what there was: the first result is told after all.
+    if (subscriber.commits !== views.commitCount) subscriber.isQuiet = false
     this.#evaluations++
     subscriber.run++
     const tracing = trace.active?.begin(subscriber, false)
@@ -121,14 +143,22 @@ export class LiveResults {
 
   #end(subscriber: RowSubscriber): void {
     if (!subscriber.isActive) return
-    subscriber.end()
+    subscriber.isActive = false
     this.#subscribers.delete(subscriber)
     if (subscriber.isTraced) this.#options.trace.release?.()
     this.#options.views.release(subscriber.view)
+    // Last: it calls what others have written.
+    subscriber.end()
   }
 
   readonly #schedule = (subscriber: RowSubscriber): void => {
     subscriber.isDirty = true
+    const { undoneCount, commitCount } = this.#options.views
+    if (subscriber.undone !== undefined && subscriber.undone !== undoneCount) {
+      subscriber.forget()
+      subscriber.undone = undoneCount
+      subscriber.commits = commitCount
+    }
     if (subscriber.isDue || subscriber.isBusy || !subscriber.isActive) return
     subscriber.isDue = true
     this.#work.begin()
@@ -176,6 +206,8 @@ export class LiveResults {
         const { views, sequencer, bucketOf } = this.#options
         for (let name = views.awaited(view); name !== undefined; name = views.awaited(view)) {
           await bucketOf(name).process.call(() => undefined)
+          // Its view has been let go: reading would build it anew, and what that acquires nobody would release.
+          if (!subscriber.isActive) return
         }
         const rows = this.#read(subscriber)
         const position = sequencer.position.visible
@@ -217,7 +249,7 @@ export class LiveResults {
       if (subscriber.isDirty) this.#schedule(subscriber)
     }
     Promise.resolve(outcome).then(free, (error: unknown) => {
-      subscriber.report(error)
+      subscriber.tell(error)
       free()
     })
   }

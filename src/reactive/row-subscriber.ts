@@ -22,8 +22,12 @@ export class RowSubscriber extends Subscriber implements Dependent {
   isDue = false
   /** Its callback has not come to its end. */
   isBusy = false
-  /** It is not told of the first result. */
+  /** It is not told of the first result, if nothing is committed until that is read. */
   isQuiet: boolean
+  /** Of one that is quiet: how many commits there had been when it knew what there was. */
+  commits = 0
+  /** While its first result is not durable: how many commits had been taken back when that was read. */
+  undone: number | undefined
   settleReady: (error: Error | undefined) => void = nothing
   #rows: Rows | undefined
   /** How often its rows were read. */
@@ -77,16 +81,23 @@ export class RowSubscriber extends Subscriber implements Dependent {
     try {
       return this.#callback(told, { added, removed, changed, moved, position })
     } catch (error) {
-      this.report(error)
+      // Also where it has just ended its subscription.
+      this.tell(error)
       return undefined
     }
   }
 
-  /** It is over. */
+  /** Something of its first result was taken back, and all that came after it: what there is now takes its place. */
+  forget(): void {
+    this.#rows = undefined
+    this.isQuiet = true
+  }
+
+  /** It is over: all that it held has been let go. Never throws. */
   end(): void {
-    this.isActive = false
     this.view.dependents.delete(this)
     this.settleReady(undefined)
+    this.letGo()
     try {
       this.#onEnd?.()
     } catch (error) {

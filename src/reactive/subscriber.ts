@@ -8,6 +8,7 @@ import type { TraceState } from './tracing.js'
 export abstract class Subscriber {
   readonly #onError: (error: Error) => void
   readonly #onErrorOfStore: (error: Error) => void
+  readonly #signal: AbortSignal | undefined
   /** Its own option asks for traces. */
   readonly isTraced: boolean
   isActive = true
@@ -19,10 +20,11 @@ export abstract class Subscriber {
   stop: () => void = () => undefined
   #position = 0
 
-  /** @param onErrorOfStore for what it does not take itself. */
-  constructor({ onError, trace }: SubscriberOptions, onErrorOfStore: (error: Error) => void) {
+  /** @param onErrorOfStore for what it does not take itself; never throws. */
+  constructor({ onError, signal, trace }: SubscriberOptions, onErrorOfStore: (error: Error) => void) {
     this.#onError = onError ?? onErrorOfStore
     this.#onErrorOfStore = onErrorOfStore
+    this.#signal = signal
     this.isTraced = trace === true
   }
 
@@ -38,11 +40,21 @@ export abstract class Subscriber {
     if (this.isActive) this.tell(thrown)
   }
 
-  protected tell(thrown: unknown): void {
+  /** Tells of an error of what is the caller's, also one that comes after the end. Never throws. */
+  tell(thrown: unknown): void {
     try {
       this.#onError(asError(thrown))
     } catch (error) {
       this.#onErrorOfStore(asError(error))
+    }
+  }
+
+  /** Lets go of its signal. What ends may be the whole store: what the signal throws must not keep the rest of that. */
+  protected letGo(): void {
+    try {
+      this.#signal?.removeEventListener('abort', this.stop)
+    } catch (error) {
+      this.tell(error)
     }
   }
 

@@ -111,6 +111,8 @@ export abstract class View {
       if (isEmpty(changes)) rows = before
       this.adopt(after, rows)
     }
+    // All who ask get the same lists.
+    for (const list of Object.values(changes)) Object.freeze(list)
     const told = { rows, changes }
     this.#told = { before, after, told }
     return told
