@@ -181,7 +181,7 @@ describe('include', () => {
     expect((await rejection(many.include({ more: one }))).message).toContain('at most 100 relations')
     const [row] = await asked.include({ constructor: one, then: one })
     expect(Object.getPrototypeOf(row)).toBe(Object.prototype)
-    expect(Object.keys(row as object)).toEqual(expect.arrayContaining(['constructor', 'then']))
+    for (const name of ['constructor', 'then']) expect(Object.hasOwn(row ?? {}, name)).toBe(true)
   })
 
   test('takes plain objects only, and what throws when it is read is refused', async () => {
