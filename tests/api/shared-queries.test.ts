@@ -433,11 +433,19 @@ async function missesNothing(steps: readonly Step[]): Promise<void> {
     )
   const all: Told[] = []
   let states = ['']
-  store.onPosition(({ visible, durable }) => {
-    const state = read()
-    states = visible === durable ? [state] : [...states, state]
-    for (const { possible } of all) possible.add(state)
-  })
+  const { engine } = store as unknown as {
+    engine: Record<'applied' | 'published' | 'undone', (commit: unknown) => void>
+  }
+  for (const name of ['applied', 'published', 'undone'] as const) {
+    const hear = engine[name].bind(engine)
+    engine[name] = (commit) => {
+      hear(commit)
+      const { visible, durable } = store.position
+      const state = read()
+      states = visible === durable ? [state] : [...states, state]
+      for (const { possible } of all) possible.add(state)
+    }
+  }
   const offs: (() => void)[] = []
   for (const one of steps) {
     if ('id' in one) for (const told of all) told.isLater = true
