@@ -129,7 +129,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
   #keepHistory(budget: HistoryBudget, archive: Archiver | undefined): void {
     const { sequencer, options } = this.engine
     const { runtime, storage, onError } = options
-    const history = new History({ runtime, sequencer, storage, onError, archive }, budget)
+    const needed = () => this.events.projections.needed
+    const history = new History({ runtime, sequencer, storage, onError, archive, needed }, budget)
     this.engine.onPublished = () => history.notice()
     void this.engine.supervise(
       new Process({ name: 'history', start: () => history.start(), stop: () => history.stop() }, runtime),

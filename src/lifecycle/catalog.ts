@@ -10,7 +10,7 @@ import {
 } from '../commit/errors.js'
 import type { Sequencer } from '../commit/sequencer.js'
 import { isInternalBucket } from '../log/entry.js'
-import { StorageUnreadableError } from '../log/errors.js'
+import { StorageError, StorageUnreadableError } from '../log/errors.js'
 import type { RowMirror } from '../log/rows.js'
 import type { BucketMeta, Quarantined, StorageAdapter, StorageReport } from '../log/storage.js'
 import { checkDefinition } from '../schema/check-definition.js'
@@ -163,7 +163,9 @@ export class Catalog {
     if (dropping !== undefined) {
       // A bucket of this name is about to go: the new one begins when nothing is left of it.
       await dropping
-      if (this.#buckets.get(name) !== bucket) throw new BucketAlreadyExistsError(name)
+      if ((isInternalBucket(name) ? this.#own : this.#buckets).get(name) !== bucket) {
+        throw new BucketAlreadyExistsError(name)
+      }
     }
     await this.#options.supervisor.startChild(process)
   }
@@ -231,6 +233,10 @@ export class Catalog {
     this.#dropping.set(name, new Promise((resolve) => (over = resolve)))
     try {
       await sequencer.submit(draft)
+      // At the level 'memory' it is still on its way: nothing may take its place before it cannot come back.
+      await sequencer.settled()
+      if (!bucket.dropped)
+        throw new StorageError(`dropBucket("${name}"): it could not be written; the bucket is as it was`)
       if (bucket.persistent) this.#stored.delete(name)
       await supervisor.terminateChild(bucket.process.name, new BucketNotDefinedError(name))
     } finally {

@@ -99,6 +99,8 @@ export interface HistoryOptions {
   readonly sequencer: Sequencer
   readonly storage: StorageAdapter
   readonly onError: (error: Error) => void
+  /** Seq of the first entry that somebody still has to read; undefined where nobody has. */
+  readonly needed?: () => number | undefined
   /** Takes entries before they go. */
   readonly archive?: Archiver | undefined
 }
@@ -171,11 +173,14 @@ export class History {
   }
 
   async #step(): Promise<number> {
-    const { sequencer, storage, archive } = this.#options
-    if (archive === undefined) return sequencer.exclusive(() => storage.trim(this.#budget))
-    const upTo = await archive.save(this.#budget)
+    const { sequencer, storage, archive, needed } = this.#options
+    const free = (needed?.() ?? Number.POSITIVE_INFINITY) - 1
+    const budget = Number.isFinite(free) ? { ...this.#budget, upTo: free } : this.#budget
+    if (free < 1) return 0
+    if (archive === undefined) return sequencer.exclusive(() => storage.trim(budget))
+    const upTo = Math.min(await archive.save(budget), free)
     if (upTo === 0 || this.#isStopped) return 0
-    const gone = await sequencer.exclusive(() => storage.trim({ ...this.#budget, upTo }))
+    const gone = await sequencer.exclusive(() => storage.trim({ ...budget, upTo }))
     if (gone > 0) await archive.checkTrimmed()
     return gone
   }

@@ -70,7 +70,8 @@ export class MemoryLog {
   trim(budget: HistoryBudget, now: number): number {
     const before = this.first
     const oldest = now - (budget.ageMs ?? Number.POSITIVE_INFINITY)
-    while (this.#start < this.#entries.length) {
+    const { upTo = Number.POSITIVE_INFINITY } = budget
+    while (this.#start < this.#entries.length && this.first <= upTo) {
       const tooMany = this.#entries.length - this.#start > (budget.rows ?? Number.POSITIVE_INFINITY)
       if (!tooMany && (this.#entries[this.#start] as Entry).at >= oldest) break
       this.#dropOldest()

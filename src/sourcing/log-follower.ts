@@ -26,7 +26,7 @@ export interface FollowTarget {
 /** Entries that are read at a time. What is made of them is one commit. */
 export const BATCH_ENTRIES = 1_000
 /** A checkpoint is written after so many entries of no interest: they need not be read again at the next start. */
-const IDLE_ENTRIES_MAX = 10_000
+const IDLE_ENTRIES_MAX = 1_000
 
 interface Taken {
   readonly entry: Entry

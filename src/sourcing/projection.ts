@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import { describeValue, InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
@@ -111,7 +112,12 @@ export class ProjectionRun {
     this.#place = place
     this.#index = 0
     const { source } = this.#transaction
-    for (const handle of this.#handles.values()) handle.overlay.writer = this.#projection.name
+    const { name } = this.#projection
+    for (const { overlay } of this.#handles.values()) {
+      const { owner } = overlay.bucketState
+      assert(owner === undefined || owner === name, 'EV5', () => `${name} writes to a bucket of ${String(owner)}`)
+      overlay.writer = name
+    }
     try {
       visitEvents(group, (event, depth) => {
         const { type, data = {}, version = 1 } = event

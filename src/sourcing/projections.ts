@@ -3,6 +3,7 @@ import type { Bucket } from '../commit/bucket.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
 import type { SubEvent } from '../log/entry.js'
+import { StorageError } from '../log/errors.js'
 import { Supervisor } from '../supervise/supervisor.js'
 import { Checkpoints, isOutdated } from './checkpoints.js'
 import type { Checkpoint } from './checkpoints.js'
@@ -146,6 +147,9 @@ export class Projections implements AtCommit {
         put({ ...known, seq: visible, isLive: false })
       }
     })
+    await this.#engine.sequencer.settled()
+    if (this.#checkpoints.get(name) !== undefined) return
+    throw new StorageError(`defineProjection("${name}"): it could not be written; it was not taken`)
   }
 
   /** @throws {ProjectionGapError} the log does not begin at its first entry any more. */
@@ -201,6 +205,18 @@ export class Projections implements AtCommit {
       const path = first === undefined || first.type === run.type ? [run.type] : [first.type, run.type]
       throw new EventFailedError('project', projection.name, path, error)
     }
+  }
+
+  /** The first entry that one of them has to read yet. One that stands still does not keep the log for itself. */
+  get needed(): number | undefined {
+    let first = Number.POSITIVE_INFINITY
+    for (const { projector, rebuilder } of this.#defined.values()) {
+      const { seq = 0, isLive = false } = this.#checkpoints.get(projector.projection.name) ?? {}
+      // What is stored counts: that is where the next run begins.
+      if (!isLive && projector.state !== 'halted') first = Math.min(first, seq + 1)
+      if (rebuilder.progress !== undefined) first = Math.min(first, rebuilder.progress.position + 1)
+    }
+    return Number.isFinite(first) ? first : undefined
   }
 
   /** What is known about each. */

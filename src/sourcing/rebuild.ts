@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import { deepEqual } from '../base/equality.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
@@ -105,6 +106,7 @@ export class Rebuild implements FollowTarget {
     await this.#begin()
     const follower = new LogFollower(engine, world, this.#projection, this)
     const began = follower.position
+    this.#position = began
     const step = async (): Promise<void> => {
       await follower.step()
       this.#position = follower.position
@@ -179,6 +181,7 @@ export class Rebuild implements FollowTarget {
       return all.find(({ process }) => process.state !== 'running')?.process.call(() => undefined)
     }
     for (let wait = waits(); wait !== undefined; wait = waits()) await wait
+    assert(this.#position >= seq, 'EV6', () => `${name} is replaced with ${this.#position} of ${seq} entries`)
     this.#changed = 0
     const { transactions } = engine
     const transaction = transactions.begin()

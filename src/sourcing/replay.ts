@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import { asError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { EntryHead, NumberSource, Transaction } from '../commit/transaction.js'
@@ -104,6 +105,7 @@ export class Replay implements AtCommit {
       this.#options.onProgress?.(position)
     }
     for await (const entry of entries) {
+      assert(entry.seq === position + 1, 'EV7', () => `entry ${entry.seq} comes after ${position}`)
       position = entry.seq
       count++
       batch.push(entry)

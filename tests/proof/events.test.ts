@@ -38,6 +38,8 @@ type Weather = Map<number, number>
 async function start(adapter: Breakable, runtime: VirtualRuntime, weather: Weather): Promise<Store> {
   const store = (await Store.start({
     persistence: { adapter },
+    // Work that needs the storage for itself makes others wait: what is acknowledged has to be written all the same.
+    durability: 'process',
     runtime,
     buckets: BUCKETS,
     onError: () => undefined,
