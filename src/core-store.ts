@@ -11,7 +11,7 @@ import type { BucketDescription } from './lifecycle/catalog.js'
 import { LogReader } from './lifecycle/log-reader.js'
 import type { Quarantined, StorageReport } from './log/storage.js'
 import type { BucketReader } from './query/reads.js'
-import type { QuerySubscription, SubscribeOptions } from './reactive/live-queries.js'
+import type { QuerySubscription, SubscribeOptions } from './reactive/query-subscription.js'
 import type { BucketDefinition } from './schema/definition.js'
 import type { DefinitionCheck, KeyOf, RecordOf } from './schema/infer.js'
 import type { AnyLinks, Links } from './schema/links.js'
@@ -300,8 +300,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets> {
   }
 
   /**
-   * Calls `listener` whenever `position` has moved: at each commit, when it is durable, and when it was taken back. For
-   * showing what is saved; it has to be quick, because commits wait for it.
+   * Calls `listener` soon after `position` has moved: by a commit, because one is durable, or was taken back. Moves that follow each
+   * other at once are told as one. For showing what is saved. The listener may do whatever it likes.
    *
    * @returns ends it.
    */

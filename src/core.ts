@@ -65,6 +65,7 @@ export type {
 } from './query/evaluation.js'
 export type { Explanation } from './query/explain.js'
 export type {
+  LiveCallback,
   LiveChanges,
   LiveExplanation,
   LiveObserver,
@@ -72,10 +73,10 @@ export type {
   LiveRows,
   LiveSubscription,
 } from './query/live.js'
-export type { PageOptions, Query, SyncQuery } from './query/query.js'
+export type { AggregatesOf, GroupRow, Groups, PageOptions, Query, Selected, SyncQuery } from './query/query.js'
 export type { BucketReader, PaginatedResult, PaginateOptions } from './query/reads.js'
 export { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './reactive/errors.js'
-export type { QuerySubscription, SubscribeOptions } from './reactive/live-queries.js'
+export type { QuerySubscription, SubscribeOptions } from './reactive/query-subscription.js'
 export type { QueryBucket } from './reactive/query-bucket.js'
 export type {
   BucketDefinition,

@@ -43,6 +43,7 @@ export class Engine implements CommitListener {
   /** Told after each commit that was published, by what is built on top of the small store. */
   onPublished: (() => void) | undefined
   readonly #positionListeners = new Set<(position: Position) => void>()
+  #isPositionDue = false
 
   /** Opens the storage and starts everything. @throws {StorageError} nothing is left running. */
   static async open(options: CheckedOptions): Promise<Engine> {
@@ -77,11 +78,7 @@ export class Engine implements CommitListener {
     })
     this.transactions = new Transactions(this.sequencer, runtime, bucketOf)
     const { selfCheck } = options
-    const onDiverged = (error: Error, { text, question }: View): void => {
-      const { bucket } = question.spec
-      this.bus.publish(['view', bucket, 'diverged'], { type: 'diverged', bucket, query: text, error })
-      onError(error)
-    }
+    const onDiverged = (error: Error, view: View): void => void this.#diverged(view, error)
     const isReady = (bucket: string): boolean => this.catalog.has(bucket) && bucketOf(bucket).process.isReady
     this.views = new Views({ bucketOf, isReady, runtime, selfCheck, onDiverged })
     const reactive = { sequencer: this.sequencer, bucketOf, views: this.views, trace: this.trace, onError }
@@ -121,6 +118,14 @@ export class Engine implements CommitListener {
     return this.supervisor.startChild(child)
   }
 
+  /** Later, because that is found in the middle of a commit, and who is told may write. */
+  async #diverged({ text, question }: View, error: Error): Promise<void> {
+    await Promise.resolve()
+    const { bucket } = question.spec
+    this.bus.publish(['view', bucket, 'diverged'], { type: 'diverged', bucket, query: text, error })
+    this.options.onError(error)
+  }
+
   /** Calls `listener` whenever the position of the log has moved. @returns ends it. */
   onPosition(listener: (position: Position) => void): () => void {
     // The same function may be given twice, and ended once.
@@ -129,11 +134,18 @@ export class Engine implements CommitListener {
     return () => void this.#positionListeners.delete(own)
   }
 
-  /** Tells who listens where the log is now. */
+  /** Tells who listens where the log is now: in a promise job, because who listens may write, and nothing else may be half done then. */
   positionMoved(): void {
-    if (this.#positionListeners.size === 0) return
+    if (this.#positionListeners.size === 0 || this.#isPositionDue) return
+    this.#isPositionDue = true
+    void Promise.resolve().then(() => this.#tellPosition())
+  }
+
+  #tellPosition(): void {
+    this.#isPositionDue = false
     const { position } = this.sequencer
-    for (const listener of this.#positionListeners) {
+    for (const listener of [...this.#positionListeners]) {
+      if (!this.#positionListeners.has(listener)) continue
       try {
         listener(position)
       } catch (error) {
@@ -177,8 +189,12 @@ export class Engine implements CommitListener {
     this.isStopped = true
     await this.supervisor.stop(new StoreStoppedError(this.options.name))
     await this.sequencer.settled()
-    this.queries.stop()
-    this.live.stop()
-    await this.options.storage.close()
+    try {
+      this.queries.stop()
+      this.live.stop()
+    } finally {
+      // Whatever is wrong with subscriptions: the file, and its lock, are let go.
+      await this.options.storage.close()
+    }
   }
 }

@@ -9,6 +9,7 @@ import type {
   BucketUpdatedEvent,
   ProcessEvent,
   StoreEvent,
+  ViewDivergedEvent,
 } from './lifecycle/bucket-events.js'
 import type { BucketReader } from './query/reads.js'
 import type { QueryBucket } from './reactive/query-bucket.js'
@@ -57,6 +58,7 @@ export type ParamsOf<A extends readonly unknown[]> = A extends readonly [] ? voi
 export type Topic<B> =
   | `bucket.${(keyof B & string) | '*'}.${BucketEvent['type'] | '*'}`
   | `process.*.${ProcessEvent['type']}`
+  | `view.${(keyof B & string) | '*'}.${ViewDivergedEvent['type']}`
   | '*'
   | (string & {})
 
@@ -77,6 +79,8 @@ export type EventOf<B, P extends string> = P extends `bucket.${infer N}.inserted
               ? BucketEvent
               : P extends `process.${string}`
                 ? ProcessEvent
-                : StoreEvent
+                : P extends `view.${string}`
+                  ? ViewDivergedEvent
+                  : StoreEvent
 
 type EventKey<B, N> = KeyOf<Named<B, N>> & Key

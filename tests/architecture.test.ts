@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { floorViolations } from './support/floors.js'
-import { readSources } from './support/source.js'
+import { exportedNames, readSources } from './support/source.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -9,6 +9,19 @@ test('src keeps to the floors of docs/ARCHITECTURE.md', () => {
   const files = readSources(ROOT, 'src')
   expect(files.size).toBeGreaterThan(0)
   expect(floorViolations(files)).toEqual([])
+})
+
+/** What the small store exports and the whole one does not. */
+function missingIn(index: string, core: string): string[] {
+  const names = new Set(exportedNames('src/index.ts', index))
+  return exportedNames('src/core.ts', core).filter((name) => !names.has(name))
+}
+
+test('varve has everything that varve/core has', () => {
+  const files = readSources(ROOT, 'src')
+  expect(missingIn(files.get('src/index.ts') as string, files.get('src/core.ts') as string)).toEqual([])
+  const planted = "export { a, b as c } from './a.js'\nexport type { D } from './a.js'"
+  expect(missingIn("export { a } from './a.js'", planted)).toEqual(['c', 'D'])
 })
 
 describe('the check finds planted violations', () => {

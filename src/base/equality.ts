@@ -30,16 +30,30 @@ export function remember(value: unknown, before?: unknown): unknown {
     // What can change is remembered as a copy, which nobody else has: what is there again cannot change.
     return value.map((item, at) => (item === known[at] ? item : remember(item)))
   }
-  if (value instanceof Date) return new Date(value)
-  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, remember(item)]))
-  if (value instanceof Set) return new Set(value)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Date.prototype) return new Date(value as Date)
+  if (prototype === Map.prototype) {
+    return new Map([...(value as Map<unknown, unknown>)].map(([key, item]) => [key, remember(item)]))
+  }
+  if (prototype === Set.prototype) return new Set(value as Set<unknown>)
   if (!isPlain(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, remember(item)]))
+  const copy: Record<string, unknown> = { ...value }
+  for (const name of Object.keys(copy)) copy[name] = remember(copy[name])
+  return copy
 }
 
-/** Records are frozen to the bottom; what else is frozen may be so at the top only. */
+/** Records are frozen to the bottom; what looks like one may be so at the top only. */
 function isRecord(value: object): boolean {
-  return Object.isFrozen(value) && Object.hasOwn(value, '_version')
+  return Object.hasOwn(value, '_version') && isFrozen(value)
+}
+
+function isFrozen(value: object): boolean {
+  if (!Object.isFrozen(value)) return false
+  for (const name in value) {
+    const item = (value as Record<string, unknown>)[name]
+    if (typeof item === 'object' && item !== null && !isFrozen(item)) return false
+  }
+  return true
 }
 
 function isPlain(value: object): boolean {

@@ -1,4 +1,4 @@
-import { asError } from './errors.js'
+import { quietly } from './quietly.js'
 
 /** How deep a value may be: deeper ones, and those that contain themselves, have no text. */
 const DEPTH_MAX = 64
@@ -12,13 +12,8 @@ const DEPTH_MAX = 64
  */
 export function stableText(value: unknown): string | undefined {
   const parts: string[] = []
-  try {
-    return write(value, parts, 0) ? parts.join('') : undefined
-  } catch (error) {
-    // A getter or a proxy that throws: whoever reads the value next is told so.
-    void asError(error)
-    return undefined
-  }
+  // A getter or a proxy may throw: whoever reads the value next is told so.
+  return quietly(() => write(value, parts, 0)) === true ? parts.join('') : undefined
 }
 
 function write(value: unknown, parts: string[], depth: number): boolean {

@@ -31,22 +31,13 @@ export class BucketHandle<D = AnyDefinition, L = AnyLinks> extends AsyncReads<Re
   readonly #sequencer: Sequencer
 
   constructor(bucket: Bucket, sequencer: Sequencer, live?: SubscribeLive) {
-    super(live)
+    super(bucket, live)
     this.#bucket = bucket
     this.#sequencer = sequencer
   }
 
-  /** Name of the bucket. */
-  override get name(): string {
-    return this.#bucket.name
-  }
-
   protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
     return this.#call(() => read(this.#bucket.reads as unknown as Reads<RecordOf<D>, KeyOf<D>>))
-  }
-
-  protected override withPeers<T>(read: () => Promise<T>): Promise<T> {
-    return this.#bucket.withPeers(read)
   }
 
   override get(key: KeyOf<D>): Promise<RecordOf<D> | undefined> {

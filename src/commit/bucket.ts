@@ -4,6 +4,7 @@ import type { StoredRecord } from '../base/value.js'
 import type { BucketMeta, Quarantined, StorageAdapter } from '../log/storage.js'
 import { StorageUnreadableError } from '../log/errors.js'
 import type { RowMirror } from '../log/rows.js'
+import type { Peer } from '../query/answer-included.js'
 import { Reads } from '../query/reads.js'
 import { refsOf } from '../query/relation.js'
 import { TableSource } from '../query/source.js'
@@ -38,7 +39,7 @@ export class Bucket {
   dropped = false
   /** Who alone writes to it. */
   owner: BucketOwner | undefined
-  /** The bucket of another name. @throws {BucketNotDefinedError} */
+  /** See the constructor. */
   readonly peer: (name: string) => Bucket
 
   /** @param peer the bucket of another name; throws `BucketNotDefinedError`. */
@@ -57,10 +58,7 @@ export class Bucket {
     const options = tableOptions(name, definition)
     this.table = new Table(options)
     this.source = new TableSource(() => this.table, options.collators, refsOf(definition))
-    this.reads = new Reads<never>(this.source, undefined, undefined, (other) => {
-      const bucket = peer(other)
-      return { source: bucket.source, reads: () => bucket.ready().reads }
-    })
+    this.reads = new Reads<never>(this.source, undefined, undefined, (other) => peer(other).asPeer())
   }
 
   /** What the storage keeps about this bucket besides its rows. */
@@ -77,6 +75,11 @@ export class Bucket {
   ready(): this {
     this.mustBeReady()
     return this
+  }
+
+  /** This bucket, for questions about others that include it. */
+  asPeer(): Peer {
+    return { source: this.source, reads: () => this.ready().reads }
   }
 
   /** Runs `read` again for as long as one of the other buckets that it needs is being loaded. */

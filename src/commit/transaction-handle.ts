@@ -22,22 +22,13 @@ export class TransactionBucketHandle<D = AnyDefinition, L = AnyLinks> extends As
   readonly #bucket: Bucket
 
   constructor(transaction: Transaction, bucket: Bucket) {
-    super()
+    super(bucket)
     this.#transaction = transaction
     this.#bucket = bucket
   }
 
-  /** Name of the bucket. */
-  override get name(): string {
-    return this.#bucket.name
-  }
-
   protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
     return this.run(() => read(this.#transaction.reads(this.#bucket) as unknown as Reads<RecordOf<D>, KeyOf<D>>))
-  }
-
-  protected override withPeers<T>(read: () => Promise<T>): Promise<T> {
-    return this.#bucket.withPeers(read)
   }
 
   /** Runs `work` as soon as the bucket can answer, unless the transaction is over. */

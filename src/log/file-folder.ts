@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { assert } from '../base/assert.js'
+import { quietly } from '../base/quietly.js'
 import { chainAfter } from '../base/checksum.js'
 import { asError } from '../base/errors.js'
 import { encodeEntry, RecordTexts } from './codec.js'
@@ -256,13 +257,9 @@ export class FileFolder {
   }
 
   #isManifest(manifest: Manifest): boolean {
-    try {
-      const found = decodeManifest(this.files.readText(join(this.path, MANIFEST)))
-      return found.rows === manifest.rows && found.journals.join() === manifest.journals.join()
-    } catch (error) {
-      void asError(error)
-      return false
-    }
+    // One that cannot be read is not it.
+    const found = quietly(() => decodeManifest(this.files.readText(join(this.path, MANIFEST))))
+    return found !== undefined && found.rows === manifest.rows && found.journals.join() === manifest.journals.join()
   }
 
   #mustBeWhole(): void {

@@ -1,4 +1,5 @@
 import { checksum } from '../base/checksum.js'
+import { quietly } from '../base/quietly.js'
 import type { RecordTexts } from './codec.js'
 import { decodeEntry, isObject } from './codec.js'
 import type { Entry } from './entry.js'
@@ -105,6 +106,12 @@ export function batchPayload(
 ): string {
   const steps = ops.map((op) => opText(op, texts)).join(',')
   return `{"synced":${synced},"chain":${chain},"sums":[${sums.join(',')}],"entries":[${entryTexts.join(',')}],"ops":[${steps}]}`
+}
+
+/** The batch in a line of a journal; undefined where there is none that is sound. */
+export function batchIn({ payload }: Line, logId: string): JournalBatch | undefined {
+  // Whoever reads the line reports it as damage.
+  return payload === undefined ? undefined : quietly(() => decodeBatch(payload, logId))
 }
 
 /** @throws {Error} it is no batch; the message says why. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { chainAfter } from '../base/checksum.js'
-import { asError } from '../base/errors.js'
 import { encodeEntry, RecordTexts } from './codec.js'
 import type { Entry } from './entry.js'
 import {
   batchPayload,
+  batchIn,
   decodeBatch,
   decodeHeader,
   frame,
@@ -201,7 +201,7 @@ function* readJournal(folder: History, name: string, journal: number, after: num
     for (const line of page) {
       position = line.end
       if (line.offset === 0) continue
-      const batch = decodeQuietly(line, manifest.logId)
+      const batch = batchIn(line, manifest.logId)
       yield { journal, offset: line.offset, end: line.end, batch, after: seq, chain }
       addMark(places, seq, line.offset)
       seq = batch?.entries.at(-1)?.seq ?? seq
@@ -223,16 +223,6 @@ function readPage(files: FileSystem, path: string, position: number): Line[] {
     return page
   } finally {
     files.close(handle)
-  }
-}
-
-function decodeQuietly(line: Line, logId: string): JournalBatch | undefined {
-  try {
-    return line.payload === undefined ? undefined : decodeBatch(line.payload, logId)
-  } catch (error) {
-    // Reported as damage by whoever reads it.
-    void asError(error)
-    return undefined
   }
 }
 

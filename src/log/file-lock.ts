@@ -1,3 +1,4 @@
+import { quietly } from '../base/quietly.js'
 import { asError } from '../base/errors.js'
 import type { FileSystem } from './file-system.js'
 import { writeAll } from './file-system.js'
@@ -68,20 +69,16 @@ function tryLock(
   if (found.holder !== undefined && isAlive(files, found.holder.pid, found.started)) return found.holder
   // Moved away rather than removed: if somebody has taken it over meanwhile, it is theirs, and goes back.
   const aside = `${path}-${token}`
-  try {
+  // Somebody else has moved or removed it.
+  const isMoved = quietly(() => {
     files.rename(path, aside)
-  } catch (error) {
-    void asError(error)
-    return undefined
-  }
+    return true
+  })
+  if (isMoved === undefined) return undefined
   const isStale = textOf(aside, files) === found.text
   if (!isStale) {
-    try {
-      files.link(aside, path)
-    } catch (error) {
-      // A third one was faster; the second one sees, before it goes on, that its lock is gone.
-      void asError(error)
-    }
+    // A third one may be faster; the second one sees, before it goes on, that its lock is gone.
+    quietly(() => files.link(aside, path))
   }
   removeFile(aside, files)
   return isStale && create(path, files, text, token) ? 'taken over' : undefined
@@ -125,12 +122,8 @@ function removeFile(path: string, files: FileSystem): Error | undefined {
 
 /** What is in a file; `undefined` when it cannot be read. */
 function textOf(path: string, files: FileSystem): string | undefined {
-  try {
-    return files.readText(path)
-  } catch (error) {
-    void asError(error)
-    return undefined
-  }
+  // It is not there, or not to be read: either way nobody is known to hold the lock.
+  return quietly(() => files.readText(path))
 }
 
 function readLock(
@@ -139,14 +132,9 @@ function readLock(
 ): { text: string; holder: Holder | undefined; started: unknown } | undefined {
   const text = textOf(path, files)
   if (text === undefined) return undefined
-  try {
-    const value = JSON.parse(text) as { started?: unknown }
-    return { text, holder: holderOf(value), started: value.started }
-  } catch (error) {
-    // A power cut may have left it empty. No living process has such a lock.
-    void asError(error)
-    return { text, holder: undefined, started: undefined }
-  }
+  // A power cut may have left it empty. No living process has such a lock.
+  const value = quietly(() => JSON.parse(text) as { started?: unknown } | null)
+  return { text, holder: value == null ? undefined : holderOf(value), started: value?.started }
 }
 
 /** False when there is no process of that id, or it started at another time than the holder did. */
@@ -163,13 +151,10 @@ function isAlive(files: FileSystem, pid: number, started: unknown): boolean {
 /** When a process started, where the system tells (Linux: ticks since boot). */
 function startOf(files: FileSystem, pid: number): string | undefined {
   if (process.platform !== 'linux') return undefined
-  try {
-    // The second field is the program's name in brackets, which may hold anything; the start is the 20th after it.
-    return files.readText(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ')[19]
-  } catch (error) {
-    void asError(error)
-    return undefined
-  }
+  // There is no such process, or no /proc.
+  const stat = quietly(() => files.readText(`/proc/${pid}/stat`))
+  // The second field is the program's name in brackets, which may hold anything; the start is the 20th after it.
+  return stat?.split(') ').at(-1)?.split(' ')[19]
 }
 
 function heldLock(folder: string, path: string, files: FileSystem, context: OpenContext): FolderLock {

@@ -3,7 +3,7 @@ import { chainAfter } from '../base/checksum.js'
 import { asError } from '../base/errors.js'
 import { StorageLockedError, StorageUnreadableError } from './errors.js'
 import { MANIFEST } from './file-folder.js'
-import { decodeBatch, decodeHeader, decodeManifest, readLines } from './file-format.js'
+import { batchIn, decodeHeader, decodeManifest, readLines } from './file-format.js'
 import type { JournalBatch, Line, Manifest } from './file-format.js'
 import { folderHolder } from './file-lock.js'
 import { canonicalPath } from './file-path.js'
@@ -127,7 +127,7 @@ async function checkJournal(checking: Checking, name: string, at: number): Promi
     const damaged: Line[] = []
     let paused = 0
     for (const line of lines) {
-      const batch = readBatch(line, manifest.logId)
+      const batch = batchIn(line, manifest.logId)
       if (batch === undefined) damaged.push(line)
       else {
         while (damaged.length > 0) report(checking, name, damaged.shift() as Line, batch)
@@ -181,16 +181,6 @@ function report(checking: Checking, name: string, line: Line, next?: JournalBatc
   if (last <= checking.head) return
   checking.head = last
   checking.chain = Number.NaN
-}
-
-function readBatch(line: Line, logId: string): JournalBatch | undefined {
-  try {
-    return line.payload === undefined ? undefined : decodeBatch(line.payload, logId)
-  } catch (error) {
-    // Reported as damage of the line.
-    void asError(error)
-    return undefined
-  }
 }
 
 function checkBatch(checking: Checking, batch: JournalBatch, where: string, isLast: boolean): void {

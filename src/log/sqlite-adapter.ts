@@ -1,3 +1,4 @@
+import { quietly } from '../base/quietly.js'
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { type AdoptedDatabase, adoptDatabase, loadSqlite } from '../sqlite/load.js'
 import type { SqliteDatabase, SqliteDriver, SqliteError } from '../sqlite/binding.js'
@@ -271,12 +272,8 @@ function finishErasing(session: SqliteSession): void {
  * the binding closes at once, and a late one would remove a log that belongs to somebody else by then.
  */
 function leaveWal(database: SqliteDatabase): void {
-  try {
-    database.exec('PRAGMA journal_mode = DELETE')
-  } catch (error) {
-    // Somebody is reading, or the disk fails: the log stays beside the file, and the next open finds it.
-    void asError(error)
-  }
+  // Where somebody is reading, or the disk fails, the log stays beside the file, and the next open finds it.
+  quietly(() => database.exec('PRAGMA journal_mode = DELETE'))
 }
 
 function isBusy(error: unknown): boolean {

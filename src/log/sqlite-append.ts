@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js'
+import { quietly } from '../base/quietly.js'
 import { chainAfter } from '../base/checksum.js'
-import { asError } from '../base/errors.js'
 import {
   type EncodedEntry,
   RecordTexts,
@@ -240,13 +240,10 @@ function redact(
   body: string,
   bucket: string,
 ): EncodedEntry | undefined {
-  try {
-    return encodeRedacted(decodeEntry(body, session.logId), [bucket], session.logId, sum)
-  } catch (error) {
-    // What cannot be read cannot be redacted either: it goes, whole, because the data of the bucket has to.
-    // The reason does not say more: the parser's message quotes the text.
-    void asError(error)
+  // What cannot be read cannot be redacted either: it goes, whole, because the data of the bucket has to.
+  // The reason does not say more: the parser's message quotes the text.
+  const redacted = quietly(() => encodeRedacted(decodeEntry(body, session.logId), [bucket], session.logId, sum))
+  if (redacted === undefined)
     quarantineEntry(session, seq, `damaged, and erased with bucket ${JSON.stringify(bucket)}`, undefined)
-    return undefined
-  }
+  return redacted
 }

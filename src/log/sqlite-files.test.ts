@@ -290,7 +290,8 @@ describe('one store at a time', () => {
       const context = { store: 'holder "x"', now: Date.now, uuid: () => 'u', setTimer: (ms, fn) => setTimeout(fn, ms), onError() {} }
       await adapter.open(context)
       console.log('open')
-      setInterval(() => {}, 1000)`
+      // Who lets go of the adapter lets go of the file, as soon as it is collected.
+      setInterval(() => adapter, 1000)`
       const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })

@@ -1,5 +1,5 @@
 import { unlinkSync } from 'node:fs'
-import { asError } from '../base/errors.js'
+import { quietly } from '../base/quietly.js'
 import { asSqliteError, type SqliteDatabase, type SqliteDriver } from '../sqlite/binding.js'
 import { fileIdentity } from './file-path.js'
 import { type Holder, holderOf, lockedError, openFiles } from './open-files.js'
@@ -104,23 +104,16 @@ function heldLock(path: string, database: SqliteDatabase): FileLock {
       openFiles().delete(path)
       // Removed while the lock is held: after it is given back the file may already be somebody else's. Where an open
       // file cannot be removed (Windows) it stays, which is harmless.
-      try {
-        unlinkSync(`${path}-lock`)
-      } catch (error) {
-        void asError(error)
-      }
+      quietly(() => unlinkSync(`${path}-lock`))
       database.close()
     },
   }
 }
 
 function readHolder(database: SqliteDatabase): Holder | undefined {
-  try {
+  // While it is being written, or not there yet, the message names nobody.
+  return quietly(() => {
     const row = database.prepare('SELECT pid, store, since FROM owner').get()
     return row === undefined ? undefined : holderOf({ ...row, store: JSON.parse(String(row.store)) })
-  } catch (error) {
-    // It is just being written, or not yet: the message then names nobody.
-    void asError(error)
-    return undefined
-  }
+  })
 }

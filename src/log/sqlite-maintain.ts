@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, linkSync, openSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { asError } from '../base/errors.js'
+import { quietly } from '../base/quietly.js'
 import { StorageError } from './errors.js'
 import { fileError } from './file-errors.js'
 import { canonicalPath, fileIdentity } from './file-path.js'
@@ -109,7 +109,8 @@ export function backupTo(session: SqliteSession, target: string): void {
     unlinkSync(temporary)
     syncPath(dirname(path))
   } catch (error) {
-    removeQuietly(temporary)
+    // It was not made, or is linked already; the first error is the one to tell.
+    quietly(() => unlinkSync(temporary))
     if ((error as { code?: string }).code === 'EEXIST') throw existsError(session.path, doing)
     throw fileError(storageError(error, session.path, doing), session.path, doing)
   }
@@ -126,14 +127,5 @@ function syncPath(path: string): void {
     fsyncSync(file)
   } finally {
     closeSync(file)
-  }
-}
-
-function removeQuietly(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch (error) {
-    // It was not made, or is linked already; the first error is the one to tell.
-    void asError(error)
   }
 }

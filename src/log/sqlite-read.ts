@@ -1,6 +1,7 @@
+import { quietly } from '../base/quietly.js'
 import { asError } from '../base/errors.js'
 import { chainAfter, checksum } from '../base/checksum.js'
-import { asSqliteError, type SqliteRow } from '../sqlite/binding.js'
+import type { SqliteRow } from '../sqlite/binding.js'
 import { decodeEntry, isObject, parseObject } from './codec.js'
 import type { Entry } from './entry.js'
 import { storageError } from './sqlite-errors.js'
@@ -48,23 +49,14 @@ interface Chunk {
 function readJoined(session: SqliteSession, table: string, after: number, limit: number): Chunk | undefined {
   const sql = `SELECT count(*) AS n, group_concat(ordinal) AS ordinals, group_concat(record) AS records
     FROM (SELECT ordinal, record FROM ${table} WHERE ordinal > ? ORDER BY ordinal LIMIT ?)`
-  let row: SqliteRow | undefined
-  try {
-    row = session.database.prepare(sql).get(after, limit)
-  } catch (thrown) {
-    // Rows that are too large together are read one by one. Any other failure would come again, and says itself there.
-    void asSqliteError(thrown)
-    return undefined
-  }
-  if (row === undefined || row.n === 0) return { rows: [], last: undefined, length: 0 }
+  // Rows that are too large together are read one by one. Any other failure would come again, and says itself there.
+  const row = quietly(() => session.database.prepare(sql).get(after, limit) ?? null)
+  if (row === undefined) return undefined
+  if (row === null || row.n === 0) return { rows: [], last: undefined, length: 0 }
   const text = String(row.records)
-  let records: unknown[]
-  try {
-    records = JSON.parse(`[${text}]`) as unknown[]
-  } catch (error) {
-    void asError(error)
-    return undefined
-  }
+  // One of them is damaged: which one, is found when they are read one by one.
+  const records = quietly(() => JSON.parse(`[${text}]`) as unknown[])
+  if (records === undefined) return undefined
   // A row such as `{},{}` or `1],[2` shows in the count: it cannot pass its parts off as rows.
   const ordinals = JSON.parse(`[${String(row.ordinals)}]`) as number[]
   if (records.length !== row.n || ordinals.length !== row.n || !records.every(isObject)) return undefined

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { quietly } from '../base/quietly.js'
 import { asError } from '../base/errors.js'
 import type { SqliteDatabase } from '../sqlite/binding.js'
 import { StorageError, StorageUnreadableError } from './errors.js'
@@ -221,19 +222,10 @@ export class SqliteSession {
 
   #rollback(): void {
     this.#fresh = false
-    try {
-      this.database.prepare('ROLLBACK').run()
-    } catch (error) {
-      // SQLite has rolled back by itself, or cannot: then the next `#begin` tries again before it writes.
-      void asError(error)
-      this.#isLeftOpen = true
-    }
-    try {
-      this.refresh()
-    } catch (error) {
-      // It stays stale, and whoever needs it next tries again.
-      void asError(error)
-    }
+    // SQLite has rolled back by itself, or cannot: then the next `#begin` tries again before it writes.
+    if (quietly(() => this.database.prepare('ROLLBACK').run()) === undefined) this.#isLeftOpen = true
+    // Otherwise it stays stale, and whoever needs it next tries again.
+    quietly(() => this.refresh())
   }
 
   /** @throws {StorageError} the files that are open are not those at the path any more. */

@@ -11,6 +11,7 @@ import { fieldOf } from './field-path.js'
 import { findSlots, isWithin, takeSorted } from './find.js'
 import type { PageBounds } from './find.js'
 import { slotOrder } from './order.js'
+import { isWhole } from './query-spec.js'
 import type { Question, QuerySpec, Want } from './query-spec.js'
 import { FRESH_ORDINALS } from './source.js'
 import type { Source } from './source.js'
@@ -76,12 +77,11 @@ function unordered(spec: QuerySpec): QuerySpec {
 
 /** The records that the query has, in whatever order where all of them are counted. */
 function records(source: Source, spec: QuerySpec): StoredRecord[] {
-  const isWhole = spec.limit === Number.POSITIVE_INFINITY && spec.offset === 0
-  return slotsOf(source, isWhole ? unordered(spec) : spec).map(({ record }) => record)
+  return slotsOf(source, isWhole(spec) ? unordered(spec) : spec).map(({ record }) => record)
 }
 
 function rowsOf(source: Source, spec: QuerySpec): unknown[] {
-  if (spec.order.length === 0 && spec.offset === 0 && spec.limit === Number.POSITIVE_INFINITY) {
+  if (spec.order.length === 0 && isWhole(spec)) {
     const found = source.find(spec.filter)
     return spec.fields === undefined ? found : found.map((record) => project(record, spec.fields))
   }

@@ -21,17 +21,28 @@ export type AsyncBucketReader<R, K = unknown, L = AnyLinks> = {
   query(filter?: FilterOf<R>): Query<R, R, L>
 }
 
+/** What reads need of their bucket. */
+export interface ReadsHost {
+  readonly name: string
+  /** Runs `read` again for as long as one of the other buckets that it needs is being loaded. */
+  withPeers<T>(read: () => Promise<T>): Promise<T>
+}
+
 /** The reads of a bucket behind promises. A subclass says when and over what they run. */
 export abstract class AsyncReads<R, K = unknown, L = AnyLinks> implements AsyncBucketReader<R, K, L> {
+  readonly #host: ReadsHost
   readonly #live: SubscribeLive | undefined
 
   /** @param live subscribes to queries; undefined where there is nothing to subscribe to. */
-  constructor(live?: SubscribeLive) {
+  constructor(host: ReadsHost, live?: SubscribeLive) {
+    this.#host = host
     this.#live = live
   }
 
   /** Name of the bucket. */
-  abstract get name(): string
+  get name(): string {
+    return this.#host.name
+  }
 
   /** Runs `read` as soon as the bucket can answer; rejects with whatever it throws. */
   protected abstract read<T>(read: (reads: Reads<R, K>) => T): Promise<T>
@@ -84,11 +95,8 @@ export abstract class AsyncReads<R, K = unknown, L = AnyLinks> implements AsyncB
   /** Answers a question as soon as all buckets that it is about can. */
   protected ask(question: Question): Promise<unknown> {
     const ask = (): Promise<unknown> => this.read((reads) => reads.ask(question))
-    return question.spec.include.length === 0 ? ask() : this.withPeers(ask)
+    return question.spec.include.length === 0 ? ask() : this.#host.withPeers(ask)
   }
-
-  /** Runs `read` again for as long as one of the other buckets that it needs is being loaded. */
-  protected abstract withPeers<T>(read: () => Promise<T>): Promise<T>
 
   /** The first record that matches. */
   findOne(filter: FilterOf<R>): Promise<R | undefined> {

@@ -21,7 +21,10 @@ export interface Explanation {
   readonly examined: number
   /** Records that the query gives. */
   readonly returned: number
-  /** How the records that were included are found: for each row by key or by an index on the field, or by one scan for all rows. */
+  /**
+   * How the records that were included are found: for each row by key or by an index on the field, or by one scan for all rows,
+   * which is one for each row where the query is live.
+   */
   readonly include?: readonly {
     readonly name: string
     readonly bucket: string

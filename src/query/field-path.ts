@@ -1,7 +1,14 @@
+import { InvalidArgumentError } from '../base/errors.js'
 import type { StoredRecord, Value } from '../base/value.js'
 
 const NAMES_MAX = 10_000
 const names = new Map<string, readonly string[]>()
+
+/** @param argument how the caller knows it, for errors. @throws {InvalidArgumentError} `path` is no name of a field. */
+export function parsePath(path: unknown, argument: string): string {
+  if (typeof path === 'string' && path !== '') return path
+  throw new InvalidArgumentError(argument, 'the name of a field', path)
+}
 
 /** The names that a path goes through. */
 function namesIn(path: string): readonly string[] {

@@ -1,9 +1,10 @@
-import { InvalidArgumentError } from '../base/errors.js'
-import { parseCount } from './arguments.js'
+import { asError, InvalidArgumentError } from '../base/errors.js'
+import { META_FIELDS } from '../schema/definition.js'
 import { EVERYTHING, filterText, parseFilter } from './filter.js'
 import type { Filter } from './filter.js'
 import { parseOrderTerm } from './order.js'
 import type { OrderTerm } from './order.js'
+import { parseCount } from './parse-count.js'
 
 /** That the records which a relation leads to are wanted with each row, under `name`. Which relation that is, the buckets say. */
 export interface Include {
@@ -21,30 +22,52 @@ export interface Include {
   readonly options: readonly string[]
 }
 
+/** What a query includes that includes nothing. */
+export const NO_INCLUDES: readonly Include[] = Object.freeze([])
+
 /** Relations inside relations, and all relations of a query, at most. */
 const DEPTH_MAX = 8
 const INCLUDES_MAX = 100
+/** What rows have already. */
+const RESERVED = ['__proto__', ...META_FIELDS]
 const OPTIONS = ['bucket', 'via', 'where', 'orderBy', 'limit', 'include']
 
 /**
  * Reads what `include` takes: names of relations, or one object of options by name.
  *
+ * @param before what the query includes already.
  * @param argument how the caller knows it, for errors.
- * @throws {InvalidArgumentError}
+ * @returns all that it includes now. @throws {InvalidArgumentError}
  */
-export function parseIncludes(given: readonly unknown[], argument: string): readonly Include[] {
-  return new Parser(argument).all(given, 0)
+export function parseIncludes(
+  before: readonly Include[],
+  given: readonly unknown[],
+  argument: string,
+): readonly Include[] {
+  try {
+    return new Parser(argument, countOf(before)).all(given, 0, before)
+  } catch (thrown) {
+    // A getter or proxy that throws is its owner's mistake, not a bug of the bucket.
+    const error = asError(thrown)
+    if (error instanceof InvalidArgumentError) throw error
+    throw new InvalidArgumentError(`${argument}: reading it failed: ${error.message}`, 'plain values', given)
+  }
+}
+
+function countOf(includes: readonly Include[]): number {
+  return includes.reduce((count, { include }) => count + 1 + countOf(include), 0)
 }
 
 class Parser {
   readonly #argument: string
-  #count = 0
+  #count: number
 
-  constructor(argument: string) {
+  constructor(argument: string, count: number) {
     this.#argument = argument
+    this.#count = count
   }
 
-  all(given: readonly unknown[], depth: number): readonly Include[] {
+  all(given: readonly unknown[], depth: number, before = NO_INCLUDES): readonly Include[] {
     if (depth >= DEPTH_MAX) throw new InvalidArgumentError(this.#argument, `at most ${DEPTH_MAX} levels`, given)
     const named = given.flatMap((one): [name: string, options: object][] => {
       if (typeof one === 'string' && one !== '') return [[one, {}]]
@@ -58,7 +81,13 @@ class Parser {
     if (named.length === 0) throw this.#refuse('at least one relation', given)
     this.#count += named.length
     if (this.#count > INCLUDES_MAX) throw this.#refuse(`at most ${INCLUDES_MAX} relations`, given)
-    return Object.freeze(named.map(([name, options]) => this.#one(name, options, depth)))
+    const names = new Set(before.map(({ name }) => name))
+    for (const [name] of named) {
+      if (RESERVED.includes(name)) throw this.#refuse('a name that is none of the store', name)
+      if (names.has(name)) throw this.#refuse('each relation once', name)
+      names.add(name)
+    }
+    return Object.freeze([...before, ...named.map(([name, options]) => this.#one(name, options, depth))])
   }
 
   #refuse(expected: string, given: unknown): InvalidArgumentError {
@@ -101,15 +130,12 @@ function parseOrder(given: unknown, argument: string): OrderTerm[] {
 }
 
 function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }
 
 /** The same for includes that ask for the same, to be made a text of. */
 export function includeParts({ name, bucket, via, filter, order, limit, include }: Include): unknown {
-  const terms = order.map(({ path, isDescending }) => [path, isDescending])
-  const most = limit === Number.POSITIVE_INFINITY ? null : limit
-  return [name, bucket, via, filterText(filter), terms, most, include.map(includeParts)]
+  return [name, bucket, via, filterText(filter), order, limit, include.map(includeParts)]
 }
-
-/** What a query includes that includes nothing. */
-export const NOTHING: readonly Include[] = Object.freeze([])

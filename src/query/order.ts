@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '../base/errors.js'
 import type { StoredRecord } from '../base/value.js'
 import { compareValues } from '../base/value-order.js'
 import type { Slot } from '../state/slot.js'
-import { fieldOf } from './field-path.js'
+import { fieldOf, parsePath } from './field-path.js'
 
 /** One term of an order: a field, or a path into nested ones. */
 export interface OrderTerm {
@@ -18,11 +18,11 @@ export type SlotOrder = (a: Slot, b: Slot) => number
 
 /** @throws {InvalidArgumentError} `path` is no name of a field, or `direction` neither `asc` nor `desc`. */
 export function parseOrderTerm(path: unknown, direction: unknown, argument: string): OrderTerm {
-  if (typeof path !== 'string' || path === '') throw new InvalidArgumentError(argument, 'the name of a field', path)
+  const field = parsePath(path, argument)
   if (direction !== 'asc' && direction !== 'desc') {
     throw new InvalidArgumentError(`${argument}: direction`, '"asc" or "desc"', direction)
   }
-  return { path, isDescending: direction === 'desc' }
+  return { path: field, isDescending: direction === 'desc' }
 }
 
 /** Compares one term of two records; 0 where they are the same to it. */

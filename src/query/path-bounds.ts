@@ -2,6 +2,8 @@ import type { Value } from '../base/value.js'
 import { compareValues } from '../base/value-order.js'
 import type { IndexValue } from '../state/field-index.js'
 import { isIndexable } from '../state/field-index.js'
+import { endsOf, valuesOf } from './condition-bounds.js'
+import type { End } from './condition-bounds.js'
 import type { Comparison, Condition } from './filter.js'
 
 /** A run of values in the total order of values (`compareValues`). */
@@ -20,11 +22,13 @@ export interface PathBounds {
   interval?: (Interval & { readonly by: readonly Condition[] }) | undefined
 }
 
-/** One end of a run: of the values of one type, those above or below `value`. */
-interface End {
-  readonly value: Value
-  readonly isOpen: boolean
-  readonly by: Condition
+/** An end, and the condition that it comes from. */
+type EndBy = End & { readonly by: Condition }
+
+/** Where a run of values of one type begins and ends. */
+interface Ends {
+  low?: EndBy | undefined
+  high?: EndBy | undefined
 }
 
 const NONE: ReadonlyMap<string, PathBounds> = new Map()
@@ -33,12 +37,12 @@ const NONE: ReadonlyMap<string, PathBounds> = new Map()
 export function pathBounds(conditions: readonly Condition[]): ReadonlyMap<string, PathBounds> {
   if (conditions.length === 0) return NONE
   const found = new Map<string, PathBounds>()
-  const ends = new Map<string, { low?: End; high?: End }>()
+  const ends = new Map<string, Ends>()
   for (const condition of conditions) {
     if (condition.op === 'or' || condition.op === 'not') continue
     const bounds = found.get(condition.path) ?? {}
     found.set(condition.path, bounds)
-    const list = valuesOf(condition)
+    const list = indexValuesOf(condition)
     if (list !== undefined) bounds.values ??= { list, by: condition }
     else bounds.interval ??= wholeInterval(condition)
     const pair = ends.get(condition.path) ?? {}
@@ -54,10 +58,9 @@ export function pathBounds(conditions: readonly Condition[]): ReadonlyMap<string
   return found
 }
 
-function valuesOf(condition: Comparison): readonly IndexValue[] | undefined {
-  if (condition.op !== 'eq' && condition.op !== 'in') return undefined
-  const list = (condition.op === 'eq' ? [condition.value] : condition.value) as readonly (Value | undefined)[]
-  if (!list.every(isIndexable)) return undefined
+function indexValuesOf(condition: Comparison): readonly IndexValue[] | undefined {
+  const list = valuesOf(condition)
+  if (list?.every(isIndexable) !== true) return undefined
   // Nothing equals NaN, and it has no place in any order.
   return [...new Set(list)].filter((one) => !Number.isNaN(one))
 }
@@ -80,38 +83,24 @@ function wholeInterval(condition: Comparison): PathBounds['interval'] {
   }
 }
 
-function addEnds(pair: { low?: End; high?: End }, condition: Comparison): void {
-  const { op, value } = condition
-  // Nothing matches NaN, and it has no place in any order.
-  if (Number.isNaN(value)) return
-  if (op === 'between') {
-    const [from, to] = value as readonly [Value, Value]
-    if (
-      typeof from !== typeof to ||
-      Number.isNaN(from) ||
-      Number.isNaN(to) ||
-      pair.low !== undefined ||
-      pair.high !== undefined
-    )
-      return
-    pair.low = { value: from, isOpen: false, by: condition }
-    pair.high = { value: to, isOpen: false, by: condition }
-  } else if (op === 'gt' || op === 'gte') {
-    if (pair.high === undefined || typeof pair.high.value === typeof value) {
-      pair.low ??= { value: value, isOpen: op === 'gt', by: condition }
-    }
-  } else if (op === 'lt' || op === 'lte') {
-    if (pair.low === undefined || typeof pair.low.value === typeof value) {
-      pair.high ??= { value: value, isOpen: op === 'lt', by: condition }
-    }
-  }
+/** Makes the run shorter, where the condition's ends are of its type and not there yet. */
+function addEnds(run: Ends, by: Comparison): void {
+  const ends = endsOf(by)
+  if (ends === undefined) return
+  const [low, high] = ends
+  const known = run.low ?? run.high
+  const added = low ?? high
+  if (known !== undefined && ((low !== undefined && high !== undefined) || typeof known.value !== typeof added?.value))
+    return
+  if (low !== undefined) run.low ??= { ...low, by }
+  if (high !== undefined) run.high ??= { ...high, by }
 }
 
 const RANK: { readonly [type: string]: number } = { undefined: 0, boolean: 1, number: 2, string: 3, object: 4 }
 const rankOf = (value: Value | undefined): number => (value === null ? 0 : (RANK[typeof value] as number))
 
 /** A missing end is where the values of the other end's type begin or end. */
-function between(rank: number, low: End | undefined, high: End | undefined): PathBounds['interval'] {
+function between(rank: number, low: EndBy | undefined, high: EndBy | undefined): PathBounds['interval'] {
   const by = [...new Set([low?.by, high?.by].filter((one) => one !== undefined))]
   return {
     by,

@@ -1,3 +1,4 @@
+import { endsOf, valuesOf } from './condition-bounds.js'
 import type { Condition, Filter, Scalar } from './filter.js'
 import type { Bound } from './interval-tree.js'
 
@@ -53,18 +54,6 @@ export function choosePlaces({ conditions }: Filter, crowd: Crowd): readonly Pla
   return (isCrowded ? rangePlace(conditions) : undefined) ?? best ?? placesOfBranches(conditions, crowd)
 }
 
-/** Null stands for a field that is null or missing. */
-function valuesOf(condition: Condition): readonly (Scalar | null)[] | undefined {
-  switch (condition.op) {
-    case 'eq':
-      return [condition.value]
-    case 'in':
-      return condition.value
-    default:
-      return undefined
-  }
-}
-
 /** The range of one field that the conditions leave; one with two ends, where there is one. */
 function rangePlace(conditions: readonly Condition[]): Place[] | undefined {
   const ranges = new Map<string, Range>()
@@ -95,29 +84,12 @@ function intersection(a: Range, b: Range): Range {
 
 /** The numbers or strings among which all are that the condition holds for, or undefined. */
 function rangeOf(condition: Condition): Range | undefined {
-  switch (condition.op) {
-    case 'gt':
-    case 'gte':
-      return isBound(condition.value) ? { low: condition.value, high: undefined } : undefined
-    case 'lt':
-    case 'lte': {
-      const { value: high } = condition
-      return isBound(high) ? { low: typeof high === 'string' ? '' : Number.NEGATIVE_INFINITY, high } : undefined
-    }
-    case 'between': {
-      const [low, high] = condition.value
-      return isBound(low) && isBound(high) && typeof low === typeof high ? { low, high } : undefined
-    }
-    case 'startsWith':
-      return { low: condition.value, high: afterPrefix(condition.value) }
-    default:
-      return undefined
-  }
-}
-
-/** NaN has no place in any order. */
-function isBound(value: Scalar): value is Bound {
-  return typeof value === 'string' || (typeof value === 'number' && !Number.isNaN(value))
+  if (condition.op === 'startsWith') return { low: condition.value, high: afterPrefix(condition.value) }
+  const [low, high] = endsOf(condition) ?? []
+  const either = (low ?? high)?.value
+  if (either === undefined || typeof either === 'boolean') return undefined
+  const lowest = typeof either === 'string' ? '' : Number.NEGATIVE_INFINITY
+  return { low: (low?.value as Bound | undefined) ?? lowest, high: high?.value as Bound | undefined }
 }
 
 /** The first string, by UTF-16 code unit, after all that start with `prefix`; undefined where there is none. */

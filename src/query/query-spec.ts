@@ -1,7 +1,7 @@
 import type { Filter } from './filter.js'
 import { filterText } from './filter.js'
 import type { Aggregates } from './aggregate.js'
-import { includeParts, NOTHING } from './include.js'
+import { includeParts, NO_INCLUDES } from './include.js'
 import type { Include } from './include.js'
 import type { OrderTerm } from './order.js'
 
@@ -43,21 +43,25 @@ export interface Question {
 
 /** The query for all records of `bucket` that match. */
 export function specOf(bucket: string, filter: Filter): QuerySpec {
-  return { bucket, filter, order: [], limit: Number.POSITIVE_INFINITY, offset: 0, fields: undefined, include: NOTHING }
+  return {
+    bucket,
+    filter,
+    order: [],
+    limit: Number.POSITIVE_INFINITY,
+    offset: 0,
+    fields: undefined,
+    include: NO_INCLUDES,
+  }
+}
+
+/** Whether the query gives all records that match. */
+export function isWhole({ limit, offset }: QuerySpec): boolean {
+  return limit === Number.POSITIVE_INFINITY && offset === 0
 }
 
 /** The same text for equal queries, to share what is kept for them. */
 export function specText({ bucket, filter, order, limit, offset, fields, include }: QuerySpec): string {
-  const terms = order.map(({ path, isDescending }) => [path, isDescending])
-  return JSON.stringify([
-    bucket,
-    filterText(filter),
-    terms,
-    limit === Number.POSITIVE_INFINITY ? null : limit,
-    offset,
-    fields,
-    ...include.map(includeParts),
-  ])
+  return JSON.stringify([bucket, filterText(filter), order, limit, offset, fields, ...include.map(includeParts)])
 }
 
 /** The same text for equal questions. */

@@ -1,13 +1,15 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { parseAggregates } from './aggregate.js'
 import type { QueryPage } from './answer.js'
-import { parseCount, parsePath } from './arguments.js'
-import { NOTHING, parseIncludes } from './include.js'
+import { parsePath } from './field-path.js'
+import type { Filter } from './filter.js'
+import { NO_INCLUDES, parseIncludes } from './include.js'
 import { liveRows } from './live.js'
 import type { LiveCallback, LiveOptions, LiveSubscription, SubscribeLive } from './live.js'
 import { parseOrderTerm } from './order.js'
+import { parseCount } from './parse-count.js'
 import type { PageOptions, Query, SyncQuery } from './query.js'
-import { ROWS, specText } from './query-spec.js'
+import { isWhole, ROWS, specText } from './query-spec.js'
 import type { Question, QuerySpec, Want } from './query-spec.js'
 
 /** Answers a question, or promises to. */
@@ -20,6 +22,23 @@ const ROW_WANTS: ReadonlySet<Want['kind']> = new Set(['rows', 'first', 'page', '
 
 /** Rows that `for await` asks for at once. */
 const STREAM_ROWS = 256
+
+/** @throws {InvalidArgumentError} the query asks for fields of what it includes, which come with the rows and do not choose them. */
+function mustStayInRows({ bucket, filter, order, fields = [], include }: QuerySpec): void {
+  const paths = [...pathsOf(filter), ...order.map(({ path }) => path), ...fields]
+  const { name } = include.find((one) => paths.some((path) => path.startsWith(`${one.name}.`))) ?? {}
+  if (name === undefined) return
+  const argument = `bucket("${bucket}").where(…).include("${name}")`
+  const path = paths.find((one) => one.startsWith(`${name}.`))
+  throw new InvalidArgumentError(argument, 'rows that are chosen, sorted and selected by fields of their own', path)
+}
+
+function pathsOf({ conditions }: Filter): string[] {
+  return conditions.flatMap((condition) => {
+    if (condition.op === 'or') return condition.filters.flatMap(pathsOf)
+    return condition.op === 'not' ? pathsOf(condition.filter) : [condition.path]
+  })
+}
 
 /** Stands for a query that was given something wrong: it is said when the query is asked something. */
 export class Refusal {
@@ -43,6 +62,7 @@ abstract class QueryParts {
   /** @throws what is wrong with what the caller gave. */
   protected get spec(): QuerySpec {
     if (this.#made instanceof Refusal) throw this.#made.error
+    if (this.#made.include.length > 0) mustStayInRows(this.#made)
     return this.#made
   }
 
@@ -51,7 +71,7 @@ abstract class QueryParts {
     const { spec } = this
     // What is counted, or added up, has nothing with it.
     return {
-      spec: spec.include.length === 0 || ROW_WANTS.has(wanted.kind) ? spec : { ...spec, include: NOTHING },
+      spec: spec.include.length === 0 || ROW_WANTS.has(wanted.kind) ? spec : { ...spec, include: NO_INCLUDES },
       want: wanted,
     }
   }
@@ -105,13 +125,9 @@ abstract class QueryParts {
   }
 
   include(...relations: unknown[]): unknown {
-    return this.#with(({ include }, at) => {
-      const argument = at('include(…relations)')
-      const all = Object.freeze([...include, ...parseIncludes(relations, argument)])
-      const twice = all.find(({ name }, i) => all.findIndex((one) => one.name === name) < i)
-      if (twice !== undefined) throw new InvalidArgumentError(argument, 'each relation once', twice.name)
-      return { include: all }
-    })
+    return this.#with(({ include }, at) => ({
+      include: parseIncludes(include, relations, at('include(…relations)')),
+    }))
   }
 
   first(): unknown {
@@ -162,16 +178,12 @@ abstract class QueryParts {
   }
 
   page(options: unknown): unknown {
-    return this.#want((at, { limit, offset }) => {
+    return this.#want((at, spec) => {
       const argument = at('page({ size, after, before })')
       if (typeof options !== 'object' || options === null)
         throw new InvalidArgumentError(argument, 'an object with a size', options)
-      if (limit !== Number.POSITIVE_INFINITY || offset !== 0) {
-        throw new InvalidArgumentError(argument, 'a query without limit and offset: the size is the limit', {
-          limit,
-          offset,
-        })
-      }
+      if (!isWhole(spec))
+        throw new InvalidArgumentError(argument, 'a query without limit and offset: the size is the limit', spec)
       const { size, after, before } = options as PageOptions
       parseCount(size, 1, at('page({ size })'))
       if (after !== undefined && before !== undefined) {

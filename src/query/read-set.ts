@@ -22,11 +22,21 @@ export interface Footprint {
 /** Why a read set is touched: the change, or the bucket that was emptied. */
 export type Touch = { readonly change: Change } | { readonly cleared: string }
 
+/** Is told of everything that is read. */
+export interface ReadRecorder {
+  /** The bucket was asked for: that it is there was read, but nothing in it. */
+  readNothing(bucket: string): void
+  /** The record under `key` was read, or found missing. */
+  readKey(bucket: string, key: Key): void
+  /** The records that match were read, none of them or all; without a filter, the whole bucket. */
+  readWhere(bucket: string, filter: Filter | undefined): void
+}
+
 /**
  * What has been read: keys (present or absent) and predicates over buckets. A commit that does not touch it cannot
  * change what was read. This one notion decides both whether a transaction conflicts and whether a query runs again.
  */
-export class ReadSet {
+export class ReadSet implements ReadRecorder {
   readonly #buckets = new Map<string, BucketReads>()
 
   #reads(bucket: string): BucketReads {
@@ -38,17 +48,14 @@ export class ReadSet {
     return reads
   }
 
-  /** The bucket was asked for: that it is there was read, but nothing in it. */
   readNothing(bucket: string): void {
     this.#reads(bucket)
   }
 
-  /** The record under `key` was read, or found missing. */
   readKey(bucket: string, key: Key): void {
     this.#reads(bucket).keys.add(key)
   }
 
-  /** The records that match were read, none of them or all; without a filter, the whole bucket. */
   readWhere(bucket: string, filter: Filter | undefined): void {
     const reads = this.#reads(bucket)
     if (reads.all) return

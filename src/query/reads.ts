@@ -4,15 +4,17 @@ import type { Key, StoredRecord } from '../base/value.js'
 import type { FilterOf, NumericField } from '../schema/infer.js'
 import type { AnyLinks } from '../schema/links.js'
 import { answer } from './answer.js'
+import { parsePath } from './field-path.js'
 import { EVERYTHING, parseFilter } from './filter.js'
 import type { Filter } from './filter.js'
-import { answerIncluded } from './included.js'
-import type { Peers } from './included.js'
+import { answerIncluded, lookUpBuckets } from './answer-included.js'
+import type { Peers } from './answer-included.js'
+import { parseCount } from './parse-count.js'
 import { makeSyncQuery } from './query-value.js'
 import type { SyncQuery } from './query.js'
 import { ROWS, specOf } from './query-spec.js'
 import type { Question, QuerySpec } from './query-spec.js'
-import type { ReadSet } from './read-set.js'
+import type { ReadRecorder } from './read-set.js'
 import type { Source } from './source.js'
 
 /** What `paginate` takes. */
@@ -69,27 +71,28 @@ export interface BucketReader<R, K = unknown, L = AnyLinks> {
   max(field: NumericField<R>, filter?: FilterOf<R>): number | undefined
 }
 
-/** The reads of one bucket over one source. What is read is noted in `readSet`, where there is one. */
+/** The reads of one bucket over one source. */
 export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L> {
   readonly #source: Source
-  readonly #readSet: ReadSet | undefined
+  readonly #recorder: ReadRecorder | undefined
   readonly #answerFrom: ((question: Question) => unknown) | undefined
   readonly #peers: Peers | undefined
 
   /**
-   * @param answerFrom answers questions, and keeps account of them, in place of `source` and `readSet`.
+   * @param recorder is told what is read.
+   * @param answerFrom answers questions, and records what that reads, in place of `source` and `recorder`.
    * @param peers for what queries include of other buckets.
    */
-  constructor(source: Source, readSet?: ReadSet, answerFrom?: (question: Question) => unknown, peers?: Peers) {
+  constructor(source: Source, recorder?: ReadRecorder, answerFrom?: (question: Question) => unknown, peers?: Peers) {
     this.#source = source
-    this.#readSet = readSet
+    this.#recorder = recorder
     this.#answerFrom = answerFrom
     this.#peers = peers
   }
 
   get(key: K): R | undefined {
     const checked = this.#key('get(key)', key)
-    this.#readSet?.readKey(this.#source.bucket, checked)
+    this.#recorder?.readKey(this.#source.bucket, checked)
     return this.#source.get(checked) as R | undefined
   }
 
@@ -102,7 +105,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
   }
 
   keys(): (K & Key)[] {
-    this.#readSet?.readWhere(this.#source.bucket, undefined)
+    this.#recorder?.readWhere(this.#source.bucket, undefined)
     return this.#source.keys() as (K & Key)[]
   }
 
@@ -119,12 +122,12 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
   }
 
   first(n: number): R[] {
-    this.#wholeNumber('first(n)', n, 0)
+    parseCount(n, 0, this.#at('first(n)'))
     return this.#take(n, undefined)
   }
 
   #take(n: number, after: Key | undefined): R[] {
-    this.#readSet?.readWhere(this.#source.bucket, undefined)
+    this.#recorder?.readWhere(this.#source.bucket, undefined)
     const found: StoredRecord[] = []
     if (n === 0) return []
     this.#source.forEachInOrder(after, (record) => found.push(record) < n)
@@ -132,8 +135,8 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
   }
 
   last(n: number): R[] {
-    this.#wholeNumber('last(n)', n, 0)
-    this.#readSet?.readWhere(this.#source.bucket, undefined)
+    parseCount(n, 0, this.#at('last(n)'))
+    this.#recorder?.readWhere(this.#source.bucket, undefined)
     return this.#source.last(n) as unknown as R[]
   }
 
@@ -141,7 +144,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
     const name = 'paginate({ limit, after })'
     if (typeof options !== 'object' || options === null) throw this.#invalid(name, 'an object with a limit', options)
     const { limit, after } = this.#readOptions(name, options)
-    this.#wholeNumber('paginate({ limit })', limit, 1)
+    parseCount(limit, 1, this.#at('paginate({ limit })'))
     const cursor = after === undefined ? undefined : this.#key('paginate({ after })', after)
     const found = this.#take(limit + 1, cursor)
     const hasMore = found.length > limit
@@ -177,7 +180,7 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
   }
 
   #aggregate(kind: 'sum' | 'avg' | 'min' | 'max', path: string, filter: FilterOf<R> | undefined): number | undefined {
-    if (typeof path !== 'string') throw this.#invalid(`${kind}(field)`, 'the name of a field', path)
+    parsePath(path, `bucket("${this.#source.bucket}").${kind}(field)`)
     return this.ask({ spec: this.specFor(`${kind}(field, filter)`, orAll(filter)), want: { kind, path } }) as
       | number
       | undefined
@@ -195,14 +198,22 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
 
   /** The answer to a question about this bucket. */
   ask(question: Question): unknown {
-    if (this.#answerFrom !== undefined) return this.#answerFrom(question)
-    if (question.spec.include.length > 0) return answerIncluded(question, this.#peers as Peers)
-    this.#readSet?.readWhere(this.#source.bucket, question.spec.filter)
+    const { spec, want } = question
+    const isIncluding = spec.include.length > 0
+    // How many records were looked at is nothing that could be kept up to date.
+    const isExplained = want.kind === 'explain'
+    if (this.#answerFrom !== undefined && !isExplained) {
+      // Before it is answered: what misses a bucket has to hear when that is defined.
+      if (isIncluding) lookUpBuckets(spec.include, spec.bucket, this.#peers as Peers)
+      return this.#answerFrom(question)
+    }
+    if (isIncluding) return answerIncluded(question, this.#peers as Peers)
+    this.#recorder?.readWhere(spec.bucket, isExplained ? undefined : spec.filter)
     return answer(this.#source, question)
   }
 
   #filter(method: string, filter: unknown): Filter {
-    return parseFilter(filter, `bucket("${this.#source.bucket}").${method}`)
+    return parseFilter(filter, this.#at(method))
   }
 
   #key(method: string, key: unknown): Key {
@@ -210,13 +221,12 @@ export class Reads<R, K = unknown, L = AnyLinks> implements BucketReader<R, K, L
     throw this.#invalid(method, 'a key: a string, finite number or boolean', key)
   }
 
-  #wholeNumber(method: string, n: unknown, min: number): void {
-    if (n === Number.POSITIVE_INFINITY || (Number.isSafeInteger(n) && (n as number) >= min)) return
-    throw this.#invalid(method, `a whole number from ${min}`, n)
+  #invalid(method: string, expected: string, given: unknown): InvalidArgumentError {
+    return new InvalidArgumentError(this.#at(method), expected, given)
   }
 
-  #invalid(method: string, expected: string, given: unknown): InvalidArgumentError {
-    return new InvalidArgumentError(`bucket("${this.#source.bucket}").${method}`, expected, given)
+  #at(method: string): string {
+    return `bucket("${this.#source.bucket}").${method}`
   }
 }
 

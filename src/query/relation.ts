@@ -1,9 +1,11 @@
-import { asError, InvalidArgumentError } from '../base/errors.js'
+import { quietly } from '../base/quietly.js'
+import { InvalidArgumentError } from '../base/errors.js'
 import { isKey } from '../base/value.js'
 import type { StoredRecord } from '../base/value.js'
 import type { BucketDefinition } from '../schema/definition.js'
 import { isStandardSchema } from '../schema/field.js'
 import type { Include } from './include.js'
+import { specOf } from './query-spec.js'
 import type { QuerySpec } from './query-spec.js'
 
 /** The fields of a bucket, each with the name of the bucket whose keys it has; undefined for those that have none. */
@@ -87,16 +89,13 @@ function forwardField(name: string, refs: Refs): string | undefined {
 }
 
 function namedBucket(name: string, { bucket, refs }: Related, relatedTo: RelatedTo, argument: string): Related {
-  try {
-    return relatedTo(name)
-  } catch (error) {
-    // There may be no such bucket because a relation was meant: the message says which there are.
-    void asError(error)
-    const fields = [...refs.keys()].filter((field) => refs.get(field) !== undefined)
-    const known = fields.map((field) => field.replace(SUFFIX, '')).join(', ')
-    const expected = `${known === '' ? '' : `${known}, or `}the name of a bucket with a field that refers to "${bucket}"`
-    throw new InvalidArgumentError(argument, expected, name)
-  }
+  // There may be no such bucket because a relation was meant: the message says which there are.
+  const named = quietly(() => relatedTo(name))
+  if (named !== undefined) return named
+  const fields = [...refs.keys()].filter((field) => refs.get(field) !== undefined)
+  const known = fields.map((field) => field.replace(SUFFIX, '')).join(', ')
+  const expected = `${known === '' ? '' : `${known}, or `}the name of a bucket with a field that refers to "${bucket}"`
+  throw new InvalidArgumentError(argument, expected, name)
 }
 
 /** The query for what belongs to `record`; undefined where that has no key to look for. */
@@ -108,6 +107,5 @@ export function querySpecOf(
   if (!isKey(value)) return undefined
   const { filter, order, limit, include: inner } = include
   const own = { op: 'eq', path: isMany ? field : key, value } as const
-  const conditions = [own, ...filter.conditions]
-  return { bucket, filter: { conditions }, order, limit, offset: 0, fields: undefined, include: inner }
+  return { ...specOf(bucket, { conditions: [own, ...filter.conditions] }), order, limit, include: inner }
 }

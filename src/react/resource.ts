@@ -2,6 +2,7 @@ import { deepEqual } from '../base/equality.js'
 import { asError } from '../base/errors.js'
 import { systemRuntime } from '../base/runtime.js'
 import type { Timer } from '../base/runtime.js'
+import { StoreStoppedError } from '../commit/errors.js'
 import { failed, loaded, LOADING } from './status.js'
 import type { QueryStatus } from './status.js'
 
@@ -10,7 +11,7 @@ export interface Receiver {
   result(data: unknown): void
   /** It goes on: a result may come. */
   failed(error: Error): void
-  /** Nothing else comes. @param why for who still waits for the first result. */
+  /** Nothing else comes. @param why for who still waits for a result. */
   ended(why: Error): void
 }
 
@@ -130,7 +131,7 @@ export class Resource implements Readable {
         ended: (why) => {
           if (isOver) return
           this.#end()
-          if (this.#status.isLoading) this.#failed(why)
+          if (this.#status.isLoading || this.#status.error !== undefined) this.#failed(why)
         },
       })
       // It may have been ended by what it told at once.
@@ -157,7 +158,9 @@ export class Resource implements Readable {
 
   #failed(error: Error): void {
     this.#set(failed(error, this.#status.data))
-    if (this.#listeners.size === 0) this.#keepAWhile()
+    // What could not begin is tried again while somebody listens; a store that is stopped stays so.
+    const isOver = this.#stop === undefined && !(error instanceof StoreStoppedError)
+    if (this.#listeners.size === 0 || isOver) this.#keepAWhile()
   }
 
   #set(status: QueryStatus<unknown>): void {
@@ -179,7 +182,7 @@ export class Resource implements Readable {
 
   readonly #onTimer = (): void => {
     this.#timer = undefined
-    if (this.#listeners.size > 0) return
+    if (this.#listeners.size > 0) return this.#start()
     if (this.#isLookedAt && this.#status.error === undefined) {
       this.#isLookedAt = false
       this.#keepAWhile()

@@ -1,10 +1,13 @@
+import { quietly } from '../base/quietly.js'
 import { asError, InvalidArgumentError } from '../base/errors.js'
+import { remember } from '../base/equality.js'
 import { stableText } from '../base/stable-text.js'
 import { StoreStoppedError } from '../commit/errors.js'
 import type { Store } from '../core-store.js'
 import { queryIdentity } from '../query/query-value.js'
 import type { Query } from '../query/query.js'
 import type { AnyDefinition } from '../schema/infer.js'
+import { GOES_ON } from '../reactive/query-subscription.js'
 import type { QueryRef } from '../store-contexts.js'
 import { Resource } from './resource.js'
 import type { Source } from './resource.js'
@@ -56,7 +59,9 @@ export class Resources {
   ofNamed(query: string | QueryRef<never>, params: unknown): Resource {
     const name = typeof query === 'string' ? query : query.name
     const text = stableText(params)
-    const source: Source = (to) => this.#subscribe(name, params, to)
+    // As they are now: the component may use the same object for others.
+    const own = text === undefined ? params : remember(params)
+    const source: Source = (to) => this.#subscribe(name, own, to)
     if (text !== undefined) return this.#resource(`query ${JSON.stringify(name)} ${text}`, true, source)
     if ((typeof params !== 'object' && typeof params !== 'function') || params === null)
       throw new InvalidArgumentError('useQuery(query, params)', 'parameters that can be told apart', params)
@@ -65,19 +70,20 @@ export class Resources {
 
   #subscribe(name: string, params: unknown, to: Parameters<Source>[0]): () => void {
     const abort = new AbortController()
-    const options = { immediate: true, signal: abort.signal, onError: (error: Error) => to.failed(error) }
-    let hasResult = false
+    let isTold = false
     const callback = (result: unknown): void => {
-      hasResult = true
+      isTold = true
       to.result(result)
     }
+    const onError = (error: Error): void => {
+      isTold = true
+      to.failed(error)
+    }
+    const options = { immediate: true, signal: abort.signal, onError, [GOES_ON]: true as const }
     this.#store.subscribe(name, params, callback, options).then(
-      // The first result comes before this, unless the store was stopped.
-      () => hasResult || to.ended(new StoreStoppedError(this.#store.name)),
-      (error: unknown) => {
-        to.failed(asError(error))
-        to.ended(asError(error))
-      },
+      // The first result, or error, comes before this, unless the store was stopped.
+      () => isTold || to.ended(new StoreStoppedError(this.#store.name)),
+      (error: unknown) => to.ended(asError(error)),
     )
     return () => abort.abort()
   }
@@ -90,12 +96,8 @@ export class Resources {
   #ownerOf(): object | undefined {
     if (this.#owner !== undefined) return this.#owner
     const [name] = this.#store.listBuckets()
-    try {
-      if (name !== undefined) this.#owner = queryIdentity(this.#store.bucket(name).query())?.owner
-    } catch (error) {
-      // A store that was stopped has no queries any more.
-      void asError(error)
-    }
+    // A store that was stopped has no queries any more.
+    if (name !== undefined) this.#owner = quietly(() => queryIdentity(this.#store.bucket(name).query())?.owner)
     return this.#owner
   }
 

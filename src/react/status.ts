@@ -29,15 +29,18 @@ export interface SkippedStatus {
   readonly isLoading: false
 }
 
+/** While there is no result. */
 export const LOADING: LoadingStatus = Object.freeze({ data: undefined, error: undefined, isLoading: true })
 
+/** Where nothing was asked. */
 export const SKIPPED: SkippedStatus = Object.freeze({ data: undefined, error: undefined, isLoading: false })
 
+/** With a result. */
 export function loaded<T>(data: T): LoadedStatus<T> {
   return Object.freeze({ data, error: undefined, isLoading: false })
 }
 
-/** @param data the last result. */
+/** After an error. @param data the last result before it. */
 export function failed<T>(error: Error, data?: T): FailedStatus<T> {
   return Object.freeze({ data, error, isLoading: false })
 }

@@ -1,27 +1,28 @@
 import { InvalidArgumentError } from '../base/errors.js'
+import type { LiveOptions } from '../query/live.js'
 import type { TraceHost } from './tracing.js'
 
-/** What all subscriptions can be given. */
-interface Checked {
-  readonly immediate?: boolean
-  readonly onError?: (error: Error) => void
-  readonly onEnd?: () => void
-  readonly signal?: AbortSignal
-  readonly trace?: boolean
+/** What subscriptions are given, as it was when it was checked. */
+export interface SubscriberOptions {
+  readonly immediate: boolean | undefined
+  readonly onError: ((error: Error) => void) | undefined
+  readonly onEnd: (() => void) | undefined
+  readonly signal: AbortSignal | undefined
+  readonly trace: boolean | undefined
 }
 
 /**
- * Checks what a caller gives when he subscribes.
+ * Checks what a caller gives to subscribe, and reads it once.
  *
- * @param argument how he knows it, for errors: `live(callback, options)`.
+ * @param argument how the caller knows it, for errors: `live(callback, options)`.
  * @throws {InvalidArgumentError}
  */
-export function checkSubscribeOptions<O extends Checked>(
+export function checkSubscribeOptions(
   argument: string,
   callback: unknown,
-  options: O,
+  options: LiveOptions,
   { use }: TraceHost,
-): O {
+): SubscriberOptions {
   if (typeof callback !== 'function') throw new InvalidArgumentError(argument, 'a function', callback)
   if (typeof options !== 'object' || options === null) throw new InvalidArgumentError(argument, 'an object', options)
   const { immediate, onError, onEnd, signal, trace } = options
@@ -40,5 +41,5 @@ export function checkSubscribeOptions<O extends Checked>(
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
     throw new InvalidArgumentError(`${argument}: signal`, 'an AbortSignal', signal)
   }
-  return options
+  return { immediate, onError, onEnd, signal, trace }
 }

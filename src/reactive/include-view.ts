@@ -1,8 +1,16 @@
 import { deepEqual } from '../base/equality.js'
+import { quietly } from '../base/quietly.js'
 import type { StoredRecord } from '../base/value.js'
-import type { Include } from '../query/include.js'
-import { answerWith, joinedRow, partFrom, recordsIn, relationsOf, withoutIncluded } from '../query/included.js'
-import type { Peers } from '../query/included.js'
+import {
+  answerWith,
+  joinedRow,
+  lookUpBuckets,
+  partFrom,
+  recordsIn,
+  relationsOf,
+  withoutIncluded,
+} from '../query/answer-included.js'
+import type { Peers } from '../query/answer-included.js'
 import { ROWS } from '../query/query-spec.js'
 import type { Question } from '../query/query-spec.js'
 import { querySpecOf } from '../query/relation.js'
@@ -24,6 +32,8 @@ export interface ViewHost {
   read(view: View): unknown
   /** The answer of `view` may be another one, because of what it is put together of. */
   changed(view: View): void
+  /** `view` has to hear about other things than before. */
+  interested(view: View): void
 }
 
 /** One row: its record, and the views of what belongs to that, one for each relation; undefined where it has no key. */
@@ -44,7 +54,8 @@ interface Joined {
 export class IncludeView extends View implements Dependent {
   readonly #host: ViewHost
   readonly #base: View
-  readonly #buckets: ReadonlySet<string>
+  /** The buckets of the query and of all that it includes, as they were last defined; also those that are missing. */
+  #buckets: ReadonlySet<string> = new Set()
   #relations: readonly Relation[]
   #records: readonly StoredRecord[] = []
   /** One for each of the records. */
@@ -62,14 +73,23 @@ export class IncludeView extends View implements Dependent {
     super(question)
     this.#host = host
     this.#relations = this.#resolve()
-    this.#buckets = bucketsOf(question.spec.include, question.spec.bucket, host.peers)
     this.#base = host.acquire(withoutIncluded(question))
     this.#base.dependents.add(this)
   }
 
+  /** Looks up what the names lead to: that is another bucket where a field was defined again with another `ref`. */
   #resolve(): readonly Relation[] {
     const { include, bucket } = this.question.spec
-    return relationsOf(include, bucket, this.#host.peers)
+    const { peers } = this.#host
+    const before = this.#buckets
+    const buckets = new Set([bucket])
+    try {
+      lookUpBuckets(include, bucket, (name) => peers((buckets.add(name), name)))
+      return relationsOf(include, bucket, peers)
+    } finally {
+      this.#buckets = buckets
+      if (before.size !== buckets.size || ![...before].every((name) => buckets.has(name))) this.#host.interested(this)
+    }
   }
 
   /** That these buckets are there. What is in them is the interest of the views that this one is put together of. */
@@ -83,7 +103,10 @@ export class IncludeView extends View implements Dependent {
 
   override awaits(isReady: (bucket: string) => boolean): string | undefined {
     if (!this.isStale && this.#touched.size === 0) return undefined
-    for (const bucket of this.#buckets) if (!isReady(bucket)) return bucket
+    // Where there is no such relation any more, to read it tells that.
+    const isKnown = !this.isStale || quietly(() => this.#resolve()) !== undefined
+    const buckets = isKnown ? this.#buckets : [this.question.spec.bucket]
+    for (const bucket of buckets) if (!isReady(bucket)) return bucket
     return undefined
   }
 
@@ -96,14 +119,17 @@ export class IncludeView extends View implements Dependent {
   protected override build(): void {
     this.#relations = this.#resolve()
     const known = this.#byKey(this.#joined)
-    const old = this.#joined
-    this.#joined = []
+    const records = recordsIn(this.question, this.#host.read(this.#base))
+    const made: Joined[] = []
+    let left = made
     try {
-      this.#records = recordsIn(this.question, this.#host.read(this.#base))
-      for (const record of this.#records) this.#joined.push(this.#join(record, known.get(record[this.key]), false))
+      for (const record of records) made.push(this.#join(record, known.get(record[this.key]), false))
+      left = this.#joined
+      this.#joined = made
+      this.#records = records
     } finally {
-      // Only now: what is asked for again was never let go.
-      for (const joined of old) this.#leave(joined)
+      // Only now: what is asked for again was never let go. Where it fails, everything stays as it was.
+      for (const joined of left) this.#leave(joined)
     }
     this.#touched.clear()
     this.#place(0)
@@ -243,7 +269,7 @@ export class IncludeView extends View implements Dependent {
     })
     const old = was?.row as { readonly [field: string]: unknown } | undefined
     if (old !== undefined && was?.record === record && values.every(([name, value]) => old[name] === value)) return old
-    const row = joinedRow(record, fields, values)
+    const row = this.shows(joinedRow(record, fields, values), record)
     return old !== undefined && deepEqual(old, row) ? old : row
   }
 
@@ -266,23 +292,21 @@ export class IncludeView extends View implements Dependent {
   /** One row that is not what it was, where it is still that of the same record. */
   #stepAt(before: readonly unknown[], rows: readonly unknown[], low: number, high: number): Known['step'] {
     if (high - low !== 1) return undefined
-    const key = (row: unknown): unknown => (row as StoredRecord)[this.key]
-    return key(rows[low]) !== undefined && key(rows[low]) === key(before[low]) ? { from: low, to: low } : undefined
+    const key = this.keyOf
+    return key(rows[low]) === key(before[low]) ? { from: low, to: low } : undefined
+  }
+
+  protected override adopt(answer: readonly unknown[], rows: readonly unknown[]): void {
+    if (answer !== this.#answer || this.#lastTwo?.after !== answer || this.#touched.size > 0) return
+    rows.forEach((row, at) => ((this.#joined[at] as Joined).row = row as object))
+    this.#answer = rows
+    this.#lastTwo = { before: rows, after: rows, known: UNKNOWN }
   }
 
   override knownOf(before: readonly unknown[], after: readonly unknown[]): Known {
     const last = this.#lastTwo
     return last?.before === before && last.after === after ? last.known : UNKNOWN
   }
-}
-
-/** The buckets of a query and of all that it includes. @throws {InvalidArgumentError} @throws {BucketNotDefinedError} */
-function bucketsOf(include: readonly Include[], bucket: string, peers: Peers): Set<string> {
-  const buckets = new Set([bucket])
-  for (const relation of relationsOf(include, bucket, peers)) {
-    for (const one of bucketsOf(relation.include.include, relation.bucket, peers)) buckets.add(one)
-  }
-  return buckets
 }
 
 /** How many records at either end are the same, which is known for some of them. */

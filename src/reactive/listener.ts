@@ -1,6 +1,6 @@
-import { assert } from '../base/assert.js'
-import { asError } from '../base/errors.js'
 import type { LiveExplanation } from '../query/live.js'
+import type { SubscriberOptions } from './check-subscribe-options.js'
+import { Subscriber } from './subscriber.js'
 import type { TraceState } from './tracing.js'
 
 /** What a listener has instead of an own state to compare with. */
@@ -12,77 +12,64 @@ interface Heard {
   readonly traced: TraceState | undefined
 }
 
-/** One who has subscribed to a named query: what he gave, and how far he has come. */
-export class Listener {
+/** One subscription to a named query: what was given for it, and how far it has come. */
+export class Listener extends Subscriber {
   readonly #callback: (result: unknown) => unknown
-  readonly #onError: (error: Error) => void
-  readonly #onErrorOfStore: (error: Error) => void
-  /** He wants the first result too. */
+  /** It wants the first result too. */
   readonly isImmediate: boolean
-  readonly isTraced: boolean
-  isActive = true
-  /** Settles what he waits for, until there is a first result. */
+  /** Settles what it waits for, until there is a first result. */
   waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined
-  /** Number of the first run of the query whose result is new enough for him; Infinity: none is, yet. */
+  /** Number of the first run of the query whose result is new enough for it; Infinity: none is, yet. */
   runFirst = 0
-  /** What he has subscribed to, where that is not what the others were told last. */
+  /** The result that it knows, where that is not what the others were told last. */
   baseline: unknown = NONE
-  /** He was told of an error of the query, and of no result since. */
-  hasFailed = false
-  /** How far the log was when he was last called back. */
-  deliveredAt = 0
-  deliveries = 0
-  /** Ends the subscription, and lets go of its signal. */
-  stop: () => void = () => undefined
+  /** It goes on where its first run fails. */
+  goesOn = false
+  /** Where its first run met a commit that was taken back: how many commits there had been when that run began. */
+  commits: number | undefined
 
   constructor(
     callback: (result: unknown) => unknown,
-    onError: ((error: Error) => void) | undefined,
+    options: SubscriberOptions,
     onErrorOfStore: (error: Error) => void,
-    isImmediate: boolean,
-    isTraced: boolean,
   ) {
+    super(options, onErrorOfStore)
     this.#callback = callback
-    this.#onError = onError ?? onErrorOfStore
-    this.#onErrorOfStore = onErrorOfStore
-    this.isImmediate = isImmediate
-    this.isTraced = isTraced
+    this.isImmediate = options.immediate === true
   }
 
-  /** He has what he has waited for. */
-  isThere(): void {
+  /** Whether a first result, of a run that began after so many commits, may have what it has to be told of. */
+  isLate(commits: number): boolean {
+    return (this.commits ?? commits) !== commits
+  }
+
+  /** It is over: nobody calls it any more. Never throws. */
+  end(): void {
+    this.arrived()
+    this.letGo()
+  }
+
+  /** It has what it has waited for. */
+  arrived(): void {
     this.waiting?.resolve()
     this.waiting = undefined
   }
 
-  /** Calls back. Holds Q2. @param durable how far the log is durable. */
+  /** Calls back. @param durable how far the log is durable. */
   deliver(result: unknown, durable: number): void {
     try {
-      const last = this.deliveredAt
-      assert(durable >= last, 'Q2', () => `a result of ${durable} comes after one of ${last}`)
-      this.deliveredAt = durable
+      this.advance(durable)
       this.deliveries++
       const outcome = this.#callback(result)
-      if (outcome instanceof Promise) outcome.catch((error: unknown) => this.report(error))
+      if (outcome instanceof Promise) outcome.catch((error: unknown) => this.tell(error))
     } catch (error) {
-      this.report(error)
+      // Also where it has just ended its subscription.
+      this.tell(error)
     }
   }
 
-  /** Tells of an error of the query, or of the callback. */
-  report(thrown: unknown): void {
-    if (!this.isActive) return
-    try {
-      this.#onError(asError(thrown))
-    } catch (error) {
-      this.#onErrorOfStore(asError(error))
-    }
-  }
-
-  /** What he has been told so far. @param query what he listens to; undefined where that has never begun. */
+  /** What it was told so far. @param query what it listens to; undefined where that has never begun. */
   explain(name: string, params: unknown, query: Heard | undefined): LiveExplanation {
-    const { deliveries, deliveredAt: position } = this
-    const evaluations = [...(query?.traced?.log ?? [])]
-    return { query: name, params, deliveries, shared: query?.listeners.size ?? 0, position, evaluations }
+    return this.explanationOf(name, params, query?.listeners.size ?? 0, query?.traced)
   }
 }

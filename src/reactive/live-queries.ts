@@ -12,29 +12,14 @@ import type { Footprint } from '../query/read-set.js'
 import { QueryAlreadyDefinedError, QueryNotDefinedError, QueryOvertakenError } from './errors.js'
 import { checkSubscribeOptions } from './check-subscribe-options.js'
 import { Listener } from './listener.js'
-import { LiveQuery } from './live-query.js'
+import { LiveQuery, ownParams } from './live-query.js'
 import type { Asked, QueryContext, QueryFunction } from './live-query.js'
 import { QueryBucket } from './query-bucket.js'
+import { GOES_ON } from './query-subscription.js'
+import type { QuerySubscription, SubscribeOptions } from './query-subscription.js'
 import type { TraceHost, Tracing } from './tracing.js'
 import type { Views } from './views.js'
-
-/** Options of `subscribe`. */
-export interface SubscribeOptions {
-  /** Call back with the first result too. Default false. */
-  readonly immediate?: boolean
-  /** Takes errors of the query and of the callback; without it the store's `onError` does. */
-  readonly onError?: (error: Error) => void
-  /** Ends the subscription when it is aborted. */
-  readonly signal?: AbortSignal
-  /** Record why and how results are made, for `explain`. Default false. */
-  readonly trace?: boolean
-}
-
-/** A subscription to a named query. Calling it ends it, at any time and more than once. */
-export interface QuerySubscription {
-  (): void
-  explain(): LiveExplanation
-}
+import { WorkCount } from './work-count.js'
 
 /** What the live queries need of their store. */
 export interface LiveQueriesOptions {
@@ -77,8 +62,9 @@ export class LiveQueries {
   /** How many evaluations are under way, and how many there have been. */
   #evaluating = 0
   #evaluations = 0
-  #unsettled = 0
-  readonly #settled: (() => void)[] = []
+  /** How many commits there were, with those that were taken back. */
+  #commits = 0
+  readonly #work = new WorkCount()
 
   constructor(options: LiveQueriesOptions) {
     this.#options = options
@@ -113,7 +99,7 @@ export class LiveQueries {
 
   /** Runs a query once, over one consistent state. */
   async run(name: string, params: unknown): Promise<unknown> {
-    return this.#once({ name, fn: this.#query(name), params, key: undefined }, false)
+    return this.#once({ name, fn: this.#query(name), params: ownParams(params), key: undefined }, false)
   }
 
   /** @param isQuiet nobody sees the result: it may be torn. */
@@ -122,11 +108,13 @@ export class LiveQueries {
     this.#held.add(query)
     // It runs again here and nowhere else: two evaluations at a time would not know which of them is torn.
     query.isBusy = true
+    const commits = this.#commits
     try {
       for (let torn = 1; torn <= TORN_MAX; torn++) {
         const { result, thrown } = await this.#evaluate(query, torn)
         if (!query.isTorn && thrown !== undefined) throw thrown.error
-        if (!query.isTorn || (isQuiet && thrown === undefined)) return result
+        const isEnough = isQuiet && thrown === undefined && !this.#isUndone(query)
+        if (!query.isTorn || isEnough) return isQuiet && commits !== query.commits ? Symbol('another') : result
         await this.#standBack()
       }
       throw overtaken().error
@@ -154,17 +142,16 @@ export class LiveQueries {
     callback: (result: unknown) => void,
     options: SubscribeOptions = {},
   ): Promise<QuerySubscription> {
-    const {
-      signal,
-      immediate = false,
-      trace = false,
-    } = checkSubscribeOptions('subscribe(query, callback, options)', callback, options, this.#options.trace)
+    const argument = 'subscribe(query, callback, options)'
+    const checked = checkSubscribeOptions(argument, callback, options, this.#options.trace)
+    const { signal } = checked
     const fn = this.#query(name)
-    const listener = new Listener(callback, options.onError, this.#options.onError, immediate, trace)
+    const listener = new Listener(callback, checked, this.#options.onError)
+    listener.goesOn = options[GOES_ON] === true
     let query: LiveQuery | undefined
     const unsubscribe = (): void => {
-      signal?.removeEventListener('abort', unsubscribe)
-      if (query !== undefined) this.#leave(query, listener)
+      if (query === undefined) signal?.removeEventListener('abort', unsubscribe)
+      else this.#leave(query, listener)
     }
     const explain = (): LiveExplanation => listener.explain(name, params, query)
     const subscription = Object.freeze(Object.assign(unsubscribe, { explain }))
@@ -183,13 +170,14 @@ export class LiveQueries {
 
   /** The evaluation that `listener` is one of the listeners of from now on. */
   #join(name: string, fn: QueryFunction, params: unknown, listener: Listener): LiveQuery {
-    const text = stableText(params)
+    const own = ownParams(params)
+    // Of what it will be called with: a getter may give something else each time.
+    const text = stableText(own)
     // There is no line break in the text of a value.
     const key = text === undefined ? undefined : `${text}\n${name}`
     let query = key === undefined ? undefined : this.#shared.get(key)
     if (query === undefined) {
-      // Its caller may change what he has given; others share it.
-      query = this.#make({ name, fn, params: key === undefined ? params : remember(params), key }, false)
+      query = this.#make({ name, fn, params: own, key }, false)
       this.#live.add(query)
       if (key !== undefined) this.#shared.set(key, query)
     }
@@ -205,7 +193,7 @@ export class LiveQueries {
       if (listener.isImmediate) this.#deliver(listener, remember(query.last))
       return undefined
     }
-    if (query.isEvaluatingNow) listener.runFirst = query.run
+    if (query.willBeFresh) listener.runFirst = query.run
     else if (query.isBusy && !listener.isImmediate) return this.#compare(query, listener)
     else {
       listener.runFirst = query.run + 1
@@ -219,17 +207,17 @@ export class LiveQueries {
 
   /**
    * The evaluation under way is of a state before this one, and the next one will be of a later one: what `listener` is to be
-   * told of is found by comparison with a result that is made for him alone.
+   * told of is found by comparison with a result that is made for it alone.
    */
   async #compare(query: LiveQuery, listener: Listener): Promise<void> {
     listener.runFirst = Number.POSITIVE_INFINITY
-    this.#unsettled++
+    this.#work.begin()
     try {
       listener.baseline = remember(await this.#once(query.asked, true))
       listener.runFirst = 0
       if (query.isActive) this.#schedule(query)
     } finally {
-      this.#settle()
+      this.#work.end()
     }
   }
 
@@ -239,8 +227,13 @@ export class LiveQueries {
     query.listeners.delete(listener)
     this.#listeners--
     if (listener.isTraced) this.#options.trace.release?.()
-    listener.isThere()
-    if (query.listeners.size > 0) return
+    if (query.listeners.size === 0) this.#forget(query)
+    // Last: it calls what others have written.
+    listener.end()
+  }
+
+  /** Nobody listens to `query` any more. */
+  #forget(query: LiveQuery): void {
     const { key } = query.asked
     if (key !== undefined) {
       assert(this.#shared.get(key) === query, 'Q5', () => `query ${query.asked.name} is evaluated twice`)
@@ -248,13 +241,18 @@ export class LiveQueries {
     }
     this.#live.delete(query)
     query.end()
+    // Nobody waits for an evaluation that goes on for nobody.
+    if (query.isBusy || query.isDue) this.#work.end()
+    query.isDue = false
   }
 
   /** Runs the function once. The result is durable, and of one state unless the query is torn. */
   async #evaluate(query: LiveQuery, torn: number): Promise<Outcome> {
-    const { fn, key, params } = query.asked
-    const { trace, sequencer } = this.#options
+    const { fn, params } = query.asked
+    const { trace, sequencer, views } = this.#options
     query.begin()
+    query.commits = this.#commits
+    query.undone = views.undoneCount
     const tracing = query.isOnce ? undefined : trace.active?.begin(query, torn > 0)
     const context: QueryContext = { bucket: (name) => this.#bucket(query, name, tracing) }
     this.#evaluating++
@@ -263,13 +261,12 @@ export class LiveQueries {
     let thrown: Outcome['thrown']
     try {
       // Functions may change their parameters, and run again with what was given.
-      const own = key === undefined ? params : remember(params)
-      result = await (params === undefined ? fn(context) : fn(context, own))
-      // Where it fails, what it read last time counts too: it may have failed before it came to that, and has to run again.
-      query.keepCurrent()
+      result = await (params === undefined ? fn(context) : fn(context, ownParams(params)))
     } catch (error) {
       thrown = { error }
     }
+    // Where it fails, what it read last time counts too: it may have failed before it came to that, and has to run again.
+    query.keepCurrent(thrown !== undefined)
     query.isRunning = false
     tracing?.ran()
     // It may have read commits that are not durable yet. What is committed from here on makes it old, but not wrong.
@@ -278,6 +275,11 @@ export class LiveQueries {
     query.isEvaluating = false
     this.#evaluating--
     return { result, thrown, tracing }
+  }
+
+  /** Whether commits were taken back since the query has begun to run. */
+  #isUndone({ undone }: LiveQuery): boolean {
+    return undone !== this.#options.views.undoneCount
   }
 
   #bucket(query: LiveQuery, name: string, tracing: Tracing | undefined): QueryBucket {
@@ -294,6 +296,7 @@ export class LiveQueries {
 
   /** A commit has been applied, or undone: evaluations that have read what it changed are worth nothing. */
   overtake(footprint: Footprint, isUndone: boolean): void {
+    if (!isUndone) this.#commits++
     if (this.#evaluating === 0) return
     for (const { reads } of this.#held) reads.release()
     this.#held.clear()
@@ -311,7 +314,7 @@ export class LiveQueries {
     query.isDirty = true
     if (query.isDue || query.isBusy || !query.isActive) return
     query.isDue = true
-    this.#unsettled++
+    this.#work.begin()
     // A promise job: it comes after the rest of the batch has been published.
     void Promise.resolve().then(() => query.isDue && this.#begin(query))
   }
@@ -319,7 +322,7 @@ export class LiveQueries {
   /** Lets the query run now, unless it is doing so. */
   #begin(query: LiveQuery): void {
     if (query.isBusy) return
-    if (!query.isDue) this.#unsettled++
+    if (!query.isDue) this.#work.begin()
     query.isDue = false
     query.isBusy = true
     void this.#refresh(query)
@@ -339,7 +342,8 @@ export class LiveQueries {
       query.isDirty = true
     }
     query.isBusy = false
-    this.#settle()
+    if (!query.isActive) return
+    this.#work.end()
     if (query.isDirty) this.#schedule(query)
   }
 
@@ -347,7 +351,7 @@ export class LiveQueries {
   #conclude(query: LiveQuery, { result, thrown }: Outcome, isTorn: boolean): boolean {
     try {
       if (isTorn) {
-        if (thrown === undefined) query.torn(result)
+        if (thrown === undefined) query.torn(result, this.#isUndone(query))
         return false
       }
       if (thrown !== undefined) throw thrown.error
@@ -374,15 +378,9 @@ export class LiveQueries {
     listener.deliver(result, this.#options.sequencer.position.durable)
   }
 
-  #settle(): void {
-    this.#unsettled--
-    if (this.#unsettled > 0) return
-    for (const resolve of this.#settled.splice(0)) resolve()
-  }
-
   /** Resolves when no evaluation is running or due. */
-  async settle(): Promise<void> {
-    while (this.#unsettled > 0) await new Promise<void>((resolve) => this.#settled.push(resolve))
+  settle(): Promise<void> {
+    return this.#work.settled()
   }
 
   /** Ends all subscriptions. Evaluations that are running come to their end without calling anybody back. */

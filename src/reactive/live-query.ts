@@ -1,5 +1,6 @@
 import { deepEqual, remember } from '../base/equality.js'
 import { asError } from '../base/errors.js'
+import { quietly } from '../base/quietly.js'
 import type { PredicateIndex } from '../query/predicate-index.js'
 import { NONE } from './listener.js'
 import type { Listener } from './listener.js'
@@ -28,6 +29,12 @@ export interface Asked {
   readonly key: string | undefined
 }
 
+/** Parameters as they are now: the caller, and the function, may change what they have. */
+export function ownParams(params: unknown): unknown {
+  // What cannot be copied, because a getter throws or it contains itself, is passed on as it is.
+  return quietly(() => remember(params)) ?? params
+}
+
 /**
  * A query with its parameters, evaluated for all who have subscribed to it: what it has read, its last result, and its
  * listeners. Or one that runs once, for nobody but its caller.
@@ -40,6 +47,9 @@ export class LiveQuery implements Dependent {
   readonly views: LiveViews
   /** How often its function was begun. */
   run = 0
+  /** How many commits there had been when it began, and how many of them had been taken back. */
+  commits = 0
+  undone = 0
   /** Its function is running. */
   isRunning = false
   /** Its function is running, or has come to its end and what it has read is not durable yet. */
@@ -89,7 +99,7 @@ export class LiveQuery implements Dependent {
   }
 
   /** Whether the evaluation under way will give a result that is not older than this moment. */
-  get isEvaluatingNow(): boolean {
+  get willBeFresh(): boolean {
     return this.isEvaluating && !this.isTorn && (this.isRunning || !this.isDirty)
   }
 
@@ -103,9 +113,9 @@ export class LiveQuery implements Dependent {
   }
 
   /** The function has come to its end: what only evaluations before this one have read does not count any more. */
-  keepCurrent(): void {
-    this.reads.keepCurrent()
-    this.views.keepCurrent()
+  keepCurrent(hasFailed: boolean): void {
+    this.reads.keepCurrent(hasFailed)
+    this.views.keepCurrent(hasFailed)
   }
 
   /** Nobody listens any more. */
@@ -127,8 +137,12 @@ export class LiveQuery implements Dependent {
       const { baseline, isImmediate } = listener
       listener.baseline = NONE
       const isFirst = listener.waiting !== undefined
-      listener.isThere()
-      const isNews = isFirst ? isImmediate : baseline === NONE ? isChanged : !deepEqual(result, baseline)
+      listener.arrived()
+      const isNews = isFirst
+        ? isImmediate || listener.isLate(this.commits)
+        : baseline === NONE
+          ? isChanged
+          : !deepEqual(result, baseline)
       // That an error is over is told too, also where it has changed nothing.
       if (isNews || listener.hasFailed) due.push(listener)
       listener.hasFailed = false
@@ -136,12 +150,19 @@ export class LiveQuery implements Dependent {
     return due
   }
 
-  /** The evaluation was overtaken: its result tells those who wait for none what comes later by comparison, and is seen by nobody. */
-  torn(result: unknown): void {
+  /**
+   * The evaluation was overtaken: its result tells those who wait for none what comes later by comparison, and is seen by nobody.
+   *
+   * @param isUndone commits were taken back meanwhile: what it has read of them never was, so the next result is the first.
+   */
+  torn(result: unknown, isUndone: boolean): void {
     for (const listener of this.listeners) {
       if (listener.waiting === undefined || listener.isImmediate || listener.runFirst > this.run) continue
-      listener.baseline = remember(result)
-      listener.isThere()
+      if (isUndone) listener.commits ??= this.commits
+      else {
+        listener.baseline = listener.isLate(this.commits) ? Symbol('another') : remember(result)
+        listener.arrived()
+      }
     }
   }
 
@@ -152,8 +173,9 @@ export class LiveQuery implements Dependent {
     const refused: Listener[] = []
     for (const listener of [...this.listeners]) {
       if (listener.runFirst > this.run) continue
-      if (listener.waiting !== undefined) refused.push(listener)
+      if (listener.waiting !== undefined && !listener.goesOn) refused.push(listener)
       else {
+        listener.arrived()
         listener.hasFailed = true
         listener.report(error)
       }

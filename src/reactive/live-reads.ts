@@ -2,18 +2,20 @@ import type { Key } from '../base/value.js'
 import type { Entry, Interest } from '../query/bucket-predicates.js'
 import type { Filter } from '../query/filter.js'
 import type { PredicateIndex } from '../query/predicate-index.js'
-import { ReadSet } from '../query/read-set.js'
+import type { ReadRecorder } from '../query/read-set.js'
 
 /**
  * What a query has read, in the index of its store, so that commits find it: what its last evaluation has read and, while one
  * is running, what that has read so far. An evaluation that reads what the one before it has read changes nothing there.
  */
-export class LiveReads<D> extends ReadSet {
+export class LiveReads<D> implements ReadRecorder {
   readonly #index: PredicateIndex<D>
   readonly #dependent: D
   /** What is in the index, each with the number of the last evaluation that has read it. */
   readonly read: Map<Entry<D>, number> = new Map()
   #evaluation = 0
+  /** So many of them, the first ones, count because the last evaluation that came to a result has read them. */
+  #good = 0
   /** How many of them the current evaluation has read. */
   #count = 0
   #isEnded = false
@@ -22,21 +24,20 @@ export class LiveReads<D> extends ReadSet {
 
   /** @param isHeld nothing goes into the index until `release`: most queries that run once are over before the next commit. */
   constructor(index: PredicateIndex<D>, dependent: D, isHeld: boolean) {
-    super()
     this.#index = index
     this.#dependent = dependent
     this.#held = isHeld ? [] : undefined
   }
 
-  override readNothing(bucket: string): void {
+  readNothing(bucket: string): void {
     this.#note(bucket, 'bucket')
   }
 
-  override readKey(bucket: string, key: Key): void {
+  readKey(bucket: string, key: Key): void {
     this.#note(bucket, { key })
   }
 
-  override readWhere(bucket: string, filter: Filter | undefined): void {
+  readWhere(bucket: string, filter: Filter | undefined): void {
     this.#note(bucket, filter === undefined || filter.conditions.length === 0 ? 'all' : { filter })
   }
 
@@ -65,14 +66,21 @@ export class LiveReads<D> extends ReadSet {
     this.#count = 0
   }
 
-  /** The evaluation has come to its end: what only those before it have read does not count any more. */
-  keepCurrent(): void {
-    if (this.#count === this.read.size) return
-    for (const [entry, evaluation] of this.read) {
-      if (evaluation === this.#evaluation) continue
-      this.read.delete(entry)
-      this.#index.remove(entry, this.#dependent)
+  /**
+   * The evaluation has come to its end: what only those before it have read does not count any more.
+   *
+   * @param hasFailed then what the last one that has not has read still does.
+   */
+  keepCurrent(hasFailed: boolean): void {
+    let kept = hasFailed ? this.#good : 0
+    if (this.#count < this.read.size) {
+      for (const [entry, evaluation] of this.read) {
+        if (kept-- > 0 || evaluation === this.#evaluation) continue
+        this.read.delete(entry)
+        this.#index.remove(entry, this.#dependent)
+      }
     }
+    if (!hasFailed) this.#good = this.read.size
   }
 
   /** Takes everything out of the index. What is read from now on does not count. */

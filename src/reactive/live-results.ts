@@ -1,13 +1,14 @@
-import { assert } from '../base/assert.js'
 import { asError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Sequencer } from '../commit/sequencer.js'
-import type { LiveCallback, LiveExplanation, LiveOptions, LiveSubscription } from '../query/live.js'
+import type { LiveCallback, LiveOptions, LiveSubscription } from '../query/live.js'
 import type { Question } from '../query/query-spec.js'
 import { checkSubscribeOptions } from './check-subscribe-options.js'
-import type { TraceHost, TraceState, Tracing } from './tracing.js'
-import type { Dependent, View } from './view.js'
+import { RowSubscriber } from './row-subscriber.js'
+import type { Rows } from './row-subscriber.js'
+import type { TraceHost } from './tracing.js'
 import type { Views } from './views.js'
+import { WorkCount } from './work-count.js'
 
 /** What live results need of their store. */
 export interface LiveResultsOptions {
@@ -18,11 +19,7 @@ export interface LiveResultsOptions {
   readonly onError: (error: Error) => void
 }
 
-type Rows = readonly unknown[]
-
-const NO_ROWS: Rows = Object.freeze([])
 const NOW = Promise.resolve()
-const nothing = (): void => undefined
 
 /**
  * Subscriptions to the rows of queries: each gets the result whenever it has changed, with what has changed in it.
@@ -32,18 +29,17 @@ const nothing = (): void => undefined
  */
 export class LiveResults {
   readonly #options: LiveResultsOptions
-  readonly #subscriptions = new Set<Subscription>()
-  #due: Subscription[] = []
-  #unsettled = 0
+  readonly #subscribers = new Set<RowSubscriber>()
+  #due: RowSubscriber[] = []
   #evaluations = 0
-  readonly #settled: (() => void)[] = []
+  readonly #work = new WorkCount()
 
   constructor(options: LiveResultsOptions) {
     this.#options = options
   }
 
   get count(): number {
-    return this.#subscriptions.size
+    return this.#subscribers.size
   }
 
   /** How often rows were read. */
@@ -53,70 +49,84 @@ export class LiveResults {
 
   /** @throws {InvalidArgumentError} @throws {BucketNotDefinedError} nothing was done. */
   subscribe(question: Question, callback: LiveCallback<never>, options: LiveOptions = {}): LiveSubscription {
-    const {
-      immediate = true,
-      onError = this.#options.onError,
-      signal,
-      onEnd,
-      trace = false,
-    } = checkSubscribeOptions('live(callback, options)', callback, options, this.#options.trace)
-    const { views } = this.#options
+    const { views, trace, onError } = this.#options
+    const checked = checkSubscribeOptions('live(callback, options)', callback, options, trace)
+    const { signal } = checked
     const stop = (): void => {
-      signal?.removeEventListener('abort', stop)
-      if (subscription !== undefined) this.#end(subscription)
+      if (subscriber === undefined) signal?.removeEventListener('abort', stop)
+      else this.#end(subscriber)
     }
-    let subscription: Subscription | undefined
+    let subscriber: RowSubscriber | undefined
     signal?.addEventListener('abort', stop)
     try {
       const view = views.acquire(question)
-      subscription = new Subscription(view, callback as LiveCallback<unknown>, onError, immediate, onEnd, (one) =>
-        this.#schedule(one),
-      )
-      subscription.isTraced = trace
-      if (trace) this.#options.trace.use?.()
+      subscriber = new RowSubscriber(view, callback as LiveCallback<unknown>, checked, onError, this.#schedule)
+      if (subscriber.isTraced) trace.use?.()
     } catch (error) {
       stop()
       throw error
     }
-    return this.#begin(subscription, stop, signal?.aborted === true)
+    return this.#begin(subscriber, stop, signal?.aborted === true)
   }
 
-  #begin(subscription: Subscription, stop: () => void, isOver: boolean): LiveSubscription {
-    subscription.stop = stop
+  #begin(subscriber: RowSubscriber, stop: () => void, isOver: boolean): LiveSubscription {
+    subscriber.stop = stop
     const ready = new Promise<void>((resolve, reject) => {
-      subscription.settleReady = (error) => (error === undefined ? resolve() : reject(error))
+      subscriber.settleReady = (error) => (error === undefined ? resolve() : reject(error))
     })
     // Whoever does not ask is told through onError.
     ready.catch(() => undefined)
-    this.#subscriptions.add(subscription)
+    this.#subscribers.add(subscriber)
     if (isOver) stop()
     else {
-      this.#schedule(subscription)
-      // What comes after this call is told, even if it comes before the first result would have been read.
-      const { views } = this.#options
-      if (subscription.isQuiet && views.awaited(subscription.view) === undefined) this.#readQuietly(subscription)
+      this.#schedule(subscriber)
+      this.#beginQuietly(subscriber)
     }
-    return Object.freeze(Object.assign(stop, { ready, explain: () => subscription.explain() }))
+    return Object.freeze(Object.assign(stop, { ready, explain: () => subscriber.explain() }))
   }
 
-  #readQuietly(subscription: Subscription): void {
-    const rows = this.#read(subscription)
-    subscription.deliver(rows, this.#options.sequencer.position.durable, this.#options.onError)
-    this.#traced(subscription)
+  /** What comes after the subscription is told, even if it comes before the first result would have been read. */
+  #beginQuietly(subscriber: RowSubscriber): void {
+    if (!subscriber.isQuiet) return
+    const { views } = this.#options
+    subscriber.commits = views.commitCount
+    const name = views.awaited(subscriber.view)
+    if (name === undefined) return this.#readQuietly(subscriber)
+    // What fails here fails again, and is told, when the result is due.
+    this.#readLoaded(subscriber, name).catch(() => undefined)
+  }
+
+  /** Waits for the bucket before the writes do that come after the subscription. */
+  async #readLoaded(subscriber: RowSubscriber, name: string): Promise<void> {
+    await this.#options.bucketOf(name).process.call(() => this.#readQuietly(subscriber))
+  }
+
+  #readQuietly(subscriber: RowSubscriber): void {
+    const { sequencer, views } = this.#options
+    if (!subscriber.isActive || !subscriber.isQuiet || subscriber.commits !== views.commitCount) return
+    const rows = this.#read(subscriber)
+    subscriber.deliver(rows, sequencer.position.durable)
+    this.#traced(subscriber)
+    const settled = sequencer.settled()
+    if (settled === undefined) return
+    subscriber.undone = views.undoneCount
+    void settled.then(() => (subscriber.undone = undefined))
   }
 
   /** The rows as they are now. */
-  #read(subscription: Subscription): Rows {
+  #read(subscriber: RowSubscriber): Rows {
     const { trace, views } = this.#options
+    // What was committed meanwhile is not told apart from what there was: the first result is told after all.
+    if (subscriber.commits !== views.commitCount) subscriber.isQuiet = false
     this.#evaluations++
-    subscription.run++
-    const tracing = trace.active?.begin(subscription, false)
-    if (tracing === undefined) return views.read(subscription.view) as Rows
-    const { deliveries } = subscription
-    subscription.tracing = { tracing, rows: undefined, deliveries }
+    subscriber.run++
+    const tracing = trace.active?.begin(subscriber, false)
+    if (tracing === undefined) return views.read(subscriber.view) as Rows
+    const { deliveries } = subscriber
+    subscriber.tracing = { tracing, rows: undefined, deliveries }
     try {
-      const rows = tracing.viewed(() => views.read(subscription.view) as Rows)
-      subscription.tracing = { tracing, rows, deliveries }
+      const rows = tracing.viewed(() => views.read(subscriber.view) as Rows)
+      subscriber.tracing = { tracing, rows, deliveries }
       return rows
     } finally {
       tracing.ran()
@@ -124,30 +134,35 @@ export class LiveResults {
   }
 
   /** What was read is delivered by now, if it ever is. */
-  #traced(subscription: Subscription, thrown?: { readonly error: unknown }): void {
-    const { tracing: one, deliveries } = subscription
+  #traced(subscriber: RowSubscriber, thrown?: { readonly error: unknown }): void {
+    const { tracing: one, deliveries } = subscriber
     if (one === undefined) return
-    subscription.tracing = undefined
+    subscriber.tracing = undefined
     one.tracing.end(one.rows, deliveries > one.deliveries, thrown)
   }
 
-  #end(subscription: Subscription): void {
-    if (!subscription.isActive) return
-    subscription.isActive = false
-    subscription.onEnd?.()
-    subscription.settleReady(undefined)
-    subscription.view.dependents.delete(subscription)
-    this.#subscriptions.delete(subscription)
-    if (subscription.isTraced) this.#options.trace.release?.()
-    this.#options.views.release(subscription.view)
+  #end(subscriber: RowSubscriber): void {
+    if (!subscriber.isActive) return
+    subscriber.isActive = false
+    this.#subscribers.delete(subscriber)
+    if (subscriber.isTraced) this.#options.trace.release?.()
+    this.#options.views.release(subscriber.view)
+    // Last: it calls what others have written.
+    subscriber.end()
   }
 
-  #schedule(subscription: Subscription): void {
-    subscription.isDirty = true
-    if (subscription.isDue || subscription.isBusy || !subscription.isActive) return
-    subscription.isDue = true
-    this.#unsettled++
-    this.#due.push(subscription)
+  readonly #schedule = (subscriber: RowSubscriber): void => {
+    subscriber.isDirty = true
+    const { undoneCount, commitCount } = this.#options.views
+    if (subscriber.undone !== undefined && subscriber.undone !== undoneCount) {
+      subscriber.forget()
+      subscriber.undone = undoneCount
+      subscriber.commits = commitCount
+    }
+    if (subscriber.isDue || subscriber.isBusy || !subscriber.isActive) return
+    subscriber.isDue = true
+    this.#work.begin()
+    this.#due.push(subscriber)
     // A promise job: it comes after the rest of the batch has been published.
     if (this.#due.length === 1) void NOW.then(this.#refreshAll)
   }
@@ -155,195 +170,97 @@ export class LiveResults {
   readonly #refreshAll = (): void => {
     const due = this.#due
     this.#due = []
-    for (const subscription of due) {
-      if (this.#isReady(subscription)) this.#refresh(subscription)
-      else void this.#refreshLater(subscription)
+    for (const subscriber of due) {
+      if (this.#isReady(subscriber)) this.#refresh(subscriber)
+      else void this.#refreshLater(subscriber)
     }
   }
 
   /** Whether the result can be had, and delivered, at once. */
-  #isReady({ view, isActive }: Subscription): boolean {
+  #isReady({ view, isActive }: RowSubscriber): boolean {
     const { views, sequencer } = this.#options
     return !isActive || (views.awaited(view) === undefined && sequencer.settled() === undefined)
   }
 
-  #refresh(subscription: Subscription): void {
+  #refresh(subscriber: RowSubscriber): void {
     try {
-      subscription.isDirty = false
+      subscriber.isDirty = false
       const { sequencer } = this.#options
-      if (subscription.isActive) {
-        const rows = this.#read(subscription)
-        this.#deliver(subscription, rows, sequencer.position.visible)
-        this.#traced(subscription)
+      if (subscriber.isActive) {
+        const rows = this.#read(subscriber)
+        this.#deliver(subscriber, rows, sequencer.position.visible)
+        this.#traced(subscriber)
       }
     } catch (error) {
-      this.#failed(subscription, error)
+      this.#failed(subscriber, error)
     } finally {
-      this.#done(subscription)
+      this.#done(subscriber)
     }
   }
 
-  async #refreshLater(subscription: Subscription): Promise<void> {
-    const { view } = subscription
+  async #refreshLater(subscriber: RowSubscriber): Promise<void> {
+    const { view } = subscriber
     try {
-      while (subscription.isDirty && subscription.isActive) {
-        subscription.isDirty = false
+      while (subscriber.isDirty && subscriber.isActive) {
+        subscriber.isDirty = false
         const { views, sequencer, bucketOf } = this.#options
         for (let name = views.awaited(view); name !== undefined; name = views.awaited(view)) {
           await bucketOf(name).process.call(() => undefined)
+          // Its view has been let go: reading would build it anew, and what that acquires nobody would release.
+          if (!subscriber.isActive) return
         }
-        const rows = this.#read(subscription)
+        const rows = this.#read(subscriber)
         const position = sequencer.position.visible
         const { undoneCount } = views
         await sequencer.settled()
         // Something of it, or of the seqs that it is said to have, was taken back: it has never been.
-        if (views.undoneCount !== undoneCount) subscription.isDirty = true
-        else this.#deliver(subscription, rows, position)
-        this.#traced(subscription)
+        if (views.undoneCount !== undoneCount) subscriber.isDirty = true
+        else this.#deliver(subscriber, rows, position)
+        this.#traced(subscriber)
       }
     } catch (error) {
-      this.#failed(subscription, error)
+      this.#failed(subscriber, error)
     } finally {
-      this.#done(subscription)
+      this.#done(subscriber)
     }
   }
 
-  #failed(subscription: Subscription, error: unknown): void {
-    this.#traced(subscription, { error })
-    subscription.settleReady(asError(error))
-    subscription.hasFailed = true
-    subscription.report(error, this.#options.onError)
+  #failed(subscriber: RowSubscriber, error: unknown): void {
+    this.#traced(subscriber, { error })
+    subscriber.settleReady(asError(error))
+    subscriber.hasFailed = true
+    subscriber.report(error)
   }
 
-  #done(subscription: Subscription): void {
-    subscription.isDue = false
-    this.#unsettled--
-    if (subscription.isDirty) this.#schedule(subscription)
-    if (this.#unsettled === 0) for (const resolve of this.#settled.splice(0)) resolve()
+  #done(subscriber: RowSubscriber): void {
+    subscriber.isDue = false
+    if (subscriber.isDirty) this.#schedule(subscriber)
+    this.#work.end()
   }
 
-  #deliver(subscription: Subscription, rows: Rows, position: number): void {
-    if (!subscription.isActive) return
-    const { position: last } = subscription
-    assert(position >= last, 'Q2', () => `a result of ${position} comes after one of ${last}`)
-    const outcome = subscription.deliver(rows, position, this.#options.onError)
+  #deliver(subscriber: RowSubscriber, rows: Rows, position: number): void {
+    if (!subscriber.isActive) return
+    const outcome = subscriber.deliver(rows, position)
     if (typeof (outcome as PromiseLike<unknown> | undefined)?.then !== 'function') return
     // Nothing queues up behind a callback that takes its time: it gets the latest result when it is done.
-    subscription.isBusy = true
+    subscriber.isBusy = true
     const free = (): void => {
-      subscription.isBusy = false
-      if (subscription.isDirty) this.#schedule(subscription)
+      subscriber.isBusy = false
+      if (subscriber.isDirty) this.#schedule(subscriber)
     }
     Promise.resolve(outcome).then(free, (error: unknown) => {
-      subscription.report(error, this.#options.onError)
+      subscriber.tell(error)
       free()
     })
   }
 
   /** Resolves when no result is due. */
-  async settle(): Promise<void> {
-    while (this.#unsettled > 0) await new Promise<void>((resolve) => this.#settled.push(resolve))
+  settle(): Promise<void> {
+    return this.#work.settled()
   }
 
   /** Ends all subscriptions. */
   stop(): void {
-    for (const subscription of [...this.#subscriptions]) subscription.stop()
-  }
-}
-
-class Subscription implements Dependent {
-  readonly view: View
-  readonly #callback: LiveCallback<unknown>
-  readonly #onError: (error: Error) => void
-  readonly #schedule: (subscription: Subscription) => void
-  isActive = true
-  /** The result may be another one than the delivered one. */
-  isDirty = false
-  isDue = false
-  /** Its callback has not come to its end. */
-  isBusy = false
-  position = 0
-  /** It has told of an error since it was last called back. */
-  hasFailed = false
-  settleReady: (error: Error | undefined) => void = nothing
-  /** It is not told of the first result. */
-  isQuiet: boolean
-  /** Ends it, and lets go of the signal. */
-  stop: () => void = nothing
-  readonly onEnd: (() => void) | undefined
-  #rows: Rows | undefined
-  deliveries = 0
-  /** Its own option asks for traces. */
-  isTraced = false
-  traced: TraceState | undefined
-  /** What was read last, while that is traced and not delivered yet. */
-  tracing: { readonly tracing: Tracing; readonly rows: Rows | undefined; readonly deliveries: number } | undefined
-  /** How often it was read. */
-  run = 0
-
-  constructor(
-    view: View,
-    callback: LiveCallback<unknown>,
-    onError: (error: Error) => void,
-    immediate: boolean,
-    onEnd: (() => void) | undefined,
-    schedule: (subscription: Subscription) => void,
-  ) {
-    this.view = view
-    this.#callback = callback
-    this.#onError = onError
-    this.isQuiet = !immediate
-    this.onEnd = onEnd
-    this.#schedule = schedule
-    view.dependents.add(this)
-  }
-
-  /** What is delivered is what the view had when it was read; that it has changed since is seen when that is durable. */
-  overtaken(): void {}
-
-  touched(): void {
-    this.#schedule(this)
-  }
-
-  /** Calls back, if the result is another one than before. @returns what the callback returned. */
-  deliver(rows: Rows, position: number, onError: (error: Error) => void): unknown {
-    const before = this.#rows
-    this.position = position
-    const { isQuiet, hasFailed } = this
-    if (rows === before && !hasFailed) return undefined
-    this.#rows = rows
-    this.isQuiet = false
-    this.hasFailed = false
-    if (before === undefined) {
-      this.settleReady(undefined)
-      this.settleReady = nothing
-    }
-    if (isQuiet) return undefined
-    const { added, removed, changed, moved } = this.view.changesTo(before ?? NO_ROWS, rows)
-    // What came was taken back before it was seen. That an error is over is told all the same.
-    if (before !== undefined && !hasFailed && added.length + removed.length + changed.length + moved.length === 0)
-      return undefined
-    this.deliveries++
-    try {
-      return this.#callback(rows, { added, removed, changed, moved, position })
-    } catch (error) {
-      this.report(error, onError)
-      return undefined
-    }
-  }
-
-  report(thrown: unknown, onError: (error: Error) => void): void {
-    if (!this.isActive) return
-    try {
-      this.#onError(asError(thrown))
-    } catch (error) {
-      onError(asError(error))
-    }
-  }
-
-  explain(): LiveExplanation {
-    const { deliveries, position, traced } = this
-    const { text: query, uses: shared } = this.view
-    return { query, params: undefined, deliveries, shared, position, evaluations: [...(traced?.log ?? [])] }
+    for (const subscriber of [...this.#subscribers]) subscriber.stop()
   }
 }

@@ -13,6 +13,8 @@ export class LiveViews {
   /** Each with the number of the last evaluation that has read it. */
   readonly read: Map<View, number> = new Map()
   #evaluation = 0
+  /** So many of them, the first ones, count because the last evaluation that came to a result has read them. */
+  #good = 0
   #isEnded = false
 
   constructor(views: Views, dependent: Dependent) {
@@ -43,9 +45,17 @@ export class LiveViews {
     this.#evaluation++
   }
 
-  /** The evaluation has come to its end: what only those before it have read does not count any more. */
-  keepCurrent(): void {
-    for (const [view, evaluation] of this.read) if (evaluation !== this.#evaluation) this.#release(view)
+  /**
+   * The evaluation has come to its end: what only those before it have read does not count any more.
+   *
+   * @param hasFailed then what the last one that has not has read still does.
+   */
+  keepCurrent(hasFailed: boolean): void {
+    let kept = hasFailed ? this.#good : 0
+    for (const [view, evaluation] of this.read) {
+      if (kept-- <= 0 && evaluation !== this.#evaluation) this.#release(view)
+    }
+    if (!hasFailed) this.#good = this.read.size
   }
 
   #release(view: View): void {

@@ -2,7 +2,7 @@ import type { Bucket } from '../commit/bucket.js'
 import { AsyncReads } from '../query/async-reads.js'
 import { Reads } from '../query/reads.js'
 import type { Question } from '../query/query-spec.js'
-import type { ReadSet } from '../query/read-set.js'
+import type { ReadRecorder } from '../query/read-set.js'
 import type { AnyDefinition, KeyOf, RecordOf } from '../schema/infer.js'
 import type { AnyLinks } from '../schema/links.js'
 
@@ -13,24 +13,19 @@ export class QueryBucket<D = AnyDefinition, L = AnyLinks> extends AsyncReads<Rec
   readonly #onRead: ((result: unknown) => void) | undefined
 
   /**
-   * @param answerFrom answers questions in place of the bucket, and keeps account of them.
+   * @param answerFrom answers questions, and records what that reads, in place of the bucket and `recorder`.
    * @param onRead gets each result, for traces.
    */
   constructor(
     bucket: Bucket,
-    readSet: ReadSet,
+    recorder: ReadRecorder,
     answerFrom?: (question: Question) => unknown,
     onRead?: (result: unknown) => void,
   ) {
-    super()
+    super(bucket)
     this.#bucket = bucket
     this.#onRead = onRead
-    this.#reads = readsOf(bucket, readSet, answerFrom)
-  }
-
-  /** Name of the bucket. */
-  override get name(): string {
-    return this.#bucket.name
+    this.#reads = readsOf(bucket, recorder, answerFrom)
   }
 
   protected override read<T>(read: (reads: Reads<RecordOf<D>, KeyOf<D>>) => T): Promise<T> {
@@ -42,21 +37,17 @@ export class QueryBucket<D = AnyDefinition, L = AnyLinks> extends AsyncReads<Rec
       return result
     })
   }
-
-  protected override withPeers<T>(read: () => Promise<T>): Promise<T> {
-    return this.#bucket.withPeers(read)
-  }
 }
 
 function readsOf<R, K>(
   bucket: Bucket,
-  readSet: ReadSet,
+  recorder: ReadRecorder,
   answerFrom: ((question: Question) => unknown) | undefined,
 ): Reads<R, K> {
-  return new Reads<R, K>(bucket.source, readSet, answerFrom, (other) => {
+  return new Reads<R, K>(bucket.source, recorder, answerFrom, (other) => {
     // Before the bucket is looked up: a query that misses a bucket runs again when it is defined.
-    readSet.readNothing(other)
+    recorder.readNothing(other)
     const peer = bucket.peer(other)
-    return { source: peer.source, reads: () => readsOf(peer.ready(), readSet, answerFrom) }
+    return { source: peer.source, reads: () => readsOf(peer.ready(), recorder, answerFrom) }
   })
 }

@@ -90,6 +90,11 @@ export function rowChanges<T>(
   return matched(gone, come, changed, nameOf)
 }
 
+/** Whether nothing has changed. */
+export function isEmpty({ added, removed, changed, moved }: RowChanges<unknown>): boolean {
+  return added.length + removed.length + changed.length + moved.length === 0
+}
+
 function namesIn<T>(rows: readonly T[], from: number, to: number, nameOf: (row: T) => unknown): ReadonlySet<unknown> {
   const names = new Set<unknown>()
   for (let at = from; at < to; at++) names.add(nameOf(rows[at] as T))

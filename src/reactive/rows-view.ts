@@ -77,6 +77,18 @@ export class RowsView extends View {
     return rows.every((row, at) => row === last[at]) ? last : rows
   }
 
+  protected override adopt(answer: readonly unknown[], rows: readonly unknown[]): void {
+    if (answer !== this.#answer) return
+    const { offset } = this.question.spec
+    rows.forEach((row, at) => (this.#rows[offset + at] = row))
+    this.#answer = this.#last = rows
+  }
+
+  /** The row of `record`. */
+  #rowOf(record: StoredRecord): StoredRecord {
+    return this.shows(project(record, this.question.spec.fields), record)
+  }
+
   #known(): Known {
     const { offset, limit } = this.question.spec
     const head = Math.max(0, this.#head - offset)
@@ -99,7 +111,7 @@ export class RowsView extends View {
     else {
       const known = new Map<StoredRecord, unknown>()
       this.#records.forEach((record, at) => known.set(record, this.#rows[at]))
-      this.#rows = records.map((record) => known.get(record) ?? project(record, spec.fields))
+      this.#rows = records.map((record) => known.get(record) ?? this.#rowOf(record))
     }
     this.#ordinals = slots.map(({ ordinal }) => ordinal)
     this.#records = records
@@ -185,7 +197,7 @@ export class RowsView extends View {
   #replace(at: number, { record }: Slot): Effect {
     const { fields, offset, limit } = this.question.spec
     const row = this.#rows[at]
-    const fresh = project(record, fields)
+    const fresh = this.#rowOf(record)
     this.#records[at] = record
     // What is shown of it may be as it was.
     if (fields !== undefined && deepEqual(fresh, row)) return 'none'
@@ -212,7 +224,7 @@ export class RowsView extends View {
     this.#ordinals.splice(at, 0, slot.ordinal)
     this.#records.splice(at, 0, slot.record)
     if (fields !== undefined) {
-      const fresh = project(slot.record, fields)
+      const fresh = this.#rowOf(slot.record)
       // What is shown of it may be as it was.
       this.#rows.splice(at, 0, deepEqual(fresh, row) ? row : fresh)
     }

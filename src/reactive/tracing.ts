@@ -43,6 +43,8 @@ export type TracedRead = Pick<Entry<unknown>, 'filter' | 'name' | 'isKey'> & {
 /** How far the store was, in numbers that only grow. */
 export interface Moment {
   readonly happened: number
+  /** How many commits were published or taken back, and buckets loaded, while somebody wanted to know. */
+  readonly settled: number
   readonly commits: number
   readonly built: number
 }

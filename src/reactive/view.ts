@@ -1,3 +1,4 @@
+import { deepEqual } from '../base/equality.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { Interest } from '../query/bucket-predicates.js'
 import { looked } from '../query/find.js'
@@ -5,7 +6,7 @@ import { matches } from '../query/matches.js'
 import { questionText } from '../query/query-spec.js'
 import type { Question } from '../query/query-spec.js'
 import type { Source } from '../query/source.js'
-import { rowChanges, UNKNOWN } from './row-changes.js'
+import { isEmpty, rowChanges, UNKNOWN } from './row-changes.js'
 import type { Known, RowChanges } from './row-changes.js'
 
 /** What a view has to hear about, in one bucket each. */
@@ -24,6 +25,14 @@ export interface PlacedChange {
  * when somebody next asks for it.
  */
 export type Effect = 'none' | 'changed' | 'rebuild' | 'stale'
+
+type Rows = readonly unknown[]
+
+/** What somebody is told of an answer. */
+export interface Told {
+  readonly rows: Rows
+  readonly changes: RowChanges<unknown>
+}
 
 /** How often views were built so far, of all stores. */
 export const built = { views: 0 }
@@ -54,7 +63,9 @@ export abstract class View {
   examined = 0
   /** Name of the key field of its bucket. */
   protected key = ''
-  #changes: { before: readonly unknown[]; after: readonly unknown[]; changes: RowChanges<unknown> } | undefined
+  /** Keys of the records of rows that do not show them. */
+  readonly #keys = new WeakMap<object, unknown>()
+  #told: { readonly before: Rows; readonly after: Rows; readonly told: Told } | undefined
 
   constructor(question: Question) {
     this.question = question
@@ -80,19 +91,56 @@ export abstract class View {
   /** Brings the answer up to date with one change of a commit. It must not look at the bucket, which has all of them. */
   abstract apply(change: PlacedChange): Effect
 
-  /** What has changed between two answers that are rows; kept for the next who asks for the same two. */
-  changesTo(before: readonly unknown[], after: readonly unknown[]): RowChanges<unknown> {
-    const last = this.#changes
-    if (last?.before === before && last.after === after) return last.changes
-    const known = this.knownOf(before, after)
-    const changes = rowChanges(before, after, (row) => (row as StoredRecord)[this.key], known)
-    this.#changes = { before, after, changes }
-    return changes
+  /**
+   * What has changed from `before`, which somebody was told, to `after`, the answer; kept for the next who asks for the same two.
+   *
+   * The view follows memory, so what it has seen in between may be nothing that was ever told: a row that has come back to
+   * what it was is for everybody else another object. Here it is again that of `before`.
+   */
+  toldAfter(before: Rows, after: Rows): Told {
+    const last = this.#told
+    if (last?.before === before && last.after === after) return last.told
+    const keyOf = this.keyOf
+    let rows = after
+    let changes = rowChanges(before, after, keyOf, this.knownOf(before, after))
+    const back = new Map<unknown, unknown>()
+    for (const one of changes.changed) if (isSame(one.before, one.after)) back.set(one.after, one.before)
+    if (back.size > 0) {
+      rows = Object.freeze([...after].map((row) => back.get(row) ?? row))
+      changes = rowChanges(before, rows, keyOf)
+      if (isEmpty(changes)) rows = before
+      this.adopt(after, rows)
+    }
+    // All who ask get the same lists.
+    for (const list of Object.values(changes)) Object.freeze(list)
+    const told = { rows, changes }
+    this.#told = { before, after, told }
+    return told
   }
 
+  /** The rows of an answer are `rows`, which are equal, from now on. */
+  protected adopt(_answer: Rows, _rows: Rows): void {}
+
   /** What is known of two answers without comparing them. */
-  knownOf(_before: readonly unknown[], _after: readonly unknown[]): Known {
+  knownOf(_before: Rows, _after: Rows): Known {
     return UNKNOWN
+  }
+
+  /** The key of the record that a row shows. */
+  protected get keyOf(): (row: unknown) => unknown {
+    if (this.#isKeyed) return (row) => (row as StoredRecord)[this.key]
+    return (row) => this.#keys.get(row as object)
+  }
+
+  get #isKeyed(): boolean {
+    const { fields } = this.question.spec
+    return fields === undefined || fields.includes(this.key)
+  }
+
+  /** `row` shows `record`. */
+  protected shows<R extends object>(row: R, record: StoredRecord): R {
+    if (!this.#isKeyed) this.#keys.set(row, record[this.key])
+    return row
   }
 
   /** What of the buckets it has to hear about; asked for once. */
@@ -119,6 +167,11 @@ export abstract class View {
   protected isIn(record: StoredRecord | undefined): boolean {
     return record !== undefined && matches(this.question.spec.filter, record)
   }
+}
+
+/** Whether two rows of the same record are equal. Most are not of the same version, if they show it. */
+function isSame(before: unknown, after: unknown): boolean {
+  return (before as StoredRecord)['_version'] === (after as StoredRecord)['_version'] && deepEqual(before, after)
 }
 
 /** Who depends on a view. Being told, nobody adds or removes dependents. */

@@ -3,13 +3,14 @@ import { deepEqual } from '../base/equality.js'
 import { asError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
+import { BucketNotDefinedError, BucketUnavailableError } from '../commit/errors.js'
 import type { CommitDraft } from '../commit/draft.js'
 import type { Change } from '../log/entry.js'
 import type { Entry } from '../query/bucket-predicates.js'
-import type { Peers } from '../query/included.js'
+import type { Peers } from '../query/answer-included.js'
 import { PredicateIndex } from '../query/predicate-index.js'
 import type { Question } from '../query/query-spec.js'
-import { questionText } from '../query/query-spec.js'
+import { isWhole, questionText } from '../query/query-spec.js'
 import { AskedView } from './asked-view.js'
 import { GroupsView } from './groups-view.js'
 import { IncludeView } from './include-view.js'
@@ -85,13 +86,19 @@ export class Views implements ViewHost {
     let view = this.#views.get(text)
     if (view === undefined) {
       this.#bucketOf(question.spec.bucket)
-      const made = makeView(question, this)
-      view = made
+      view = makeView(question, this)
       this.#views.set(text, view)
-      const entries = view.interests.map(([bucket, interest]) => this.#index.add(bucket, interest, made))
-      this.#entries.set(view, entries)
+      this.interested(view)
     }
     return this.retain(view)
+  }
+
+  interested(view: View): void {
+    if (this.#views.get(view.text) !== view) return
+    const before = this.#entries.get(view) ?? []
+    const entries = view.interests.map(([bucket, interest]) => this.#index.add(bucket, interest, view))
+    this.#entries.set(view, entries)
+    for (const entry of before) if (!entries.includes(entry)) this.#index.remove(entry, view)
   }
 
   retain(view: View): View {
@@ -100,12 +107,7 @@ export class Views implements ViewHost {
   }
 
   /** For views that are put together of others. */
-  get peers(): Peers {
-    return (name) => {
-      const bucket = this.#bucketOf(name)
-      return { source: bucket.source, reads: () => bucket.ready().reads }
-    }
-  }
+  readonly peers: Peers = (name) => this.#bucketOf(name).asPeer()
 
   /** Ends one use of a view. */
   release(view: View): void {
@@ -195,14 +197,17 @@ export class Views implements ViewHost {
   #check(view: View): void {
     const { selfCheck, runtime } = this.#options
     if (selfCheck === 0 || view.isStale || runtime.random() >= selfCheck) return
-    if (view.uses === 0 || this.awaited(view) !== undefined) return
-    const { source, reads } = this.#bucketOf(view.question.spec.bucket)
-    this.checkedCount++
+    if (view.uses === 0) return
     try {
+      const { reads } = this.#bucketOf(view.question.spec.bucket)
       assert(deepEqual(view.answer, reads.ask(view.question)), 'V1', () => `the view ${view.text} has diverged`)
+      this.checkedCount++
     } catch (error) {
+      // What cannot be asked says nothing.
+      if (error instanceof BucketUnavailableError || error instanceof BucketNotDefinedError) return
+      this.checkedCount++
       this.divergedCount++
-      view.rebuild(source)
+      view.isStale = true
       this.#options.onDiverged(asError(error), view)
     }
   }
@@ -218,14 +223,15 @@ export class Views implements ViewHost {
   /** A commit was taken back: what it touched has to be built anew. */
   undone(draft: CommitDraft): void {
     this.#undone++
-    const buckets = new Set(draft.changes.map(({ bucket }) => bucket))
-    for (const bucket of [...draft.cleared, ...buckets]) this.#stale(bucket)
+    for (const bucket of new Set([...draft.cleared, ...draft.changes.map(({ bucket }) => bucket)])) this.#stale(bucket)
+    this.#composed.clear()
     this.announce()
   }
 
   /** A bucket is another one than it was: defined, or loaded anew. */
   reloaded(bucket: string): void {
     this.#stale(bucket)
+    this.#composed.clear()
     this.announce()
   }
 
@@ -243,8 +249,7 @@ export class Views implements ViewHost {
 
 function makeView(question: Question, host: ViewHost): View {
   const { spec, want } = question
-  if (spec.include.length > 0 && want.kind !== 'explain') return new IncludeView(question, host)
-  const isWhole = spec.offset === 0 && spec.limit === Number.POSITIVE_INFINITY
+  if (spec.include.length > 0) return new IncludeView(question, host)
   switch (want.kind) {
     case 'rows':
       return new RowsView(question)
@@ -253,10 +258,10 @@ function makeView(question: Question, host: ViewHost): View {
     case 'avg':
     case 'min':
     case 'max':
-      return isWhole ? new NumberView(question) : new AskedView(question)
+      return isWhole(spec) ? new NumberView(question) : new AskedView(question)
     case 'groups':
     case 'distinct':
-      return isWhole ? new GroupsView(question) : new AskedView(question)
+      return isWhole(spec) ? new GroupsView(question) : new AskedView(question)
     default:
       return new AskedView(question)
   }

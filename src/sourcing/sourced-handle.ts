@@ -1,3 +1,4 @@
+import { quietly } from '../base/quietly.js'
 import type { Key } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
 import { BucketNotDefinedError } from '../commit/errors.js'
@@ -92,15 +93,11 @@ class SourcedWrites {
   }
 }
 
-/** What a caller gave, read once: the event and the record are both made of it. What fails fails again where it is told well. */
+/** What a caller gave, read once: the event and the record are both made of it. */
 function read(data: unknown): unknown {
   if (typeof data !== 'object' || data === null) return data
-  try {
-    return Array.isArray(data) || data instanceof Date ? data : { ...data }
-  } catch (error) {
-    void error
-    return data
-  }
+  // What fails here fails again where it is told well.
+  return quietly(() => (Array.isArray(data) || data instanceof Date ? (data as unknown) : { ...data })) ?? data
 }
 
 /** A bucket whose writes are events. To its callers it is as a plain one. */

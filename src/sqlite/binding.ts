@@ -1,3 +1,4 @@
+import { quietly } from '../base/quietly.js'
 import { asError, VarveError } from '../base/errors.js'
 
 /** What can be bound to a parameter. Booleans become 0 and 1, `undefined` becomes NULL, in every binding. */
@@ -94,14 +95,9 @@ export function wrapDatabase(native: NativeDatabase, owned: boolean): SqliteData
       statements.clear()
       if (!open) return
       open = false
-      try {
-        // A transaction that is left open would keep its lock: @photostructure/sqlite closes a connection only when the
-        // last of its statements has been collected as garbage.
-        native.exec('ROLLBACK')
-      } catch (error) {
-        // There is none, as it should be.
-        void asError(error)
-      }
+      // A transaction that is left open would keep its lock: @photostructure/sqlite closes a connection only when the
+      // last of its statements has been collected as garbage. Mostly there is none, and this fails.
+      quietly(() => native.exec('ROLLBACK'))
       if (owned) guard(() => native.close())
     },
   }

@@ -51,7 +51,7 @@ export async function loadSqlite(): Promise<SqliteDriver> {
 
 /** The driver on `node:sqlite`. Rejects where there is none. */
 export async function loadNodeSqlite(): Promise<SqliteDriver> {
-  return driverOf('node:sqlite', quietly() ?? (await import('node:sqlite')))
+  return driverOf('node:sqlite', withoutWarning() ?? (await import('node:sqlite')))
 }
 
 /** The driver on `@photostructure/sqlite`. Rejects where it is not installed. */
@@ -103,7 +103,7 @@ function driverOf(name: string, module: NodeModule): SqliteDriver {
  * `node:sqlite` without the warning that it is experimental, which Node 22 and 24 print on the first use: it says
  * nothing to somebody who chose Varve. Synchronous, so no other warning can pass meanwhile.
  */
-function quietly(): NodeModule | undefined {
+function withoutWarning(): NodeModule | undefined {
   const { emitWarning } = process
   if (typeof process.getBuiltinModule !== 'function') return undefined
   process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {

@@ -75,7 +75,7 @@ export class FieldIndex {
 
   /**
    * Adds a slot under the value of `record`. In a unique index it takes the place of one that is there: within a commit
-   * two records may exchange their values, and the commit makes sure that nobody has lost his at its end (S4).
+   * two records may exchange their values, and the commit makes sure at its end that no record has lost its own (S4).
    */
   add(slot: Slot, record: StoredRecord): void {
     const value = this.valueIn(record)

@@ -14,7 +14,7 @@ export async function failOnDivergence(
   store: Pick<CoreStore, 'on' | 'settle' | 'getStats'>,
 ): Promise<() => Promise<void>> {
   const found: ViewDivergedEvent[] = []
-  const off = await store.on<ViewDivergedEvent>('view.*.diverged', (event) => found.push(event))
+  const off = await store.on('view.*.diverged', (event) => found.push(event))
   const { live: before } = await store.getStats()
   return async () => {
     await store.settle()

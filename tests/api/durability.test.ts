@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { FileAdapter, MemoryAdapter, Store, StorageFullError } from '../../src/index.js'
 import type { BucketDefinition, StorageAdapter } from '../../src/index.js'
+import { RowsView } from '../../src/reactive/rows-view.js'
 import { gate, KEYED, open, openBucket, rejection, turn } from './opened.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'varve-api-'))
@@ -90,20 +91,63 @@ describe('a storage that takes its time', () => {
     expect(errors[0]?.message).toBe('of the listener')
     storage.failure = new StorageFullError('full')
     await rejection(bucket.insert({ id: 'b' }))
+    await turn()
     expect(moves.slice(2)).toEqual([
       [2, 1],
       [1, 1],
     ])
     storage.failure = undefined
     await bucket.insert({ id: 'c' }, { durability: 'process' })
+    await turn()
     expect(moves.at(-1)).toEqual([2, 1])
     await store.flush()
+    await turn()
     expect(moves.at(-1)).toEqual([2, 2])
     stop()
     const { length } = moves
     await bucket.insert({ id: 'd' })
+    await turn()
     expect(moves).toHaveLength(length)
     expect(() => store.onPosition(undefined as never)).toThrow('expected a function')
+  })
+
+  test.each(['memory', 'file'])('a listener of onPosition may write, and subscribe anew, on %s', async (kind) => {
+    const { store, bucket } = await openBucket(KEYED, kind === 'file' ? { file: newFile() } : {})
+    await store.defineBucket('other', KEYED)
+    let calls = 0
+    const written: Promise<unknown>[] = []
+    let stop = (): void => undefined
+    const listener = (): void => {
+      if (++calls > 5) return
+      written.push(store.bucket('other').insert({ id: `other ${calls}` }))
+      written.push(store.transaction((tx) => tx.bucket('b').insert({ id: `from a transaction ${calls}` })))
+      stop()
+      stop = store.onPosition(listener)
+    }
+    stop = store.onPosition(listener)
+    await bucket.insert({ id: 'a' })
+    await store.settle()
+    await turn()
+    await Promise.all(written)
+    expect(await bucket.count()).toBe(1 + written.length / 2)
+    expect(await store.bucket('other').count()).toBe(written.length / 2)
+    expect(store.position.visible).toBe(store.position.durable)
+    expect(calls).toBeGreaterThan(1)
+    expect(calls).toBeLessThan(50)
+  })
+
+  test('who is told that a view has diverged may write', async () => {
+    const { store, bucket } = await openBucket(KEYED, { selfCheck: 1, onError: () => void bucket.insert({ id: 'b' }) })
+    await store.on('view.*.diverged', () => void bucket.insert({ id: 'c' }))
+    bucket.where({}).live(() => undefined)
+    await store.settle()
+    const planted = vi.spyOn(RowsView.prototype, 'apply').mockImplementationOnce(() => 'changed')
+    await bucket.insert({ id: 'a' })
+    planted.mockRestore()
+    await store.settle()
+    await turn()
+    expect(new Set(await bucket.keys())).toEqual(new Set(['a', 'b', 'c']))
+    expect(store.position).toEqual({ visible: store.position.durable, durable: store.position.durable })
   })
 
   test('writes that are made together are written together', async () => {

@@ -543,3 +543,21 @@ describe('stateHash', () => {
     expect(base).toMatch(/^[0-9a-f]{64}$/)
   })
 })
+
+test('the history of a record of a sourced bucket says who and why, as that of a plain one', async () => {
+  const store = await open()
+  const definition = { key: 'id', schema: { id: { type: 'string' }, n: { type: 'number' } } } as const
+  for (const [name, sourced] of [
+    ['plain', false],
+    ['told', true],
+  ] as const) {
+    await store.defineBucket(name, { ...definition, sourced })
+    await store.bucket(name).insert({ id: 'a', n: 1 }, { meta: { by: 'ada' } })
+    await store.bucket(name).update('a', { n: 2 }, { meta: { by: 'bob', why: 'a slip' } })
+    const versions = await store.bucket(name).history('a')
+    expect(versions.map(({ kind, meta, after }) => [kind, meta, after?.['n']])).toEqual([
+      ['updated', { by: 'bob', why: 'a slip' }, 2],
+      ['inserted', { by: 'ada' }, 1],
+    ])
+  }
+})

@@ -1,7 +1,20 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Evaluation, Store, StorageAdapter } from '../../src/index.js'
-import { MemoryAdapter } from '../../src/index.js'
+import { count, MemoryAdapter } from '../../src/index.js'
+import type * as ReadSet from '../../src/query/read-set.js'
 import { gate, open, turn } from './opened.js'
+
+/** How often a filter was compared with a change, by whoever does that. */
+const compared = vi.hoisted(() => ({ times: 0 }))
+
+vi.mock('../../src/query/read-set.js', async (original) => {
+  const real = await original<typeof ReadSet>()
+  const touches: typeof real.touches = (...args) => {
+    compared.times++
+    return real.touches(...args)
+  }
+  return { ...real, touches }
+})
 
 interface LiveQueryOfRows {
   live(callback: () => void): () => void
@@ -63,9 +76,9 @@ describe('store.trace says why an evaluation was made, and what it took', () => 
     off()
     await store.bucket('users').delete('c')
     await store.settle()
-    const text = expect.stringContaining('role') as string
+    const text = 'users where role = "user"'
     const common = { query: 'facts', params: { role: 'user' }, kind: 'query', returned: 2, error: undefined }
-    const none = { commits: 0, changes: 0, matched: 0 }
+    const none = { commits: 0, changes: 0, matched: 0, forgotten: 0 }
     expect(seen).toMatchObject([
       {
         ...common,
@@ -110,7 +123,7 @@ describe('store.trace says why an evaluation was made, and what it took', () => 
     const seen: Evaluation[] = []
     store.trace((evaluation) => seen.push(evaluation))
     const adults = store.bucket('users').where({ age: { gte: 18 } })
-    const stop = adults.live(() => undefined)
+    adults.live(() => undefined)
     await store.settle()
     await store.bucket('users').update('b', { age: 21 })
     await store.settle()
@@ -120,7 +133,7 @@ describe('store.trace says why an evaluation was made, and what it took', () => 
       { kind: 'live', cause: 'subscribed', examined: 2, returned: 2, views: [{ effect: 'rebuilt' }], delivered: true },
       {
         kind: 'live',
-        query: stop.explain().query,
+        query: 'users where age gte 18',
         cause: 'commit',
         commits: [{ seq: 2 }],
         changes: [{ bucket: 'users', key: 'b', kind: 'updated' }],
@@ -270,7 +283,7 @@ describe('store.trace says why an evaluation was made, and what it took', () => 
     await store.bucket('users').insertMany(Array.from({ length: 100 }, (_, n) => ({ id: `n${n}` })))
     await store.settle()
     expect(seen[0]?.changes).toHaveLength(32)
-    expect(seen[0]?.omitted).toEqual({ commits: 0, changes: 68, matched: 0 })
+    expect(seen[0]?.omitted).toEqual({ commits: 0, changes: 68, matched: 0, forgotten: 0 })
     expect(seen[0]?.matched).toEqual(['users: all records'])
   })
 
@@ -297,6 +310,118 @@ describe('store.trace says why an evaluation was made, and what it took', () => 
         .query()
         .live(() => undefined, { trace: 'yes' as never }),
     ).toThrow(/trace/)
+  })
+})
+
+describe('what a trace costs is bounded', () => {
+  test('a commit of many changes is not compared with each of many included rows', async () => {
+    const store = await open({
+      buckets: {
+        teams: { key: 'id', schema: { id: { type: 'number' } } },
+        people: { key: 'id', schema: { id: { type: 'number' }, team: { type: 'number', ref: 'teams' } } },
+      },
+    })
+    const ids = Array.from({ length: 300 }, (_, id) => id)
+    await store.bucket('teams').insertMany(ids.map((id) => ({ id })))
+    await store.bucket('people').insertMany(ids.map((id) => ({ id, team: id })))
+    const teams = store.bucket('teams').query() as unknown as { include(what: string): LiveQueryOfRows }
+    teams.include('people').live(() => undefined)
+    await store.settle()
+    const seen: Evaluation[] = []
+    store.trace((evaluation) => seen.push(evaluation))
+    const before = compared.times
+    await store.bucket('people').updateMany({}, { name: 'all of them' })
+    await store.settle()
+    const times = compared.times - before
+    expect(seen).toHaveLength(1)
+    expect(seen[0]?.omitted).toEqual({ commits: 0, changes: 268, matched: 268, forgotten: 0 })
+    expect(seen[0]?.matched.slice(0, 2)).toEqual(['people: team = 0', 'people: team = 1'])
+    expect(times).toBeLessThan(10 * ids.length)
+  })
+
+  /** The evaluation of all users after one during whose callback `write` was done. */
+  async function evaluationAfter(write: (store: Store) => Promise<unknown>): Promise<Evaluation | undefined> {
+    const store = await users()
+    const called = gate()
+    const live = store
+      .bucket('users')
+      .query()
+      .live(() => called.opened, { trace: true })
+    await live.ready
+    await write(store)
+    called.open()
+    await store.settle()
+    expect(live.explain().evaluations).toHaveLength(2)
+    return live.explain().evaluations.at(-1)
+  }
+
+  test('of more than 1,000 commits the first are forgotten, which is said', async () => {
+    const evaluation = await evaluationAfter(async (store) => {
+      await store.bucket('users').insert({ id: 'c' })
+      for (let n = 0; n < 1_100; n++) await store.bucket('other').insert({ id: `${n}` })
+    })
+    const omitted = { commits: 0, changes: 0, matched: 0, forgotten: 101 }
+    expect(evaluation).toMatchObject({ cause: 'commit', commits: [], changes: [], matched: [], omitted })
+  })
+
+  test('a commit from before somebody wanted to know is a commit all the same', async () => {
+    const store = await users()
+    const called = gate()
+    const live = store
+      .bucket('users')
+      .query()
+      .live(() => called.opened)
+    await live.ready
+    await store.bucket('users').insert({ id: 'c' })
+    const seen: Evaluation[] = []
+    store.trace((evaluation) => seen.push(evaluation))
+    called.open()
+    await store.settle()
+    expect(seen).toMatchObject([{ cause: 'commit', commits: [], omitted: { forgotten: 0 }, delivered: true }])
+  })
+
+  test('a first evaluation has no commits, and one that only somebody new asks for is for that', async () => {
+    const store = await users()
+    const seen: Evaluation[] = []
+    store.trace((evaluation) => seen.push(evaluation))
+    await store.bucket('users').insert({ id: 'c' })
+    store
+      .bucket('users')
+      .query()
+      .live(() => undefined)
+    let fails = false
+    store.defineQuery('fails', async (ctx) => {
+      const count = await ctx.bucket('other').count()
+      if (fails) throw new RangeError('it does')
+      return count
+    })
+    await store.subscribe('fails', () => undefined)
+    fails = true
+    await store.bucket('other').insert({ id: 'x' })
+    await store.settle()
+    fails = false
+    await store.subscribe('fails', () => undefined)
+    expect(seen.map(({ kind, cause, commits }) => [kind, cause, commits.length])).toEqual([
+      ['live', 'subscribed', 0],
+      ['query', 'subscribed', 0],
+      ['query', 'commit', 1],
+      ['query', 'subscribed', 0],
+    ])
+  })
+
+  test('a few commits of large records are kept, and as many as fit of small ones', async () => {
+    const kept = async (length: number): Promise<unknown> => {
+      const evaluation = await evaluationAfter(async (store) => {
+        for (let n = 0; n < 100; n++) await store.bucket('users').insert({ id: `${n}`, text: 'x'.repeat(length) })
+      })
+      const { commits = [], omitted } = evaluation ?? {}
+      return [commits.length + (omitted?.commits ?? 0), omitted?.forgotten]
+    }
+    expect(await kept(10)).toEqual([100, 0])
+    // 8 MB of them.
+    expect(await kept(200_000)).toEqual([39, 61])
+    // The last one always.
+    expect(await kept(9_000_000)).toEqual([1, 99])
   })
 })
 
@@ -357,4 +482,36 @@ describe('explain', () => {
     const stop = await store.subscribe('q', 5, () => undefined, { signal: AbortSignal.abort() })
     expect(stop.explain()).toEqual({ query: 'q', params: 5, deliveries: 0, shared: 0, position: 0, evaluations: [] })
   })
+})
+
+test('a question is told in words', async () => {
+  const store = await open()
+  const number = { type: 'number' } as const
+  await store.defineBucket('users', { key: 'id', schema: { id: number } })
+  await store.defineBucket('orders', {
+    key: 'id',
+    schema: { id: number, userId: { ...number, ref: 'users' }, n: number },
+  })
+  const told: string[] = []
+  store.trace(({ query, views }) => told.push(query, ...views.map((view) => view.query)))
+  store
+    .bucket('orders')
+    .where({ n: { gt: 1 } })
+    .orderBy('n', 'desc')
+    .orderBy('id')
+    .limit(2)
+    .offset(1)
+    .select('n')
+    .include('user')
+    .live(() => undefined)
+  store.defineQuery('sums', async (ctx) => [
+    await ctx.bucket('orders').where({ n: 1 }).sum('n'),
+    await ctx.bucket('orders').query().groupBy('userId').aggregate({ n: count() }),
+  ])
+  await store.subscribe('sums', () => undefined)
+  await store.settle()
+  const words = 'orders where n gt 1 order by n desc, id, limit 2, offset 1, select n, include user'
+  expect(told).toEqual(
+    expect.arrayContaining([words, 'sums', 'sum of n of orders where n = 1', 'groups of orders by userId']),
+  )
 })

@@ -45,7 +45,7 @@ async function fill(
   writeFileSync(join(cwd, 'none.mjs'), model(0))
   const loaded = (await import(join(cwd, 'model.mjs'))) as { buckets: object; events: object; projections: object }
   const { buckets, events, projections } = loaded
-  const options = {
+  const options: object = {
     ...place,
     history: 'forever',
     buckets,
@@ -53,7 +53,7 @@ async function fill(
     projections,
     ...more,
   }
-  const store: Store = await Store.start(options as never)
+  const store: Store = await Store.start(options)
   for (let i = 0; i < 20; i++) await store.dispatch('added', { id: `s${i % 4}`, n: i })
   await store.bucket('plain').insert({ id: 'as it is' })
   const hash = await store.stateHash()
@@ -72,7 +72,7 @@ describe('varve check', () => {
     const hash = await fill(cwd, { file: join(cwd, 'app.db') })
     const before = bytes(cwd)
     const { code, stdout } = await varve(['check', 'app.db', '--module', './model.mjs'], { cwd })
-    expect(code).toBe(0)
+    expect(code, stdout).toBe(0)
     expect(stdout).toContain('The state is the same.')
     expect(stdout).toContain(hash)
     expect(bytes(cwd)).toEqual(before)

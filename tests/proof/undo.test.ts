@@ -127,7 +127,8 @@ async function tryUndo(world: Undoing, seq: number): Promise<'done' | 'refused' 
   expect(entry).toMatchObject({
     seq: world.store.position.durable,
     type: 'store/undo',
-    data: { undoes: seq, meta: { by: 'me' } },
+    data: { undoes: seq },
+    meta: { by: 'me' },
   })
   for (const name of Object.keys(buckets)) {
     const rows = must(before.get(name))

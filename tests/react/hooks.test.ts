@@ -1,3 +1,4 @@
+import { createElement } from 'react'
 // @vitest-environment happy-dom
 import { describe, expect, test } from 'vitest'
 import { MemoryAdapter, Store } from '../../src/core.js'
@@ -21,6 +22,18 @@ describe('useQuery', () => {
     expect(page.text).toBe('a a 3 3')
     await act(() => notes.update('b', { done: false }))
     expect(page.text).toBe('ab ab 3 3')
+  })
+
+  test('takes the parameters as they are in the render', async () => {
+    const { store } = await openNotes()
+    store.defineQuery('echo', (_, { id }: { id: number }) => id)
+    const params = { id: 0 }
+    const One = ({ id }: { id: number }) => {
+      params.id = id
+      return ` ${String(useQuery('echo', params, { suspend: false }).data)}`
+    }
+    const app = await mount(() => [1, 2].map((id) => createElement(One, { id, key: id })), { store })
+    expect(app.text).toBe(' 1 2')
   })
 
   test('renders again only when the result is another one, by value', async () => {

@@ -236,6 +236,34 @@ describe('errors', () => {
     expect(page.text).toBe('A ok')
   })
 
+  test('of the first run are over with the next result, where nobody has left', async () => {
+    const { store, notes } = await openNotes()
+    store.defineQuery('strict', async (ctx) => {
+      const count = await ctx.bucket('notes').count()
+      if (count === 0) throw new Error('no notes')
+      return count
+    })
+    const late = { type: 'string', ref: 'late' } as const
+    const links = await store.defineBucket('links', { key: 'id', schema: { id: { type: 'string' }, late } })
+    const shown = ({ data, error, isLoading }: { data?: unknown; error?: Error | undefined; isLoading: boolean }) =>
+      isLoading ? ' loading' : ` ${error?.message ?? JSON.stringify(data)}`
+    const suspend = { suspend: false } as const
+    const App = () => {
+      const named = [useQuery('strict', undefined, suspend), useQuery('defined later', undefined, suspend)]
+      return [...named, useLive(links.query().include('late' as never), suspend)].map(shown).join()
+    }
+    const app = await mount(App, { store })
+    expect(app.text).toMatch(/^ no notes,.*defined later.*,.*late.* is not defined$/)
+    await act(() => notes.insert({ id: 'a' }))
+    expect(app.text).toMatch(/^ 1,/)
+    store.defineQuery('defined later', () => 2)
+    await store.defineBucket('late', { key: 'id', schema: { id: { type: 'string' } } })
+    await act(() => void vi.advanceTimersByTime(2 * FAILED_KEEP_MS))
+    expect(app.text).toBe(' 1, 2, []')
+    await act(() => notes.insert({ id: 'b' }))
+    expect(app.text).toBe(' 2, 2, []')
+  })
+
   test('of a bucket that is dropped are over when it is there again, be it as it was', async () => {
     const { store, notes } = await openNotes()
     const definition = store.describeBucket('notes').definition

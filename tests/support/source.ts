@@ -45,6 +45,15 @@ export function parse(path: string, text: string): { program: SyntaxNode; commen
   return { program: program as unknown as SyntaxNode, comments }
 }
 
+/** The names that a file exports by `export { … }`, types included. */
+export function exportedNames(path: string, text: string): string[] {
+  const names: string[] = []
+  walk(parse(path, text).program, ({ type, exported }) => {
+    if (type === 'ExportSpecifier') names.push(String((exported as { name?: string }).name))
+  })
+  return names
+}
+
 export interface Comment {
   readonly value: string
   readonly start: number

@@ -90,19 +90,28 @@ function checkCatch({ path, text, comments }: File, node: SyntaxNode, report: Re
     if (!isNode(node['param'])) report(node, 'catch without a binding; handle the error, rethrow or record it')
     else if ((body['body'] as unknown[]).length === 0)
       report(node, 'an empty catch; handle the error, rethrow or record it')
+    else if (path !== 'src/base/quietly.ts' && (body['body'] as SyntaxNode[]).some(isVoid))
+      report(node, 'a catch that voids the error; handle it, or use quietly() and say in a comment why nobody needs it')
   }
-  if (isTest(path) || node.type !== 'CallExpression' || calleeName(node) !== 'catch') return
+  if (isTest(path) || node.type !== 'CallExpression') return
+  /** Whether there is a comment in the call from `from` on, or right above that. */
+  const isExplained = (from: number): boolean =>
+    comments.some(({ start, end }) => end < node.end && (start > from || lineAt(text, from) - lineAt(text, end) <= 1))
+  if (calleeName(node) === 'quietly' && !isExplained(node.start))
+    report(node, 'quietly() without a comment above; say why nobody needs the error')
+  if (calleeName(node) !== 'catch') return
   const handler = (node['arguments'] as readonly SyntaxNode[])[0]
   if (handler === undefined || !handler.type.endsWith('FunctionExpression')) return
   const body = handler['body'] as SyntaxNode
-  const line = lineAt(text, handler.start)
-  const explained = comments.some(
-    ({ start, end }) => end < handler.end && (start > handler.start || line - lineAt(text, end) <= 1),
-  )
   const empty = body.type === 'BlockStatement' && (body['body'] as unknown[]).length === 0
-  if ((empty || (body.type === 'Identifier' && body['name'] === 'undefined')) && !explained) {
+  if ((empty || (body.type === 'Identifier' && body['name'] === 'undefined')) && !isExplained(handler.start)) {
     report(handler, '.catch() that swallows the error; handle it, or say in a comment who else does')
   }
+}
+
+function isVoid(statement: SyntaxNode): boolean {
+  const { expression } = statement as { expression?: { type?: string; operator?: string } }
+  return expression?.type === 'UnaryExpression' && expression.operator === 'void'
 }
 
 function checkEnvironment({ path }: File, node: SyntaxNode, ancestors: readonly SyntaxNode[], report: Report): void {

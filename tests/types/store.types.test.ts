@@ -20,6 +20,7 @@ import type {
   Topic,
   TransactionBucketHandle,
   TransactionContext,
+  ViewDivergedEvent,
 } from '../../src/index.js'
 
 /** The code is checked by the compiler and never run: most of it must not compile. */
@@ -300,6 +301,7 @@ test('events are typed by their pattern', () =>
     await store.on('bucket.*.inserted', (event) => expectTypeOf(event).toEqualTypeOf<BucketInsertedEvent>())
     await store.on('bucket.others.inserted', (event) => expectTypeOf(event.record['name']).toEqualTypeOf<unknown>())
     await store.on('process.*.crashed', (event) => expectTypeOf(event).toEqualTypeOf<ProcessEvent>())
+    await store.on('view.*.diverged', (event) => expectTypeOf(event).toEqualTypeOf<ViewDivergedEvent>())
     await store.on<BucketInsertedEvent>('bucket.users.inserted', (event) =>
       expectTypeOf(event.key).toEqualTypeOf<Key>(),
     )

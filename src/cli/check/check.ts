@@ -13,9 +13,9 @@ import type { TextStream } from '../page.js'
 import { Progress } from '../progress.js'
 import { compareBucket, isDifferent } from './compare.js'
 import type { BucketDifference } from './compare.js'
-import type { CheckResult } from './result.js'
 import { copyStore } from './file-copy.js'
 import { printCheck } from './print.js'
+import type { CheckResult } from './result.js'
 
 /** What the user has asked for. */
 export interface CheckOptions {

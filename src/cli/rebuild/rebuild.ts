@@ -86,7 +86,7 @@ async function rebuild(store: Store, name: string, { err, interrupt }: RebuildWo
   try {
     return await Promise.race([done, interrupted])
   } catch (thrown) {
-    // Stopping the store ends it; why it has ended is known.
+    // Who was interrupted is told that, and not what it has led to.
     done.catch(() => undefined)
     if (!(thrown instanceof InterruptedError)) throw thrown
     throw new InterruptedError(thrown.signal, 'what was made so far is kept; run it again to go on')

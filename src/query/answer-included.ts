@@ -1,13 +1,13 @@
-import type { Key, StoredRecord } from '../base/value.js'
-import { isKey } from '../base/value.js'
+import type { StoredRecord } from '../base/value.js'
 import type { QueryPage } from './answer.js'
 import { project } from './answer.js'
 import type { Explanation } from './explain.js'
-import { NOTHING } from './include.js'
+import { fieldOf } from './field-path.js'
+import { NO_INCLUDES } from './include.js'
 import type { Include } from './include.js'
 import { choosePlan } from './plan.js'
-import { ROWS } from './query-spec.js'
-import type { Question, QuerySpec } from './query-spec.js'
+import { ROWS, specOf } from './query-spec.js'
+import type { Question } from './query-spec.js'
 import { querySpecOf, relationOf } from './relation.js'
 import type { Relation } from './relation.js'
 import type { Source } from './source.js'
@@ -37,12 +37,19 @@ export function answerWith({ want }: Question, answer: unknown, rows: unknown[])
 
 /** The question without its relations, about whole records: what is included is put with those. */
 export function withoutIncluded({ spec, want }: Question): Question {
-  return { spec: { ...spec, include: NOTHING, fields: undefined }, want }
+  return { spec: { ...spec, include: NO_INCLUDES, fields: undefined }, want }
 }
 
 /** The relations of a query. @throws {InvalidArgumentError} @throws {BucketNotDefinedError} */
 export function relationsOf(include: readonly Include[], bucket: string, peers: Peers): Relation[] {
   return include.map((one) => relationOf(one, peers(bucket).source, (other) => peers(other).source))
+}
+
+/** Looks up each bucket of a query and of all that it includes. @throws {InvalidArgumentError} @throws {BucketNotDefinedError} */
+export function lookUpBuckets(include: readonly Include[], bucket: string, peers: Peers): void {
+  for (const relation of relationsOf(include, bucket, peers)) {
+    lookUpBuckets(relation.include.include, relation.bucket, peers)
+  }
 }
 
 /** Answers a question with relations. Each related record is read through its own bucket. */
@@ -51,23 +58,23 @@ export function answerIncluded(question: Question, peers: Peers): unknown {
   const relations = relationsOf(spec.include, spec.bucket, peers)
   const answer = peers(spec.bucket).reads().ask(withoutIncluded(question))
   if (want.kind === 'explain') return explained(answer as Explanation, relations, peers)
-  return answerWith(question, answer, joined(recordsIn(question, answer), spec, relations, peers))
+  return answerWith(question, answer, joined(recordsIn(question, answer), spec.fields, relations, peers))
 }
 
 function joined(
   records: readonly StoredRecord[],
-  spec: QuerySpec,
+  fields: readonly string[] | undefined,
   relations: readonly Relation[],
   peers: Peers,
-): unknown[] {
-  const parts = relations.map((relation) => ({ name: relation.name, of: partOf(relation, records, peers) }))
-  return records.map((record) => {
-    return joinedRow(
+): object[] {
+  const parts = relations.map((relation) => [relation.name, partOf(relation, records, peers)] as const)
+  return records.map((record) =>
+    joinedRow(
       record,
-      spec.fields,
-      parts.map(({ name, of }) => [name, of(record)] as const),
-    )
-  })
+      fields,
+      parts.map(([name, of]) => [name, of(record)] as const),
+    ),
+  )
 }
 
 /** A row with what was included in it, frozen. */
@@ -76,25 +83,47 @@ export function joinedRow(
   fields: readonly string[] | undefined,
   parts: readonly (readonly [name: string, part: unknown])[],
 ): object {
-  return Object.freeze(Object.assign({ ...project(record, fields) }, Object.fromEntries(parts)))
+  return Object.freeze({ ...project(record, fields), ...Object.fromEntries(parts) })
 }
 
-/** What a relation leads to from each of `records`. */
+/**
+ * What a relation leads to from each of `records`. All that is included in that is looked for at once: one look at a bucket
+ * without an index serves all of them, however deep it is included.
+ */
 function partOf(relation: Relation, records: readonly StoredRecord[], peers: Peers): (record: StoredRecord) => unknown {
-  if (relation.isMany && records.length > 1 && isScan(relation, records, peers))
-    return groupedOf(relation, records, peers)
-  // Many rows may lead to the same record.
-  const known = new Map<unknown, unknown>()
-  return (record) => {
-    const spec = querySpecOf(relation, record)
-    if (spec === undefined) return partFrom(relation, [])
-    const key = record[relation.isMany ? relation.key : relation.field]
-    if (!known.has(key)) {
-      const rows = peers(relation.bucket).reads().ask({ spec, want: ROWS }) as unknown[]
-      known.set(key, partFrom(relation, rows))
+  const { include, isMany, bucket } = relation
+  const by = isMany ? relation.key : relation.field
+  const isGrouped = isMany && records.length > 1 && isScan(relation, records, peers)
+  const found = (isGrouped ? groupsOf : eachOf)(relation, records, peers)
+  const inner = relationsOf(include.include, bucket, peers)
+  if (inner.length > 0) {
+    // Many rows may lead to the same record.
+    const all = [...new Set([...found.values()].flat())]
+    const rows = joined(all, undefined, inner, peers)
+    const rowOf = new Map(all.map((record, at) => [record, rows[at] as StoredRecord]))
+    for (const [key, some] of found) {
+      found.set(
+        key,
+        some.map((record) => rowOf.get(record) as StoredRecord),
+      )
     }
-    return known.get(key)
   }
+  const parts = new Map<unknown, unknown>()
+  for (const [key, rows] of found) parts.set(key, partFrom(relation, rows))
+  return (record) => parts.get(record[by]) ?? partFrom(relation, [])
+}
+
+/** Looks for what belongs to each of the records. */
+function eachOf(relation: Relation, records: readonly StoredRecord[], peers: Peers): Map<unknown, StoredRecord[]> {
+  const found = new Map<unknown, StoredRecord[]>()
+  for (const record of records) {
+    const key = record[relation.isMany ? relation.key : relation.field]
+    const spec = found.has(key) ? undefined : querySpecOf(relation, record)
+    if (spec === undefined) continue
+    const alone = { ...spec, include: NO_INCLUDES }
+    found.set(key, peers(relation.bucket).reads().ask({ spec: alone, want: ROWS }) as StoredRecord[])
+  }
+  return found
 }
 
 /** What a row shows of the rows that a relation leads to. */
@@ -109,37 +138,18 @@ function isScan(relation: Relation, [first]: readonly StoredRecord[], peers: Pee
   return spec !== undefined && (table === undefined || choosePlan(table, spec, collators, false).access.kind === 'scan')
 }
 
-/** As `partOf`, with one look at all related records. */
-function groupedOf(
-  relation: Relation,
-  records: readonly StoredRecord[],
-  peers: Peers,
-): (record: StoredRecord) => unknown {
+/** As `eachOf`, with one look at all related records. */
+function groupsOf(relation: Relation, records: readonly StoredRecord[], peers: Peers): Map<unknown, StoredRecord[]> {
   const { bucket, include, field, key } = relation
-  const groups = new Map<Key, StoredRecord[]>()
-  for (const record of records) if (isKey(record[key])) groups.set(record[key], [])
+  const groups = new Map<unknown, StoredRecord[]>()
+  for (const record of records) groups.set(record[key], [])
   const { filter, order, limit } = include
-  const spec = {
-    bucket,
-    filter,
-    order,
-    limit: Number.POSITIVE_INFINITY,
-    offset: 0,
-    fields: undefined,
-    include: NOTHING,
-  }
+  const spec = { ...specOf(bucket, filter), order }
   for (const related of peers(bucket).reads().ask({ spec, want: ROWS }) as StoredRecord[]) {
-    const group = groups.get(related[field] as Key)
+    const group = groups.get(fieldOf(related, field))
     if (group !== undefined && group.length < limit) group.push(related)
   }
-  const inner = relationsOf(include.include, bucket, peers)
-  return (record) => {
-    const rows = groups.get(record[key] as Key) ?? []
-    return partFrom(
-      relation,
-      inner.length === 0 ? rows : joined(rows, { ...spec, include: include.include }, inner, peers),
-    )
-  }
+  return groups
 }
 
 function explained(explanation: Explanation, relations: readonly Relation[], peers: Peers): Explanation {
@@ -149,7 +159,7 @@ function explained(explanation: Explanation, relations: readonly Relation[], pee
     const access = !isMany ? 'key' : field === key ? 'key' : isIndexed === true ? 'index' : 'scan'
     return Object.freeze({ name, bucket, field, access } as const)
   })
-  const ways = { key: 'by key', index: 'by an index', scan: 'by one scan for all rows' }
+  const ways = { key: 'by key', index: 'by an index', scan: 'by one scan for all rows, live by one for each row' }
   const texts = include.map(({ name, bucket, access }) => `; ${name} from bucket "${bucket}" ${ways[access]}`)
   return Object.freeze({ ...explanation, include, text: explanation.text + texts.join('') })
 }
