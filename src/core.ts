@@ -8,7 +8,6 @@ export {
   BucketAlreadyExistsError,
   BucketCrashedError,
   BucketNotDefinedError,
-  BucketOwnedError,
   BucketUnavailableError,
   DuplicateKeyError,
   RecordNotFoundError,

@@ -10,7 +10,6 @@ export {
   BucketAlreadyExistsError,
   BucketCrashedError,
   BucketNotDefinedError,
-  BucketOwnedError,
   BucketUnavailableError,
   DuplicateKeyError,
   RecordNotFoundError,
@@ -165,6 +164,7 @@ export type {
   ProjectionTransaction,
 } from './sourcing/projection-definition.js'
 export {
+  BucketOwnedError,
   ProjectionDefinitionError,
   ProjectionFailedError,
   ProjectionGapError,

@@ -125,7 +125,114 @@ export function eventCases({ scale, dir }) {
       ),
     ],
   }
-  return { cases: [one, many] }
+  const replay = {
+    name: 'events-replay',
+    title: 'a log of simple events, handled again',
+    rounds: 7,
+    rows: [
+      replayed('Varve, replay of reducers', replayAll),
+      replayed('Varve, a projection made of a file', rebuildAll),
+    ],
+  }
+  return { cases: [one, many, replay] }
+
+  function replayed(contestant, prepare) {
+    const count = Math.max(1_000, Math.round(100_000 * scale))
+    let entries
+    return {
+      contestant,
+      ops: count,
+      target: { atMost: 1e9 / 200_000 },
+      isFresh: true,
+      setup: async () => {
+        entries ??= simpleEvents(count)
+        globalThis.gc?.()
+        return prepare(entries, dir)
+      },
+      run: ({ run }) => run(),
+      check: async (_, { check }) => expect(await check(), ITEMS, contestant),
+      teardown: ({ stop }) => stop(),
+    }
+  }
+}
+
+/** As many records as the events are about. */
+const ITEMS = 1_000
+const SUMS = { key: 'id', schema: { id: { type: 'string' }, sum: { type: 'number' } } }
+
+/** Entries of simple events, as they come out of a log. */
+function simpleEvents(count) {
+  return Array.from({ length: count }, (_, i) =>
+    Object.freeze({
+      seq: i + 1,
+      id: `6f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b-${i + 1}`,
+      at: 1_700_000_000_000 + i,
+      type: 'sold',
+      data: Object.freeze({ id: `item ${i % ITEMS}`, n: i % 10 }),
+      event: Object.freeze({}),
+      changes: Object.freeze([]),
+    }),
+  )
+}
+
+async function* each(entries) {
+  yield* entries
+}
+
+/** All events through their reducer, into a store in memory. */
+async function replayAll(entries) {
+  const { ReplayStore } = await import('../../dist/sourcing/replay-store.js')
+  const store = await ReplayStore.open()
+  await store.define({
+    buckets: { sums: SUMS },
+    events: {
+      sold: {
+        schema: { id: { type: 'string', required: true }, n: { type: 'number', required: true } },
+        reduce: ({ data: { id, n } }, view) => ({
+          sums: { upsert: { id, sum: (view.bucket('sums').get(id)?.sum ?? 0) + n } },
+        }),
+      },
+    },
+  })
+  const [sums] = store.buckets
+  return { run: () => store.replay(each(entries)), check: () => sums.table.size, stop: () => store.stop() }
+}
+
+/** A projection made of a log in a file. */
+async function rebuildAll(entries, dir) {
+  const { SQLiteAdapter, Store } = await import('varve')
+  const at = mkdtempSync(join(dir, 'varve-bench-'))
+  const file = join(at, 'varve.db')
+  const adapter = new SQLiteAdapter(file)
+  const host = { store: 'bench', now: () => 0, uuid: () => 'bench', setTimer: () => ({ cancel() {} }), onError() {} }
+  await adapter.open(host)
+  for (let i = 0; i < entries.length; i += 1_000) {
+    await adapter.append(i, { entries: entries.slice(i, i + 1_000), ops: [], durability: 'process' })
+  }
+  await adapter.close()
+  const store = await Store.start({
+    file,
+    history: 'forever',
+    buckets: { sums: SUMS },
+    events: { sold: {} },
+    onError: console.error,
+  })
+  const run = async () => {
+    await store.defineProjection('sums', {
+      from: ['sold'],
+      into: ['sums'],
+      apply: ({ data: { id, n } }, tx) => {
+        const sums = tx.bucket('sums')
+        sums.upsert({ id, sum: (sums.get(id)?.sum ?? 0) + n })
+      },
+    })
+    await store.projected()
+  }
+  const stop = async () => {
+    await store.stop()
+    rmSync(at, { recursive: true })
+  }
+  return { run, check: () => store.bucket('sums').count(), stop }
 }
 
 /** Records to write before the clock starts, and as many to be timed. */

@@ -53,14 +53,14 @@ async function wrongs(file, said) {
   const all = [...orders.values()]
   const paid = all.filter(({ state }) => state === 'paid')
   if (payments.length !== paid.length) found.push(`${paid.length} orders are paid, by ${payments.length} payments`)
-  for (const { item, left } of await store.bucket('products').all()) {
+  for (const product of await store.bucket('products').all()) {
+    const [item, left] = [String(product.item), Number(product.left)]
     const sold = all.filter((order) => order.item === item && order.state !== 'cancelled')
     const count = sold.reduce((sum, order) => sum + order.count, 0)
-    if (left !== 1_000_000 - count) found.push(`${String(count)} ${String(item)} are sold, ${String(left)} are left`)
+    if (left !== 1_000_000 - count) found.push(`${count} ${item} are sold, ${left} are left`)
     const amount = paid.filter((order) => order.item === item).reduce((sum, { total }) => sum + total, 0)
-    const revenue = (await store.bucket('revenue').get(item))?.amount ?? 0
-    if (revenue !== amount)
-      found.push(`the revenue of ${String(item)} is ${String(amount)}, the projection has ${String(revenue)}`)
+    const revenue = Number((await store.bucket('revenue').get(item))?.amount ?? 0)
+    if (revenue !== amount) found.push(`the revenue of ${item} is ${amount}, the projection has ${revenue}`)
   }
   const daily = await store.bucket('daily').all()
   const placed = daily.reduce((sum, day) => sum + day.placed, 0)

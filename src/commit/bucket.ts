@@ -15,6 +15,13 @@ import type { Process } from '../supervise/process.js'
 import { BucketUnavailableError, UniqueConstraintError } from './errors.js'
 import { tableOptions } from '../query/table-options.js'
 
+/** Who alone writes to a bucket. */
+export interface BucketOwner {
+  readonly name: string
+  /** Throws: somebody else has tried. */
+  refuse(bucket: string): never
+}
+
 /** One bucket while its store runs: its definition, its records, and the process that owns them. */
 export class Bucket {
   readonly name: string
@@ -30,8 +37,8 @@ export class Bucket {
   /** The counter as the storage was last told; 0 where that is not known. */
   counterStored = 0
   dropped = false
-  /** Name of the projection that alone writes to it. */
-  owner: string | undefined
+  /** Who alone writes to it. */
+  owner: BucketOwner | undefined
   /** See the constructor. */
   readonly peer: (name: string) => Bucket
 

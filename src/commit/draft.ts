@@ -7,7 +7,7 @@ import type { FieldIndex, IndexValue } from '../state/field-index.js'
 import type { Slot } from '../state/slot.js'
 import type { Table } from '../state/table.js'
 import type { Bucket } from './bucket.js'
-import { BucketNotDefinedError, BucketOwnedError, DuplicateKeyError, UniqueConstraintError } from './errors.js'
+import { BucketNotDefinedError, DuplicateKeyError, UniqueConstraintError } from './errors.js'
 
 /** A record that lost its place in a unique index to another; it must have given up the value by the end. */
 interface Displaced {
@@ -107,7 +107,7 @@ export class CommitDraft implements Footprint {
   /** Its drop may be on its way to the storage, while work that was begun before still comes in. */
   #enter(bucket: Bucket): void {
     if (bucket.dropped) throw new BucketNotDefinedError(bucket.name)
-    if (bucket.owner !== undefined && !this.isChecked) throw new BucketOwnedError(bucket.name, bucket.owner)
+    if (!this.isChecked) bucket.owner?.refuse(bucket.name)
     this.current = bucket
   }
 

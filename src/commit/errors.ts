@@ -102,19 +102,6 @@ export class BucketCrashedError extends VarveError {
   }
 }
 
-/** The bucket is kept by a projection, and nobody else writes to it. Nothing was written. */
-export class BucketOwnedError extends VarveError {
-  declare readonly name: 'BucketOwnedError'
-  declare readonly bucket: string
-  declare readonly projection: string
-
-  constructor(bucket: string, projection: string) {
-    const remedy = 'nothing was written; dispatch an event that the projection is made of, or write to another bucket'
-    const message = `Bucket "${bucket}" is written by projection "${projection}" only; ${remedy}`
-    super('BUCKET_OWNED', message, { bucket, projection })
-  }
-}
-
 /** The bucket cannot answer at once: it is still loading, or restarting. Only `store.read` does not wait. */
 export class BucketUnavailableError extends VarveError {
   declare readonly name: 'BucketUnavailableError'

@@ -8,8 +8,7 @@ import type { Source } from '../query/source.js'
 import { compareKeys } from '../state/key-order.js'
 import type { Slot } from '../state/slot.js'
 import type { Table } from '../state/table.js'
-import type { Bucket } from './bucket.js'
-import { BucketOwnedError } from './errors.js'
+import type { Bucket, BucketOwner } from './bucket.js'
 
 /** What a transaction wants of one record. */
 export interface PendingWrite {
@@ -24,8 +23,8 @@ export interface PendingWrite {
 /** A bucket as a transaction sees it: the table, with what the transaction has written laid over it. */
 export class Overlay implements Source {
   readonly bucketState: Bucket
-  /** Name of the projection that writes now. */
-  writer: string | undefined
+  /** Who writes now, where that is the owner of the bucket. */
+  writer: BucketOwner | undefined
   readonly #writes = new Map<Key, PendingWrite>()
   /** Where fresh records stood when they were last a cursor. Most transactions page through nothing. */
   #cursors: Map<Key, number> | undefined
@@ -75,13 +74,13 @@ export class Overlay implements Source {
     return !this.#isCleared && this.bucketState.table.slot(key) !== undefined
   }
 
-  /** EV5 the buckets of a projection are written by that projection. */
+  /** EV5 what has an owner is written by it. */
   #mustOwn(): void {
     const { owner, name } = this.bucketState
-    if (owner !== undefined && owner !== this.writer) throw new BucketOwnedError(name, owner)
+    if (owner !== this.writer) owner?.refuse(name)
   }
 
-  /** Writes a record whose key is free. @throws {BucketOwnedError} as all writes. */
+  /** Writes a record whose key is free. @throws what its owner says, as all writes. */
   insert(key: Key, record: StoredRecord): void {
     this.#mustOwn()
     // Back to the end of the order of writes.

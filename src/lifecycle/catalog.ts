@@ -2,12 +2,7 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import { Bucket } from '../commit/bucket.js'
 import { CommitDraft } from '../commit/draft.js'
-import {
-  BucketAlreadyExistsError,
-  BucketCrashedError,
-  BucketNotDefinedError,
-  BucketOwnedError,
-} from '../commit/errors.js'
+import { BucketAlreadyExistsError, BucketCrashedError, BucketNotDefinedError } from '../commit/errors.js'
 import type { Sequencer } from '../commit/sequencer.js'
 import { isInternalBucket } from '../log/entry.js'
 import { StorageError, StorageUnreadableError } from '../log/errors.js'
@@ -209,7 +204,7 @@ export class Catalog {
    * Drops a bucket, in one commit, with everything that is stored about it.
    *
    * @param isOwn it is one that Varve keeps for itself.
-   * @throws {BucketNotDefinedError} @throws {BucketOwnedError} nothing was done.
+   * @throws {BucketNotDefinedError} @throws what its owner says. Nothing was done.
    */
   async drop(name: string, isOwn = false): Promise<void> {
     if (typeof name !== 'string') throw new InvalidArgumentError('dropBucket(name)', 'a name', name)
@@ -218,7 +213,7 @@ export class Catalog {
     const { sequencer, supervisor } = this.#options
     if (bucket !== undefined && bucket.process.state !== 'failed') await bucket.process.call(() => undefined)
     if (bucket === undefined || buckets.get(name) !== bucket) throw new BucketNotDefinedError(name)
-    if (bucket.owner !== undefined) throw new BucketOwnedError(name, bucket.owner)
+    bucket.owner?.refuse(name)
     sequencer.mustTakeWrites()
     const draft = new CommitDraft('store/drop', { bucket: name, records: bucket.table.size })
     draft.make(() => {
@@ -235,8 +230,7 @@ export class Catalog {
       await sequencer.submit(draft)
       // At the level 'memory' it is still on its way: nothing may take its place before it cannot come back.
       await sequencer.settled()
-      if (!bucket.dropped)
-        throw new StorageError(`dropBucket("${name}"): it could not be written; the bucket is as it was`)
+      if (!bucket.dropped) throw new StorageError(`bucket "${name}" could not be dropped; it is as it was`)
       if (bucket.persistent) this.#stored.delete(name)
       await supervisor.terminateChild(bucket.process.name, new BucketNotDefinedError(name))
     } finally {

@@ -61,6 +61,8 @@ const STEPS: { readonly [name: string]: Step } = {
   },
 }
 
+const IN_ORDER = Object.entries(STEPS)
+
 /**
  * Applies what a reducer returned. Where it throws, what came before stays written.
  *
@@ -89,7 +91,7 @@ function applyTo(target: ResultTarget, name: string, part: unknown): void {
     if (!Object.hasOwn(STEPS, step))
       throw new InvalidArgumentError(`the result for bucket "${name}"`, stepNames(), step)
   }
-  for (const [step, apply] of Object.entries(STEPS)) {
+  for (const [step, apply] of IN_ORDER) {
     const given = part[step]
     if (given === undefined) continue
     for (const item of (Array.isArray(given) ? given : [given]) as readonly unknown[]) {

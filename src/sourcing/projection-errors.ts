@@ -56,3 +56,16 @@ export class ProjectionFailedError extends VarveError {
     super('PROJECTION_FAILED', `${where}: ${cause.message}; ${state}`, { cause, projection, seq, type })
   }
 }
+
+/** The bucket is kept by a projection, and nobody else writes to it. Nothing was written. */
+export class BucketOwnedError extends VarveError {
+  declare readonly name: 'BucketOwnedError'
+  declare readonly bucket: string
+  declare readonly projection: string
+
+  constructor(bucket: string, projection: string) {
+    const remedy = 'nothing was written; dispatch an event that the projection is made of, or write to another bucket'
+    const message = `Bucket "${bucket}" is written by projection "${projection}" only; ${remedy}`
+    super('BUCKET_OWNED', message, { bucket, projection })
+  }
+}

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.js'
 import { describeValue, InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
-import type { Bucket } from '../commit/bucket.js'
+import type { Bucket, BucketOwner } from '../commit/bucket.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { EventRegistry } from './event-registry.js'
 import { applyResult } from './apply-result.js'
@@ -9,12 +9,13 @@ import { current } from './current-data.js'
 import { ProjectionBucketHandle } from './projection-bucket.js'
 import type { ProjectionApply, ProjectionOptions, ProjectionPolicy } from './projection-definition.js'
 import { checkProjection } from './projection-definition.js'
+import { BucketOwnedError } from './projection-errors.js'
 import type { EntryPlace, EventGroup, ProjectedEvent } from './projected-event.js'
 import { visitEvents } from './projected-event.js'
 import { EventSeed, placeSeed, SeededRuntime } from './seeded-stream.js'
 
 /** A projection after its definition was checked. */
-export class Projection {
+export class Projection implements BucketOwner {
   readonly name: string
   readonly version: number
   readonly mode: 'inline' | 'async'
@@ -46,6 +47,11 @@ export class Projection {
       this.#known.set(type, known)
     }
     return known
+  }
+
+  /** See `BucketOwner`. */
+  refuse(bucket: string): never {
+    throw new BucketOwnedError(bucket, this.name)
   }
 
   /** Whether any of `group` is for it. */
@@ -115,8 +121,8 @@ export class ProjectionRun {
     const { name } = this.#projection
     for (const { overlay } of this.#handles.values()) {
       const { owner } = overlay.bucketState
-      assert(owner === undefined || owner === name, 'EV5', () => `${name} writes to a bucket of ${String(owner)}`)
-      overlay.writer = name
+      assert(owner === undefined || owner === this.#projection, 'EV5', () => `${name}: owned by ${String(owner?.name)}`)
+      overlay.writer = owner
     }
     try {
       visitEvents(group, (event, depth) => {

@@ -80,7 +80,7 @@ export class Projections implements AtCommit {
     const projector = new Projector(projection, this.#parts)
     const rebuilder = new Rebuilder(projection, this.#parts, projector)
     this.#defined.set(name, { projector, rebuilder })
-    for (const bucket of buckets) bucket.owner = name
+    for (const bucket of buckets) bucket.owner = projection
     try {
       await this.#checkpoints.open()
       await this.#checkpoints.ready()
@@ -116,7 +116,7 @@ export class Projections implements AtCommit {
     const refuse = (problem: string): never => {
       throw new ProjectionDefinitionError(projection, `into: bucket "${name}" ${problem}`)
     }
-    if (bucket.owner !== undefined) refuse(`is written by projection "${bucket.owner}"`)
+    if (bucket.owner !== undefined) refuse(`is written by projection "${bucket.owner.name}"`)
     if (!bucket.persistent) refuse('is not stored, so that it would not agree with how far the projection has got')
     if (sourced === true) refuse('is sourced: its writes would be events themselves')
     if (ttl !== undefined || maxSize !== undefined) {

@@ -189,7 +189,7 @@ export class Rebuild implements FollowTarget {
     try {
       for (const [one, shadow] of this.#shadows) {
         const overlay = transaction.overlay(bucketOf(one))
-        overlay.writer = name
+        overlay.writer = this.#projection
         this.#changed += replace(overlay, shadow)
         // So that numbers go on where they were, or where they are now.
         transaction.raiseCounter(bucketOf(one), shadow.table.counter)

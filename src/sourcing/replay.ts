@@ -65,7 +65,7 @@ interface Projected {
  * Holds EV7: the same log and the same definitions give the same state.
  */
 export class Replay implements AtCommit {
-  readonly isIdle = false
+  readonly isIdle: boolean
   readonly #engine: Engine
   readonly #options: ReplayOptions
   readonly #parts: EventParts
@@ -87,10 +87,13 @@ export class Replay implements AtCommit {
     this.#options = options
     this.#parts = { ...events.parts, atCommit: this }
     this.#world = { runtime: engine.options.runtime, registry: events.registry }
+    this.isIdle = options.projections.length === 0
     this.#inline = options.projections.filter(({ mode }) => mode === 'inline')
     this.#async = options.projections.filter(({ mode }) => mode === 'async')
     this.#owned = new Set(options.projections.flatMap(({ into }) => into))
-    for (const { name, into } of options.projections) for (const bucket of into) this.#bucketOf(bucket).owner = name
+    for (const projection of options.projections) {
+      for (const bucket of projection.into) this.#bucketOf(bucket).owner = projection
+    }
   }
 
   /** Handles `entries`, which begin with the first one of their log. @throws {StorageError} */

@@ -47,14 +47,10 @@ async function sell(store: Store, from: number, to: number): Promise<void> {
   await Promise.all(all)
 }
 
-const start = (adapter: MemoryAdapter, more: Partial<StoreOptions> = {}): Promise<Store> =>
-  Store.start({
-    persistence: { adapter },
-    buckets: BUCKETS,
-    events: EVENTS,
-    onError: () => undefined,
-    ...more,
-  }) as Promise<Store>
+function start(adapter: MemoryAdapter, more: Partial<StoreOptions> = {}): Promise<Store> {
+  const fixed: StoreOptions = { persistence: { adapter }, buckets: BUCKETS, events: EVENTS, onError: () => undefined }
+  return Store.start({ ...fixed, ...more })
+}
 
 async function rows(store: Store): Promise<unknown> {
   return await store.bucket('sums').all()

@@ -1,4 +1,5 @@
 import { asError } from '../../base/errors.js'
+import { systemRuntime } from '../../base/runtime.js'
 import type { Key, StoredRecord } from '../../base/value.js'
 import { isInternalBucket } from '../../log/entry.js'
 import type { Entry } from '../../log/entry.js'
@@ -85,9 +86,10 @@ async function check(file: string, path: string, world: CheckWorld): Promise<Che
 async function openCopy(adapter: StorageAdapter): Promise<StorageReport> {
   const report = await adapter.open({
     store: 'check',
-    now: () => Date.now(),
-    uuid: () => crypto.randomUUID(),
-    setTimer: () => ({ cancel: () => undefined }),
+    now: () => systemRuntime.now(),
+    uuid: () => systemRuntime.uuid(),
+    // Folders are waited for, where another process is just letting go of one.
+    setTimer: (ms, fn, holds) => systemRuntime.setTimer(ms, fn, holds),
     onError: () => undefined,
   })
   if (report.first > 1) {
