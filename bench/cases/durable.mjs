@@ -4,9 +4,10 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { BINDING, RawSqlite } from '../contestants/sqlite.mjs'
+import { BINDING } from '../contestants/sqlite.mjs'
 import { openVarve } from '../contestants/varve.mjs'
 import { expect, makeRecords } from '../data.mjs'
+import { rawRow } from './raw-row.mjs'
 
 const WRITERS = 100
 
@@ -15,25 +16,7 @@ export function durableCases({ scale, dir }) {
   const crowd = timed(Math.max(WRITERS * 2, Math.round(20_000 * scale)))
   const folder = () => mkdtempSync(join(dir, 'varve-bench-'))
 
-  const raw = (contestant, { first, records }, run) => ({
-    contestant,
-    durability: 'disk',
-    ops: records.length,
-    isFresh: true,
-    setup: async () => {
-      const at = folder()
-      const store = new RawSqlite(join(at, 'raw.db'))
-      globalThis.gc?.()
-      await run(store, first)
-      return { at, store }
-    },
-    run: ({ store }) => run(store, records),
-    check: (_, { store }) => expect(store.count, first.length + records.length, contestant),
-    teardown: ({ at, store }) => {
-      store.close()
-      rmSync(at, { recursive: true })
-    },
-  })
+  const raw = rawRow(folder)
   const varve = (contestant, limit, target, { first, records }, run) => ({
     contestant,
     durability: 'disk',

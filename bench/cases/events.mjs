@@ -4,9 +4,10 @@
  */
 import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { BINDING, RawSqlite } from '../contestants/sqlite.mjs'
+import { BINDING } from '../contestants/sqlite.mjs'
 import { openVarve } from '../contestants/varve.mjs'
 import { DEFINITION, expect, makeRecords } from '../data.mjs'
+import { rawRow } from './raw-row.mjs'
 
 const CALLERS = 100
 /** As much as SQLite writes at least for a commit: a page of the log. */
@@ -43,25 +44,7 @@ export function eventCases({ scale, dir }) {
       rmSync(at, { recursive: true })
     },
   })
-  const raw = (contestant, { first, records }, run) => ({
-    contestant,
-    durability: 'disk',
-    ops: records.length,
-    isFresh: true,
-    setup: async () => {
-      const at = folder()
-      const store = new RawSqlite(join(at, 'raw.db'))
-      globalThis.gc?.()
-      await run(store, first)
-      return { at, store }
-    },
-    run: ({ store }) => run(store, records),
-    check: (_, { store }) => expect(store.count, first.length + records.length, contestant),
-    teardown: ({ at, store }) => {
-      store.close()
-      rmSync(at, { recursive: true })
-    },
-  })
+  const raw = rawRow(folder)
   const varve = (contestant, limit, target, { first, records }, run) => ({
     contestant,
     durability: 'disk',
@@ -130,17 +113,18 @@ export function eventCases({ scale, dir }) {
     title: 'a log of simple events, handled again',
     rounds: 7,
     rows: [
-      replayed('Varve, replay of reducers', replayAll),
-      replayed('Varve, a projection made of a file', rebuildAll),
+      replayed('Varve, replay of reducers', 'none', replayAll),
+      replayed('Varve, a projection made of a file', 'disk', rebuildAll),
     ],
   }
   return { cases: [one, many, replay] }
 
-  function replayed(contestant, prepare) {
+  function replayed(contestant, durability, prepare) {
     const count = Math.max(1_000, Math.round(100_000 * scale))
     let entries
     return {
       contestant,
+      durability,
       ops: count,
       target: { atMost: 1e9 / 200_000 },
       isFresh: true,

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { Store } from '../../src/index.js'
+import { killedLife } from './support/killed-life.js'
 import { quickFolder } from './support/places.js'
 
 const CHILD = fileURLToPath(new URL('support/events-child.mjs', import.meta.url))
@@ -14,27 +14,6 @@ interface Told {
   readonly queued?: string
 }
 
-/** Runs one life and kills it some time after it has begun. @returns what it has acknowledged. */
-function live(file: string, life: number, bug: string, ms: number): Promise<Told[]> {
-  const child = spawn(process.execPath, [CHILD, file, String(life), bug], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let out = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    if (out === '') setTimeout(() => child.kill('SIGKILL'), ms)
-    out += text
-  })
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', () =>
-      resolve(
-        out
-          .split('\n')
-          .slice(0, -1)
-          .map((line) => JSON.parse(line) as Told),
-      ),
-    )
-  })
-}
-
 /** Lives of one file, each killed at some moment, and what is then wrong with the file. */
 async function violations(bug: string, lives: number): Promise<string[]> {
   const folder = quickFolder('varve-kill-')
@@ -42,7 +21,8 @@ async function violations(bug: string, lives: number): Promise<string[]> {
   const wrong: string[] = []
   try {
     const told: Told[] = []
-    for (let life = 0; life < lives; life++) told.push(...(await live(file, life, bug, 30 + Math.random() * 250)))
+    for (let life = 0; life < lives; life++)
+      told.push(...(await killedLife<Told>(CHILD, [file, String(life), bug], 30 + Math.random() * 250)))
     expect(told.some(({ dispatched }) => dispatched !== undefined)).toBe(true)
     // Opened without handlers that do anything: what is still queued stays where it is.
     const store = (await Store.start({

@@ -1,10 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { Store } from '../../src/index.js'
 import type { ProjectionOptions } from '../../src/index.js'
+import { killedLife } from './support/killed-life.js'
 import { quickFolder } from './support/places.js'
 
 const CHILD = fileURLToPath(new URL('support/projections-child.mjs', import.meta.url))
@@ -13,27 +14,6 @@ const DRILL = fileURLToPath(new URL('../../examples/shop/drill.mjs', import.meta
 interface Told {
   readonly sold?: string
   readonly rebuilt?: string
-}
-
-/** Runs one life and kills it some time after it has begun. @returns what it has acknowledged. */
-function live(file: string, life: number, bug: string, ms: number): Promise<Told[]> {
-  const child = spawn(process.execPath, [CHILD, file, String(life), bug], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let out = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    if (out === '') setTimeout(() => child.kill('SIGKILL'), ms)
-    out += text
-  })
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', () =>
-      resolve(
-        out
-          .split('\n')
-          .slice(0, -1)
-          .map((line) => JSON.parse(line) as Told),
-      ),
-    )
-  })
 }
 
 const counts = (into: string): ProjectionOptions => ({
@@ -54,7 +34,8 @@ async function violations(bug: string, lives: number): Promise<string[]> {
   const wrong: string[] = []
   try {
     const told: Told[] = []
-    for (let life = 0; life < lives; life++) told.push(...(await live(file, life, bug, 30 + Math.random() * 300)))
+    for (let life = 0; life < lives; life++)
+      told.push(...(await killedLife<Told>(CHILD, [file, String(life), bug], 30 + Math.random() * 300)))
     expect(told.some(({ rebuilt }) => rebuilt !== undefined)).toBe(true)
     const row = { key: 'id', schema: { id: { type: 'string' }, times: { type: 'number' } } } as const
     const store = (await Store.start({
