@@ -1,0 +1,99 @@
+import type { SequencedRecord, StreamMeta, StreamRecord } from './record.js'
+
+/**
+ * A place for append-only streams of records, one per document.
+ *
+ * Calls on one id take effect in the order in which they were made, reads included; calls on different ids run together.
+ * Several handles, in any number of processes, may share one place. A call that rejects has written nothing and harms no
+ * other. Ids are any strings; two that differ in anything are different documents.
+ */
+export interface StreamStore {
+  /**
+   * Adds a record to the end of a stream; its place is allocated in the transaction that writes it.
+   *
+   * @throws {StreamFirstRecordError} an entry, and there is no such document. {StreamMismatchError} a meta that does not
+   * go with the one that is there. {InvalidArgumentError} not a record.
+   */
+  append(id: string, record: StreamRecord): Promise<void>
+  /** Adds records, in this order, all or none. Errors as `append`. An empty list does nothing. */
+  appendMany(id: string, records: readonly StreamRecord[]): Promise<void>
+  /** All records in order, metas included; none when there is no such document. Always one state of the stream. */
+  loadAll(id: string): AsyncIterable<StreamRecord>
+  /** The records with a seq beyond `after` (default: all), in order, at most `limit` of them, with their seqs. */
+  load(id: string, options?: LoadOptions): AsyncIterable<SequencedRecord>
+  /**
+   * Puts `records` in the place of all that the stream has; readers see the old stream or the new one. The document
+   * need not exist.
+   *
+   * @throws {StreamNoMetaError} none of them is a meta. {StreamMismatchError} a meta that does not go with the one that is
+   * there, or with another one of the batch.
+   */
+  replace(id: string, records: readonly StreamRecord[]): Promise<void>
+  /** Removes the stream and what is known about it. No such document: nothing happens. */
+  delete(id: string): Promise<void>
+  /** What the last meta record said, without reading the stream; `null` when there is no such document. */
+  currentMeta(id: string): Promise<StreamMeta | null>
+  /** The ids that begin with `prefix` (default: all), in the order of their UTF-8 bytes. */
+  listDocIds(prefix?: string): AsyncIterable<string>
+  /**
+   * Calls `onRecord` with every record beyond `after` of the document, or of every document whose id begins with
+   * `prefix`: those that are there, then those that come, in order for each document, each once.
+   */
+  tail(target: string | TailPrefix, options: TailOptions, onRecord: OnRecord): StreamTail
+  /**
+   * Puts what `fold` makes of all records in their place. What is appended by others meanwhile is not lost: `fold` is
+   * called again with it. @throws what `replace` and `fold` throw; {StreamConflictError} others kept writing.
+   */
+  compact(id: string, fold: Fold): Promise<void>
+  stats(): Promise<StreamStats>
+  /** Resolves when everything whose call has resolved is on the disk, as far as the storage can tell; rejects otherwise. */
+  flush(): Promise<void>
+  /** Waits for the calls that were made, ends tails, lets go of the storage; safe twice. Later calls reject. */
+  close(): Promise<void>
+}
+
+/** Which part of a stream. */
+export interface LoadOptions {
+  /** Seq of the last record that the caller has. Default: before the first. */
+  readonly after?: number
+  readonly limit?: number
+}
+
+/** All documents whose id begins with it. */
+export interface TailPrefix {
+  readonly prefix: string
+}
+
+/** Where a tail begins, and how it hears of writes of other handles. */
+export interface TailOptions {
+  /** Seq of the last record that the caller has; for a prefix, by id. Default: before the first. */
+  readonly after?: number | Readonly<Record<string, number>>
+  /** How often to look for what others have written: milliseconds, default 100. Own writes are told at once. */
+  readonly pollMs?: number
+  /** Told once when the tail ends by an error: of the storage, or of `onRecord`. */
+  readonly onError?: (error: Error) => void
+}
+
+/** Called with each record. The next one waits for its promise. */
+export type OnRecord = (record: SequencedRecord, id: string) => void | Promise<void>
+
+/** A running tail. */
+export interface StreamTail {
+  /** No record is told after this; safe twice. */
+  stop(): void
+  /** Resolves when it has been stopped or the store was closed, rejects with the error that ended it. */
+  readonly ended: Promise<void>
+}
+
+/** Makes the records of a whole stream into fewer that mean the same. */
+export type Fold = (records: readonly StreamRecord[]) => readonly StreamRecord[] | Promise<readonly StreamRecord[]>
+
+/** How much there is. */
+export interface StreamStats {
+  /** Kind of storage: `'sqlite'`, `'memory'`, … */
+  readonly backend: string
+  readonly docs: number
+  readonly records: number
+  /** Text and bytes of all records, as stored. */
+  readonly bytes: number
+}
