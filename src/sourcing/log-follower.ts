@@ -23,10 +23,12 @@ export interface FollowTarget {
   skips(seq: number): boolean
 }
 
-/** Entries that are read at a time. What is made of them is one commit. */
-export const BATCH_ENTRIES = 1_000
+/** Entries that are read at a time. What is made of them is one commit: many share the cost of one, and of their records the last counts. */
+const BATCH_ENTRIES = 4_000
 /** A checkpoint is written after so many entries of no interest: they need not be read again at the next start. */
 const IDLE_ENTRIES_MAX = 1_000
+/** So few entries are left to take in that others may be kept waiting for it. */
+export const NEAR_ENTRIES = 1_000
 
 interface Taken {
   readonly entry: Entry

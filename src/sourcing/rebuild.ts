@@ -7,7 +7,7 @@ import type { Transaction } from '../commit/transaction.js'
 import type { Slot } from '../state/slot.js'
 import type { Checkpoint, RebuildPoint } from './checkpoints.js'
 import { isOutdated } from './checkpoints.js'
-import { BATCH_ENTRIES, LogFollower } from './log-follower.js'
+import { LogFollower, NEAR_ENTRIES } from './log-follower.js'
 import type { FollowTarget } from './log-follower.js'
 import type { Projection } from './projection.js'
 import type { ProjectorParts } from './projector.js'
@@ -113,7 +113,7 @@ export class Rebuild implements FollowTarget {
       options.signal?.throwIfAborted()
       options.onProgress?.({ position: follower.position, total: engine.sequencer.position.visible, began })
     }
-    while (!isPaused() && engine.sequencer.position.visible - follower.position > BATCH_ENTRIES) await step()
+    while (!isPaused() && engine.sequencer.position.visible - follower.position > NEAR_ENTRIES) await step()
     await gate.hold(async () => {
       await engine.sequencer.settled()
       const last = engine.sequencer.position.visible
