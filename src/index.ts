@@ -155,9 +155,9 @@ export type {
   SubEventInput,
 } from './sourcing/event-definition.js'
 export type { ParkedEvents, QueueControl } from './sourcing/parked.js'
-export type { ProjectedEvent } from './sourcing/projected-event.js'
 export type { ProjectionBucket } from './sourcing/projection-bucket.js'
 export type {
+  ProjectedEvent,
   ProjectionDefinitions,
   ProjectionOptions,
   ProjectionPolicy,

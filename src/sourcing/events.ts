@@ -57,7 +57,7 @@ export class Events {
       registry: this.registry,
       runtime,
       bucketOf,
-      atCommit: this.projections,
+      commitHook: this.projections,
       handleOf: (transaction, bucket, include) =>
         bucket.definition.sourced === true
           ? new SourcedTransactionHandle(transaction, bucket, include)

@@ -10,9 +10,11 @@ import type { Checkpoint } from './checkpoints.js'
 import { CommitGate } from './commit-gate.js'
 import { EventFailedError } from './errors.js'
 import type { EventRegistry } from './event-registry.js'
-import type { AtCommit, EntryPlace, EventGroup } from './projected-event.js'
-import { visitEvents } from './projected-event.js'
-import { matchesType, Projection, ProjectionRun } from './projection.js'
+import type { EntryPlace, EventGroup } from './event-group.js'
+import { visitEvents } from './event-group.js'
+import type { CommitHook } from './event-parts.js'
+import { matchesType, Projection } from './projection.js'
+import { ProjectionRun } from './projection-run.js'
 import type { ProjectionOptions } from './projection-definition.js'
 import { ProjectionDefinitionError, ProjectionGapError, ProjectionNotDefinedError } from './projection-errors.js'
 import type { ProjectionState, ProjectorParts } from './projector.js'
@@ -39,7 +41,7 @@ export interface ProjectionStats {
 }
 
 /** The projections of one store. */
-export class Projections implements AtCommit {
+export class Projections implements CommitHook {
   readonly #engine: Engine
   readonly #registry: EventRegistry
   readonly #parts: ProjectorParts

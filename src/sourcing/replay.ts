@@ -8,13 +8,14 @@ import type { Entry, SubEvent } from '../log/entry.js'
 import { StorageError } from '../log/errors.js'
 import { deepFreeze } from '../schema/copy-value.js'
 import { EventFailedError } from './errors.js'
-import type { EventParts } from './event-parts.js'
+import type { CommitHook, EventParts } from './event-parts.js'
 import { EventRun } from './event-run.js'
 import type { Events } from './events.js'
-import type { AtCommit, EntryPlace, EventGroup } from './projected-event.js'
-import { groupOf } from './projected-event.js'
-import type { Projection, ProjectionWorld } from './projection.js'
-import { ProjectionRun } from './projection.js'
+import type { EntryPlace, EventGroup } from './event-group.js'
+import { groupOf } from './event-group.js'
+import type { Projection } from './projection.js'
+import type { ProjectionWorld } from './projection-run.js'
+import { ProjectionRun } from './projection-run.js'
 import { EventSeed, placeSeed } from './seeded-stream.js'
 
 /** An event that cannot be handled again. */
@@ -64,7 +65,7 @@ interface Projected {
  *
  * Holds EV7: the same log and the same definitions give the same state.
  */
-export class Replay implements AtCommit {
+export class Replay implements CommitHook {
   readonly isIdle: boolean
   readonly #engine: Engine
   readonly #options: ReplayOptions
@@ -85,7 +86,7 @@ export class Replay implements AtCommit {
   constructor(engine: Engine, events: Events, options: ReplayOptions) {
     this.#engine = engine
     this.#options = options
-    this.#parts = { ...events.parts, atCommit: this }
+    this.#parts = { ...events.parts, commitHook: this }
     this.#world = { runtime: engine.options.runtime, registry: events.registry }
     this.isIdle = options.projections.length === 0
     this.#inline = options.projections.filter(({ mode }) => mode === 'inline')
@@ -237,12 +238,12 @@ export class Replay implements AtCommit {
     return this.#engine.catalog.must(name)
   }
 
-  /** See `AtCommit`: nobody else is here. */
+  /** See `CommitHook`: nobody else is here. */
   waits(): undefined {
     return undefined
   }
 
-  /** See `AtCommit`. */
+  /** See `CommitHook`. */
   complete(transaction: Transaction, group: EventGroup, entry: EntryPlace | undefined): void {
     const place = entry as EntryPlace
     if (this.#transaction !== transaction) {
