@@ -228,7 +228,7 @@ export class Events {
   async #await(event: Dispatch, bucket: string): Promise<void> {
     try {
       if (isInternalBucket(bucket)) await this.queue.ready()
-      else await this.#engine.catalog.must(bucket).process.call(() => undefined)
+      else await this.#engine.catalog.must(bucket).whenReady()
     } catch (error) {
       throw new EventFailedError('reduce', undefined, [event.type], error)
     }

@@ -115,7 +115,7 @@ export class LogFollower {
   }
 
   async #ready(): Promise<void> {
-    for (const name of this.#projection.into) await this.#target.bucketOf(name).process.call(() => undefined)
+    for (const name of this.#projection.into) await this.#target.bucketOf(name).whenReady()
   }
 
   async #take(entries: readonly Entry[]): Promise<void> {
