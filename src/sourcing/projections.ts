@@ -65,7 +65,7 @@ export class Projections implements CommitHook {
   async start(): Promise<void> {
     if (!this.#checkpoints.isStored) return
     await this.#checkpoints.open()
-    for (const { name, isLive } of this.#checkpoints.all) if (isLive) this.#dormant.add(name)
+    this.#checkpoints.forEach(({ name, isLive }) => void (isLive && this.#dormant.add(name)))
   }
 
   /**
@@ -86,8 +86,8 @@ export class Projections implements CommitHook {
     try {
       await this.#checkpoints.open()
       await this.#checkpoints.ready()
-      for (const bucket of buckets) await bucket.process.call(() => undefined)
-      await this.#enrol(projection, buckets)
+      for (const bucket of buckets) await bucket.whenReady()
+      await this.#enrol(projector, buckets)
       this.#dormant.delete(name)
       if (projection.mode === 'inline') this.#inline = [...this.#inline, projection]
       await this.#supervise(projector, rebuilder)
@@ -128,7 +128,7 @@ export class Projections implements CommitHook {
   }
 
   /** Sees to it that there is a checkpoint which says what is left to do. */
-  async #enrol(projection: Projection, buckets: readonly Bucket[]): Promise<void> {
+  async #enrol({ projection, head }: Projector, buckets: readonly Bucket[]): Promise<void> {
     const { name, version, from, into, mode } = projection
     const stored = this.#checkpoints.get(name)
     for (const bucket of buckets) {
@@ -137,7 +137,6 @@ export class Projections implements CommitHook {
       throw new ProjectionDefinitionError(name, problem)
     }
     if (stored === undefined) await this.#mustBeComplete(projection)
-    const head = { type: 'store/projection', data: Object.freeze({ projection: name }) }
     await this.#checkpoints.commit(head, (transaction) => {
       const { visible } = this.#engine.sequencer.position
       const put = (checkpoint: Checkpoint): void => this.#checkpoints.put(transaction, checkpoint)

@@ -4,6 +4,7 @@ import type { Key, StoredRecord } from '../../base/value.js'
 import { isInternalBucket } from '../../log/entry.js'
 import type { Entry } from '../../log/entry.js'
 import type { StorageAdapter, StorageReport } from '../../log/storage.js'
+import { storedCheckpoints } from '../../sourcing/checkpoints.js'
 import { ReplayStore } from '../../sourcing/replay-store.js'
 import type { ReplayReport } from '../../sourcing/replay.js'
 import { CliError, InterruptedError } from '../cli-error.js'
@@ -144,9 +145,7 @@ async function* checked(entries: AsyncIterable<Entry>, head: number, interrupt: 
 /** How far the projections of the file have got, where that is not as far as the log. */
 async function positionsIn(adapter: StorageAdapter): Promise<Map<string, number>> {
   const found = new Map<string, number>()
-  for await (const rows of adapter.loadBucket('varve/projections')) {
-    for (const { record } of rows) if (record.isLive !== true) found.set(String(record.name), Number(record.seq))
-  }
+  for await (const { name, seq, isLive } of storedCheckpoints(adapter)) if (!isLive) found.set(name, seq)
   return found
 }
 
