@@ -1,15 +1,17 @@
 import { assert } from '../base/assert.js'
 import { asError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
-import type { EntryHead, NumberSource, Transaction } from '../commit/transaction.js'
+import type { EntryHead, Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
-import { isInternalBucket, sourcedType } from '../log/entry.js'
+import { emptiedBy } from '../history/log-access.js'
+import { isInternalBucket, isSourcedType, sourcedType } from '../log/entry.js'
 import type { Entry, SubEvent } from '../log/entry.js'
 import { StorageError } from '../log/errors.js'
 import { deepFreeze } from '../schema/copy-value.js'
 import { EventFailedError } from './errors.js'
 import type { CommitHook, EventParts } from './event-parts.js'
 import { EventRun } from './event-run.js'
+import { LoggedNumbers } from './logged-numbers.js'
 import type { Events } from './events.js'
 import type { EntryPlace, EventGroup } from './event-group.js'
 import { groupOf } from './event-group.js'
@@ -117,8 +119,8 @@ export class Replay implements CommitHook {
     }
     if (batch.length > 0) await end()
     const undefinedBuckets = [...this.#undefined]
-    const { failures, failed, events } = { failures: this.#failures, failed: this.#failed, events: this.#events }
-    return { entries: count, events, position, failed, failures, undefinedBuckets }
+    const done = { events: this.#events, failed: this.#failed, failures: this.#failures }
+    return { entries: count, position, ...done, undefinedBuckets }
   }
 
   /** What is checked or done at commits needs each event to have one of its own. */
@@ -188,7 +190,7 @@ export class Replay implements CommitHook {
   #takeOne(transaction: Transaction, entry: Entry): void | Promise<void> {
     const { seq, id, at, type, data = {}, meta, event, redacted = [] } = entry
     const isGone = redacted.some((bucket) => sourcedType(bucket) === type)
-    const isPlain = type.startsWith(sourcedType('')) && this.#parts.registry.find(type) === undefined
+    const isPlain = isSourcedType(type) && this.#parts.registry.find(type) === undefined
     transaction.numbers = new LoggedNumbers(entry)
     if (event === undefined || type.startsWith('store/') || isGone || isPlain) {
       this.#apply(transaction, entry)
@@ -209,10 +211,10 @@ export class Replay implements CommitHook {
   }
 
   /** What an entry that is no event has changed, as it is. */
-  #apply(transaction: Transaction, { type, data, cleared = [], changes }: Entry): void {
+  #apply(transaction: Transaction, entry: Entry): void {
+    const { type, changes } = entry
     if (type === 'store/projection' || type === 'store/rebuild') return
-    const dropped = type === 'store/drop' && typeof data?.bucket === 'string' ? [data.bucket] : []
-    for (const name of [...cleared, ...dropped]) {
+    for (const name of emptiedBy(entry)) {
       const bucket = this.#plain(name)
       if (bucket !== undefined) transaction.overlay(bucket).clear()
     }
@@ -284,37 +286,5 @@ export class Replay implements CommitHook {
       },
       ({ place, group }, error) => this.#fail(place.seq, (group.events[0] as SubEvent).type, error),
     )
-  }
-}
-
-/**
- * The autoincrement numbers that the records of an event have got. Somebody else may have taken numbers in between, for a transaction that
- * came to nothing or came later: the log says nothing about that, so the event gets again what it got.
- */
-class LoggedNumbers implements NumberSource {
-  readonly #entry: Entry
-  readonly #left = new Map<Bucket, number[]>()
-
-  constructor(entry: Entry) {
-    this.#entry = entry
-  }
-
-  next(bucket: Bucket): number | undefined {
-    const [field] = bucket.schema.counterFields
-    if (field === undefined) return undefined
-    let left = this.#left.get(bucket)
-    if (left === undefined) {
-      left = this.#entry.changes
-        .filter((change) => change.bucket === bucket.name && change.before === undefined)
-        .map(({ after }) => after?.[field])
-        .filter((number) => typeof number === 'number')
-      this.#left.set(bucket, left)
-    }
-    return left[0]
-  }
-
-  taken(bucket: Bucket, number: unknown): void {
-    const left = this.#left.get(bucket)
-    if (left !== undefined && left[0] === number) left.shift()
   }
 }
