@@ -117,7 +117,10 @@ export class EventRegistry {
    */
   upcast({ type, version, upcast }: EventType, data: EventData, from: number): EventData {
     if (from > version) {
-      throw new EventDefinitionError(type, `version ${from} was written by newer code; this code knows ${version}`)
+      throw new EventDefinitionError(
+        type,
+        `version ${from} was written by newer code, this code knows ${version}: start the newer one`,
+      )
     }
     let current = data as object
     for (let step = from; step < version; step++) current = (upcast.get(step) as (data: object) => object)(current)
