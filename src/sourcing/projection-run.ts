@@ -4,7 +4,6 @@ import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Transaction } from '../commit/transaction.js'
 import { applyResult } from './apply-result.js'
-import { current } from './current-data.js'
 import type { EntryPlace, EventGroup } from './event-group.js'
 import { visitEvents } from './event-group.js'
 import type { EventRegistry } from './event-registry.js'
@@ -12,6 +11,7 @@ import type { Projection } from './projection.js'
 import { ProjectionBucketHandle } from './projection-bucket.js'
 import type { ProjectedEvent } from './projection-definition.js'
 import { EventSeed, placeSeed, SeededRuntime } from './seeded-stream.js'
+import { upcastData } from './upcast.js'
 
 /** What taking in events needs of its store. */
 export interface ProjectionWorld {
@@ -74,7 +74,7 @@ export class ProjectionRun {
         if (!this.#projection.takes(type)) return
         this.type = type
         const { at, meta } = group
-        const now = current(this.#world.registry, type, version, data)
+        const now = upcastData(this.#world.registry, type, version, data)
         this.#takeOne({ type, version: now.version, data: now.data, at, meta, depth, seq: place.seq })
         this.#index++
       })
