@@ -2,6 +2,8 @@ import { InvalidArgumentError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
+import { checkSignal } from '../history/check-signal.js'
+import { entryAfter } from '../history/log-access.js'
 import type { SubEvent } from '../log/entry.js'
 import { StorageError } from '../log/errors.js'
 import { Supervisor } from '../supervise/supervisor.js'
@@ -158,8 +160,7 @@ export class Projections implements CommitHook {
     await this.#engine.sequencer.settled()
     const { visible } = this.#engine.sequencer.position
     if (history === 'kept' || visible === 0) return
-    let first = visible + 1
-    for await (const { seq } of this.#engine.options.storage.readLog(0, { limit: 1 })) first = seq
+    const { seq: first = visible + 1 } = (await entryAfter(this.#engine.options, 0)) ?? {}
     if (first > 1) throw new ProjectionGapError(name, 1, first - 1)
   }
 
@@ -256,9 +257,7 @@ export class Projections implements CommitHook {
     if (onProgress !== undefined && typeof onProgress !== 'function') {
       throw new InvalidArgumentError('rebuild(name, { onProgress })', 'a function', onProgress)
     }
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new InvalidArgumentError('rebuild(name, { signal })', 'an AbortSignal', signal)
-    }
+    checkSignal('rebuild(name, { signal })', signal)
     return this.#must(name).rebuilder.ask(options)
   }
 
