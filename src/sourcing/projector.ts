@@ -8,7 +8,8 @@ import { isOutdated } from './checkpoints.js'
 import type { CommitGate } from './commit-gate.js'
 import { LogFollower, NEAR_ENTRIES } from './log-follower.js'
 import type { FollowTarget } from './log-follower.js'
-import type { Projection, ProjectionWorld } from './projection.js'
+import type { Projection } from './projection.js'
+import type { ProjectionWorld } from './projection-run.js'
 import { ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
 
 /** What projectors have in common. */
