@@ -6,8 +6,9 @@ import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from '
 import { join } from 'node:path'
 import { BINDING } from '../contestants/sqlite.mjs'
 import { openVarve } from '../contestants/varve.mjs'
-import { DEFINITION, expect, makeRecords } from '../data.mjs'
+import { DEFINITION, expect } from '../data.mjs'
 import { rawRow } from './raw-row.mjs'
+import { concurrently, timed } from './writers.mjs'
 
 const CALLERS = 100
 /** As much as SQLite writes at least for a commit: a page of the log. */
@@ -96,7 +97,7 @@ export function eventCases({ scale, dir }) {
     rounds: 11,
     rows: [
       raw('raw SQLite, group commit', crowd, (store, records) =>
-        concurrently(records, (record) => store.insertGrouped(record)),
+        concurrently(CALLERS, records, (record) => store.insertGrouped(record)),
       ),
       ...[
         ['Varve, transaction', undefined, transact],
@@ -104,7 +105,7 @@ export function eventCases({ scale, dir }) {
         ['Varve, insert into a sourced bucket', undefined, source],
       ].map(([name, target, write]) =>
         varve(name, 'raw SQLite, group commit', target, crowd, (store, records) =>
-          concurrently(records, (record) => write(store, record)),
+          concurrently(CALLERS, records, (record) => write(store, record)),
         ),
       ),
     ],
@@ -281,18 +282,4 @@ async function rebuildAll(entries, dir) {
     rmSync(at, { recursive: true })
   }
   return { run, check: () => store.bucket('sums').count(), stop }
-}
-
-/** Records to write before the clock starts, and as many to be timed. */
-function timed(count) {
-  const all = makeRecords(2 * count)
-  return { first: all.slice(0, count), records: all.slice(count) }
-}
-
-/** Writes `records` from a hundred callers, each of which waits for its own write before it goes on. */
-async function concurrently(records, write) {
-  const caller = async (first) => {
-    for (let i = first; i < records.length; i += CALLERS) await write(records[i])
-  }
-  await Promise.all(Array.from({ length: CALLERS }, (_, i) => caller(i)))
 }
