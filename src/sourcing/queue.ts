@@ -23,6 +23,8 @@ export interface QueueStats {
   readonly running: number
   /** Why the queue stands still, where it does. */
   readonly halted: EventFailedError | undefined
+  /** Whether nothing is handled because the store was started so, until `store.queue.resume()`. */
+  readonly isPaused: boolean
 }
 
 /** Who handles what is due. */
@@ -74,6 +76,7 @@ export class EventQueue {
   /** Lanes whose first event waits for its time. */
   readonly #delayed = new Set<Lane>()
   #halted: EventFailedError | undefined
+  #isPaused = false
   #idle: (() => void)[] = []
 
   constructor(engine: Engine, events: QueueEvents) {
@@ -82,8 +85,9 @@ export class EventQueue {
     this.#stored = new QueueBucket(engine)
   }
 
-  /** Goes on with what was queued before, where there is anything. */
-  async resumeStored(): Promise<void> {
+  /** Goes on with what was queued before, where there is anything. @param isPaused nothing is handled until `resume`. */
+  async resumeStored(isPaused: boolean): Promise<void> {
+    this.#isPaused = isPaused
     if (this.#stored.isStored) await this.#open()
   }
 
@@ -178,7 +182,7 @@ export class EventQueue {
   }
 
   #pump(): void {
-    while (this.#isRunning && this.#halted === undefined && this.#running.size < RUNNING_MAX) {
+    while (this.#isRunning && !this.#isStill && this.#running.size < RUNNING_MAX) {
       const lane = this.#ready.shift()
       if (lane === undefined) break
       const id = lane.ids[0] as number
@@ -197,8 +201,12 @@ export class EventQueue {
     this.#settleIdle()
   }
 
+  get #isStill(): boolean {
+    return this.#isPaused || this.#halted !== undefined
+  }
+
   #settleIdle(): void {
-    if (this.#running.size > 0 || (this.#ready.length > 0 && this.#halted === undefined && this.#isRunning)) return
+    if (this.#running.size > 0 || (this.#ready.length > 0 && !this.#isStill && this.#isRunning)) return
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 
@@ -332,13 +340,14 @@ export class EventQueue {
   get stats(): QueueStats {
     const parked = this.parked.length
     const running = this.#running.size
-    return { waiting: this.#stored.size - parked, parked, running, halted: this.#halted }
+    return { waiting: this.#stored.size - parked, parked, running, halted: this.#halted, isPaused: this.#isPaused }
   }
 
-  /** Goes on after the queue has halted: the event that failed is tried again. */
+  /** Goes on after the queue has halted, with the event that failed, or after it was paused from the start. */
   resume(): void {
-    if (this.#halted === undefined) return
+    if (!this.#isStill) return
     this.#halted = undefined
+    this.#isPaused = false
     this.#pump()
   }
 
