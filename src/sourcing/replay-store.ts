@@ -92,13 +92,14 @@ export class ReplayStore {
     return this.#engine.catalog.buckets
   }
 
-  /** As `store.stateHash`. */
-  stateHash(): Promise<string> {
+  /** As `store.stateHash`. @param only the buckets to be counted. Default: all. */
+  stateHash(only?: ReadonlySet<string>): Promise<string> {
     const { catalog, sequencer, undoneCount, options } = this.#engine
     const { position } = sequencer
     const settled = () => sequencer.settled()
+    const counted = () => [...catalog.buckets].filter(({ name }) => only === undefined || only.has(name))
     return stateHash(
-      () => ({ buckets: catalog.buckets, position, at: sequencer.now(), undoneCount, settled }),
+      () => ({ buckets: counted(), position, at: sequencer.now(), undoneCount, settled }),
       options.runtime,
     )
   }

@@ -15,6 +15,7 @@ import type { AtCommit, EntryPlace, EventGroup } from './projected-event.js'
 import { groupOf } from './projected-event.js'
 import type { Projection, ProjectionWorld } from './projection.js'
 import { ProjectionRun } from './projection.js'
+import { ReplayRegistry } from './replay-registry.js'
 import { EventSeed, placeSeed } from './seeded-stream.js'
 
 /** An event that cannot be handled again. */
@@ -30,6 +31,10 @@ export interface ReplayReport {
   readonly entries: number
   /** Events that were handled again. */
   readonly events: number
+  /** Events that were taken in as they were recorded, because they, or sub-events of theirs, have `transact`, which was not run. */
+  readonly recorded: number
+  /** The types whose `transact` was not run. */
+  readonly transactTypes: readonly string[]
   /** Seq of the last entry. */
   readonly position: number
   /** How many events could not be handled again. They have left no trace. */
@@ -45,6 +50,11 @@ export interface ReplayOptions {
   readonly projections: readonly Projection[]
   /** How far a projection had got, by name: later events are not for it. Default: all are. */
   readonly positions?: ReadonlyMap<string, number>
+  /**
+   * Runs `transact` again, whatever that does outside of the store. Default: events that have one are taken in as they were recorded,
+   * with their sub-events.
+   */
+  readonly runTransact?: boolean
   readonly onProgress?: (position: number) => void
 }
 
@@ -60,7 +70,7 @@ interface Projected {
 /**
  * Handles the events of a log again, into a store that has nothing: by the definitions of that store, with the time, the clock and the
  * randomness that each event had. Of what the log says that they have changed, only the autoincrement numbers are looked at. Entries
- * that are no events are applied as they are.
+ * that are no events are applied as they are, and so are events with `transact`: it may have sent a mail, which is not to be sent again.
  *
  * Holds EV7: the same log and the same definitions give the same state.
  */
@@ -69,6 +79,8 @@ export class Replay implements AtCommit {
   readonly #engine: Engine
   readonly #options: ReplayOptions
   readonly #parts: EventParts
+  /** There where `transact` is not to be run. */
+  readonly #quiet: ReplayRegistry | undefined
   readonly #world: ProjectionWorld
   readonly #inline: readonly Projection[]
   readonly #async: readonly Projection[]
@@ -77,6 +89,8 @@ export class Replay implements AtCommit {
   readonly #failures: ReplayFailure[] = []
   #failed = 0
   #events = 0
+  #recorded = 0
+  readonly #transactTypes = new Set<string>()
   #transaction: Transaction | undefined
   #runs: readonly ProjectionRun[] = []
   /** What async projections are given when the batch is committed. */
@@ -85,7 +99,8 @@ export class Replay implements AtCommit {
   constructor(engine: Engine, events: Events, options: ReplayOptions) {
     this.#engine = engine
     this.#options = options
-    this.#parts = { ...events.parts, atCommit: this }
+    this.#quiet = options.runTransact === true ? undefined : new ReplayRegistry(events.registry)
+    this.#parts = { ...events.parts, registry: this.#quiet ?? events.registry, atCommit: this }
     this.#world = { runtime: engine.options.runtime, registry: events.registry }
     this.isIdle = options.projections.length === 0
     this.#inline = options.projections.filter(({ mode }) => mode === 'inline')
@@ -116,8 +131,9 @@ export class Replay implements AtCommit {
     }
     if (batch.length > 0) await end()
     const undefinedBuckets = [...this.#undefined]
-    const { failures, failed, events } = { failures: this.#failures, failed: this.#failed, events: this.#events }
-    return { entries: count, events, position, failed, failures, undefinedBuckets }
+    const transactTypes = [...this.#transactTypes]
+    const [failures, failed, events, recorded] = [this.#failures, this.#failed, this.#events, this.#recorded]
+    return { entries: count, events, recorded, transactTypes, position, failed, failures, undefinedBuckets }
   }
 
   /** What is checked or done at commits needs each event to have one of its own. */
@@ -154,7 +170,7 @@ export class Replay implements AtCommit {
     let until = items.length
     while (from < items.length) {
       const transaction = transactions.begin()
-      const [events, projected] = [this.#events, this.#projected.length]
+      const [events, recorded, projected] = [this.#events, this.#recorded, this.#projected.length]
       let at = from
       let isWritten = false
       try {
@@ -170,6 +186,7 @@ export class Replay implements AtCommit {
       } catch (error) {
         if (error instanceof StorageError) throw error
         this.#events = events
+        this.#recorded = recorded
         this.#projected.length = projected
         // One that only the commit refuses is found by halving.
         const bad = at < until ? at : from + ((until - from) >> 1)
@@ -189,7 +206,7 @@ export class Replay implements AtCommit {
     const isGone = redacted.some((bucket) => sourcedType(bucket) === type)
     const isPlain = type.startsWith(sourcedType('')) && this.#parts.registry.find(type) === undefined
     transaction.numbers = new LoggedNumbers(entry)
-    if (event === undefined || type.startsWith('store/') || isGone || isPlain) {
+    if (event === undefined || type.startsWith('store/') || isGone || isPlain || this.#isRecorded(entry)) {
       this.#apply(transaction, entry)
       const group = groupOf(entry)
       if (group !== undefined) this.complete(transaction, group, { seq, id })
@@ -207,7 +224,17 @@ export class Replay implements AtCommit {
     return done.then(() => run.complete())
   }
 
-  /** What an entry that is no event has changed, as it is. */
+  /** Whether the event is taken in as it was recorded. One that nobody defines is not: whether it may be there is asked as ever. */
+  #isRecorded({ type, event }: Entry): boolean {
+    if (this.#quiet?.find(type) === undefined) return false
+    const found = this.#quiet.transactOf({ ...event, type })
+    if (found === undefined) return false
+    this.#transactTypes.add(found)
+    this.#recorded++
+    return true
+  }
+
+  /** What an entry has changed, as it is. */
   #apply(transaction: Transaction, { type, data, cleared = [], changes }: Entry): void {
     if (type === 'store/projection' || type === 'store/rebuild') return
     const dropped = type === 'store/drop' && typeof data?.bucket === 'string' ? [data.bucket] : []
