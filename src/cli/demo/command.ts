@@ -21,7 +21,11 @@ Environment:
   NO_COLOR=1      no colour, also on a terminal
   VARVE_DEBUG=1   errors with their stack, the same as --debug
 
-Exit codes: 0 done, 1 it cannot be done and stderr says why, 130 interrupted.
+Exit codes:
+  0     done
+  1     it cannot be done, and stderr says why
+  2     it was called wrongly
+  130   interrupted
 `
 
 /** `varve demo`. */

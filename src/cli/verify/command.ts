@@ -19,7 +19,11 @@ Environment:
   NO_COLOR=1      no colour, also on a terminal
   VARVE_DEBUG=1   errors with their stack, the same as --debug
 
-Exit codes: 0 nothing is wrong, 1 something is, 2 it cannot be read and stderr says why, 130 interrupted.
+Exit codes:
+  0     nothing is wrong
+  1     something is
+  2     it cannot be read, or was called wrongly, and stderr says why
+  130   interrupted
 `
 
 /** `varve verify`. */
