@@ -32,6 +32,8 @@ export interface EventsOptions {
   readonly unknownEvents: 'refuse' | 'keep'
   /** Whether handlers are run twice, to report those that do not give the same again. */
   readonly checkDeterminism: boolean
+  /** Whether queued events are handled from the start, or when somebody says so. */
+  readonly queue: 'running' | 'paused'
 }
 
 /** An event after its commit. */
@@ -100,7 +102,7 @@ export class Events {
     this.registry.defineAll(definitions)
     await this.projections.start()
     for (const [name, projection] of Object.entries(projections)) await this.projections.define(name, projection)
-    await this.queue.resumeStored()
+    await this.queue.resumeStored(options.queue === 'paused')
   }
 
   /** What `dispatch` was called with, checked. @throws {InvalidArgumentError} @throws {EventNotDefinedError} nothing was done. */
@@ -284,7 +286,12 @@ function absentBucket(error: unknown): string | undefined {
 }
 
 /** The options of `Store.start` that are about events. @throws {InvalidArgumentError} @throws {EventDefinitionError} */
-export function checkEventOptions(events: unknown, unknownEvents: unknown, checkDeterminism: unknown): EventsOptions {
+export function checkEventOptions(
+  events: unknown,
+  unknownEvents: unknown,
+  checkDeterminism: unknown,
+  queue: unknown,
+): EventsOptions {
   if (typeof events !== 'object' || events === null || Array.isArray(events)) {
     throw new InvalidArgumentError('Store.start({ events })', 'an object of event definitions', events)
   }
@@ -294,8 +301,15 @@ export function checkEventOptions(events: unknown, unknownEvents: unknown, check
   if (checkDeterminism !== undefined && typeof checkDeterminism !== 'boolean') {
     throw new InvalidArgumentError('Store.start({ checkDeterminism })', 'true or false', checkDeterminism)
   }
+  if (queue !== undefined && queue !== 'running' && queue !== 'paused') {
+    throw new InvalidArgumentError('Store.start({ queue })', '"running" or "paused"', queue)
+  }
   // What is wrong with them is said before anything is opened.
   const own = Object.entries(events).filter(([type]) => !isSourcedType(type))
   new EventRegistry().defineAll(Object.fromEntries(own))
-  return { unknownEvents: unknownEvents ?? 'refuse', checkDeterminism: checkDeterminism ?? false }
+  return {
+    unknownEvents: unknownEvents ?? 'refuse',
+    checkDeterminism: checkDeterminism ?? false,
+    queue: queue ?? 'running',
+  }
 }
