@@ -27,6 +27,15 @@ export interface SqliteDatabase {
   prepare(sql: string): SqliteStatement
   /** Closes the connection; safe twice. A connection that was handed in stays open. */
   close(): void
+  /**
+   * Runs `fn` as one unit: committed when it returns, rolled back when it throws. Where it is there, transactions run
+   * through it and by no statement (Durable Objects refuse `BEGIN`); absent: `BEGIN IMMEDIATE` and `COMMIT` do.
+   */
+  transaction?<R>(fn: () => R): R
+  /** Resolves when all that is committed survives a power cut. Absent: a commit with `synchronous=FULL` does by itself. */
+  sync?(): Promise<void>
+  /** What a commit survives at best, where the binding knows that. */
+  readonly survives?: 'memory' | 'process' | 'disk'
 }
 
 /** A way to open files with one of the bindings. */
