@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
 import type { SqliteDatabase, SqliteDriver } from '../sqlite/binding.js'
-import { databaseOf, isSqliteAdapter } from '../sqlite/database-of.js'
+import { databaseOf, isSqliteAdapter } from '../sqlite/adapter.js'
 import { adoptDatabase, loadSqlite } from '../sqlite/load.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { canonicalPath, fileIdentity } from './file-path.js'
@@ -9,7 +9,7 @@ import { backupTo } from './sqlite-backup.js'
 import { SqliteEngine } from './sqlite-engine.js'
 import { FilePlace } from './sqlite-file-place.js'
 import { checkHeader } from './sqlite-header.js'
-import { lockFile } from './sqlite-lock.js'
+import { type FileLock, lockFile } from './sqlite-lock.js'
 import { connectionPlace, databaseFile, type SqlitePlace } from './sqlite-place.js'
 import { type Durability, isDurabilityOption, type OpenContext } from './storage.js'
 
@@ -61,13 +61,15 @@ async function openPlace(options: SQLiteAdapterOptions, context: OpenContext, wa
   if (options.database !== undefined) return lentPlace(options, context, waitMs)
   const driver = options.driver ?? (await loadSqlite())
   if (options.filename === IN_MEMORY) {
-    const facts = { name: IN_MEMORY, isExclusive: true, isShared: false, survives: 'memory' } as const
-    return connectionPlace(driver.open(IN_MEMORY), facts)
+    const database = driver.open(IN_MEMORY)
+    const close = (): void => database.close()
+    return connectionPlace(database, { name: IN_MEMORY, isExclusive: true, isShared: false, survives: 'memory', close })
   }
   const path = canonicalPath(String(options.filename))
-  return lockedPlace(path, driver, false, context, waitMs, () => {
+  return lockedPlace(path, driver, context, waitMs, (lock) => {
     checkHeader(path)
-    return driver.open(path)
+    const database = driver.open(path)
+    return new FilePlace(database, { path, lock, isLent: false, close: () => database.close() })
   })
 }
 
@@ -76,13 +78,15 @@ async function lentPlace(
   context: OpenContext,
   waitMs: number,
 ): Promise<SqlitePlace> {
-  const { database, driver, file } = isSqliteAdapter(given) ? portDatabase(given) : nativeDatabase(given)
+  const { database, driver, file, ...rest } = isSqliteAdapter(given) ? portDatabase(given) : nativeDatabase(given)
   if (file !== undefined && file !== IN_MEMORY) {
     // The lock has a file of its own, so any binding of this machine can hold it.
-    return lockedPlace(file, chosen ?? driver ?? (await loadSqlite()), true, context, waitMs, () => database)
+    return lockedPlace(file, chosen ?? driver ?? (await loadSqlite()), context, waitMs, (lock) => {
+      return new FilePlace(database, { path: file, lock, isLent: true, ...rest })
+    })
   }
   const facts = { name: file ?? '(connection)', isExclusive: false, isShared: true, survives: durability }
-  return connectionPlace(database, facts)
+  return connectionPlace(database, { ...facts, ...rest })
 }
 
 /** A connection that was handed in, and where it is as far as that is known. */
@@ -92,11 +96,13 @@ interface LentDatabase {
   readonly driver?: SqliteDriver
   /** Canonical path, `:memory:`, or undefined where the place is not known. */
   readonly file: string | undefined
+  /** Lets go of it. Absent for a `SqliteAdapter`: whoever made that goes on using it. */
+  close?(): void
 }
 
 function nativeDatabase(given: unknown): LentDatabase {
   const { database, driver, path } = adoptDatabase(given)
-  return { database, driver, file: path === IN_MEMORY ? path : canonicalPath(path) }
+  return { database, driver, file: path === IN_MEMORY ? path : canonicalPath(path), close: () => database.close() }
 }
 
 function portDatabase(given: SqliteAdapter): LentDatabase {
@@ -110,18 +116,17 @@ function portDatabase(given: SqliteAdapter): LentDatabase {
   return { database, file: isHere ? path : undefined }
 }
 
-/** The file at `path`, locked, with what `open` opens. */
+/** The place that `open` makes of the file at `path`, once that is locked. */
 async function lockedPlace(
   path: string,
   driver: SqliteDriver,
-  isLent: boolean,
   context: OpenContext,
   waitMs: number,
-  open: () => SqliteDatabase,
+  open: (lock: FileLock) => FilePlace,
 ): Promise<SqlitePlace> {
   const lock = await lockFile(path, driver, context, waitMs)
   try {
-    return new FilePlace(open(), { path, lock, isLent })
+    return open(lock)
   } catch (error) {
     lock.release()
     throw error

@@ -28,6 +28,8 @@ export interface FileFacts {
   readonly lock: FileLock
   /** True when the connection was handed in: it stays in WAL mode, and tables of others may be in the file. */
   readonly isLent: boolean
+  /** Lets go of the connection; absent where that is its owner's affair. */
+  close?(): void
 }
 
 /**
@@ -47,6 +49,7 @@ export class FilePlace implements SqlitePlace {
   readonly durability: Durability
   readonly #lock: FileLock
   readonly #walPath: string
+  readonly #close: (() => void) | undefined
   #isWal = true
   #full: boolean | undefined
   #main: FileIdentity | undefined
@@ -56,12 +59,13 @@ export class FilePlace implements SqlitePlace {
   #looked = 0
   #gone = false
 
-  constructor(database: SqliteDatabase, { path, lock, isLent }: FileFacts) {
+  constructor(database: SqliteDatabase, { path, lock, isLent, close }: FileFacts) {
     this.name = this.file = path
     this.database = database
     this.isShared = isLent
     this.durability = database.survives ?? 'disk'
     this.#lock = lock
+    this.#close = close
     this.#walPath = `${path}-wal`
   }
 
@@ -137,7 +141,7 @@ export class FilePlace implements SqlitePlace {
 
   release(): void {
     try {
-      this.database.close()
+      this.#close?.()
     } finally {
       this.#lock.release()
     }

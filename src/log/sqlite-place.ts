@@ -73,6 +73,8 @@ export interface ConnectionFacts {
   readonly isExclusive: boolean
   /** True when tables of others may be in the database. */
   readonly isShared: boolean
+  /** Lets go of the connection; absent where that is its owner's affair. */
+  close?(): void
   /** What a commit survives at best, as somebody says who knows; undefined where nobody does. */
   readonly survives: Durability | undefined
 }
@@ -103,12 +105,12 @@ export function connectionPlace(database: SqliteDatabase, facts: ConnectionFacts
     },
     startJournal: () => undefined,
     setFull: () => true,
-    ...(database.sync === undefined ? {} : { sync: () => (database.sync as () => Promise<void>)() }),
+    ...(database.sync === undefined ? {} : { sync: () => database.sync?.() ?? Promise.resolve() }),
     watch: () => undefined,
     check: () => undefined,
     eraseJournal: () => true,
     leave: () => undefined,
-    release: () => database.close(),
+    release: () => facts.close?.(),
   }
 }
 

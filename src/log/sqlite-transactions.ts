@@ -17,22 +17,24 @@ export interface Transactions {
   probe(): void
 }
 
-/** The transactions of `database`: by statements, unless it has a way of its own. */
+/** The transactions of `database`: by statements, where those are allowed. */
 export function transactionsOf(database: SqliteDatabase): Transactions {
-  const { transaction } = database
-  if (transaction === undefined) return new StatementTransactions(database)
+  if (!database.hasOwnTransactions) return new StatementTransactions(database)
   return {
-    run: (work) => transaction.call(database, work) as ReturnType<typeof work>,
-    // What such a way does without a write is its own affair: the store's first write comes at once, see `takeOver`.
-    probe: () => undefined,
+    run: (work) => database.transaction(work),
     recover: () => undefined,
+    // What such a way does without a write is its own affair; the first write comes soon enough.
+    probe: () => undefined,
   }
 }
 
-/** `BEGIN IMMEDIATE`, `COMMIT` and `ROLLBACK`, and what to do when the last one fails. */
+/**
+ * `BEGIN IMMEDIATE`, `COMMIT` and `ROLLBACK`, and what to do when one of them fails. A transaction that somebody else has begun
+ * on the connection is never ended here.
+ */
 class StatementTransactions implements Transactions {
   readonly #database: SqliteDatabase
-  /** A rollback failed: there may be a transaction open. */
+  /** True when a statement failed that may have left a transaction open. */
   #isLeftOpen = false
 
   constructor(database: SqliteDatabase) {
@@ -61,17 +63,16 @@ class StatementTransactions implements Transactions {
   }
 
   #begin(): void {
-    const begin = this.#database.prepare('BEGIN IMMEDIATE')
     try {
-      begin.run()
+      this.#database.prepare('BEGIN IMMEDIATE').run()
     } catch (error) {
-      if (!asError(error).message.includes('within a transaction')) throw error
-      this.#rollBackLeftover()
-      begin.run()
+      // It may have begun all the same, unless somebody else's transaction was in the way.
+      this.#isLeftOpen = !asError(error).message.includes('within a transaction')
+      throw error
     }
   }
 
-  /** A rollback that failed may have left a transaction open, which nobody may commit now. */
+  /** Nobody may commit what is left open. */
   #rollBackLeftover(): void {
     try {
       this.#database.prepare('ROLLBACK').run()

@@ -48,10 +48,14 @@ export function databaseOf(adapter: SqliteAdapter): SqliteDatabase {
 
 const METHODS: readonly (keyof SqliteAdapter)[] = ['exec', 'iterate', 'transaction', 'close']
 
-function checkAdapter(adapter: unknown): void {
+/** True for an object with the four methods. */
+export function isSqliteAdapter(adapter: unknown): adapter is SqliteAdapter {
   const found = adapter as { readonly [method: string]: unknown } | null | undefined
-  if (typeof found === 'object' && found !== null && METHODS.every((method) => typeof found[method] === 'function'))
-    return
+  return typeof found === 'object' && found !== null && METHODS.every((method) => typeof found[method] === 'function')
+}
+
+function checkAdapter(adapter: unknown): void {
+  if (isSqliteAdapter(adapter)) return
   throw new InvalidArgumentError('adapter', `a SQLite adapter with the methods ${METHODS.join(', ')}`, adapter)
 }
 

@@ -32,11 +32,8 @@ export interface SqliteDatabase {
   transaction<R>(fn: () => R): R
   /** Closes the connection; safe twice. A connection that was handed in stays open. */
   close(): void
-  /**
-   * Runs `fn` as one unit: committed when it returns, rolled back when it throws. Where it is there, transactions run
-   * through it and by no statement (Durable Objects refuse `BEGIN`); absent: `BEGIN IMMEDIATE` and `COMMIT` do.
-   */
-  transaction?<R>(fn: () => R): R
+  /** True where transactions run through `transaction` only: BEGIN is refused, or somebody else counts them. */
+  readonly hasOwnTransactions: boolean
   /** Resolves when all that is committed survives a power cut. Absent: a commit with `synchronous=FULL` does by itself. */
   sync?(): Promise<void>
   /** What a commit survives at best, where the binding knows that. */
@@ -59,6 +56,10 @@ export interface Binding {
   prepare(sql: string, text: SqlText): BoundStatement
   /** Where BEGIN is not allowed: what is there instead. It nests. */
   transaction?<R>(fn: () => R): R
+  /** As `SqliteDatabase.sync`. */
+  sync?(): Promise<unknown>
+  /** As `SqliteDatabase.survives`. */
+  readonly survives?: 'memory' | 'process' | 'disk'
   close(): unknown
 }
 
@@ -96,6 +97,9 @@ const REPEATABLE: readonly string[] = ['SELECT', 'VALUES', 'EXPLAIN']
  */
 export class Connection implements SqliteDatabase {
   readonly binding: Binding
+  readonly hasOwnTransactions: boolean
+  readonly survives?: 'memory' | 'process' | 'disk'
+  sync?(): Promise<void>
   /** True while a transaction may be open that was begun here. */
   begun = false
   readonly #owned: boolean
@@ -107,6 +111,9 @@ export class Connection implements SqliteDatabase {
 
   constructor(binding: Binding, owned: boolean) {
     this.binding = binding
+    this.hasOwnTransactions = binding.transaction !== undefined
+    if (binding.survives !== undefined) this.survives = binding.survives
+    if (binding.sync !== undefined) this.sync = async () => void (await binding.sync?.())
     this.#owned = owned
     this.#transactions = new Transactions(this)
   }

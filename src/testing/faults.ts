@@ -108,6 +108,7 @@ export function faultyDriver(driver: SqliteDriver, plan: Fault | FaultPlan): Sql
 
 function faultyDatabase(database: SqliteDatabase, faults: FaultPlan): SqliteDatabase {
   return {
+    hasOwnTransactions: database.hasOwnTransactions,
     exec: (sql) => faults.run(sql, () => database.exec(sql)),
     prepare: (sql) =>
       faultyStatement(
