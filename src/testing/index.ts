@@ -5,3 +5,10 @@ export type { VirtualRuntime, VirtualRuntimeOptions } from './runtime.js'
 export { virtualRuntime } from './runtime.js'
 export type { AdapterFixture, ConformanceOptions, TestFramework } from './storage-conformance.js'
 export { describeStorageAdapter, runStorageCase, storageCases } from './storage-conformance.js'
+export type {
+  StoreDatabase,
+  StoreOnSqliteCase,
+  StoreOnSqliteOptions,
+  StoreOnSqliteReport,
+} from './store-on-sqlite.js'
+export { runStoreOnSqlite, storeOnSqliteCases } from './store-on-sqlite.js'
