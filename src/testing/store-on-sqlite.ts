@@ -44,6 +44,8 @@ const LARGE = 300_000
 interface Place extends StoreDatabase {
   storage(): StorageAdapter
   readonly exclusive: boolean
+  /** What no call could be rejected with: nothing, at the end. */
+  readonly errors: Error[]
 }
 
 type WholeCase = readonly [name: string, run: (place: Place) => Promise<void>]
@@ -57,9 +59,9 @@ const buckets = {
   },
 } as const
 
-function start(place: Place, onError?: (error: Error) => void) {
-  const persistence = { adapter: place.storage() }
-  return Store.start({ name: 'on-sqlite', buckets, persistence, ...(onError === undefined ? {} : { onError }) })
+function start(place: Place, errors: Error[] = place.errors) {
+  const onError = (error: Error): void => void errors.push(error)
+  return Store.start({ name: 'on-sqlite', buckets, persistence: { adapter: place.storage() }, onError })
 }
 
 /** What one value `sql` answers with. */
@@ -189,7 +191,7 @@ async function manyAndLarge(place: Place): Promise<void> {
 
 async function takenOver(place: Place): Promise<void> {
   const errors: Error[] = []
-  const first = await start(place, (error) => void errors.push(error))
+  const first = await start(place, errors)
   await first.bucket('notes').insert({ id: 'a' })
   await first.flush()
   if (place.exclusive) {
@@ -239,6 +241,11 @@ export const storeOnSqliteCases: readonly StoreOnSqliteCase[] = [
       const place = await placeOf(options)
       try {
         await run(place)
+        checkSame(
+          place.errors.map((error) => error.message),
+          [],
+          'errors in the background',
+        )
       } finally {
         await place.cleanup?.()
       }
@@ -273,5 +280,6 @@ async function placeOf(options: StoreOnSqliteOptions): Promise<Place> {
     cleanup: () => database.cleanup?.(),
     storage: () => make(database.connect()),
     exclusive: options.exclusive ?? false,
+    errors: [],
   }
 }
