@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
 import type { SqliteDatabase, SqliteDriver } from '../sqlite/binding.js'
-import { databaseOf, isSqliteAdapter } from '../sqlite/adapter.js'
+import { databaseOf, isSqliteAdapter } from '../sqlite/database-of.js'
 import { adoptDatabase, loadSqlite } from '../sqlite/load.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { canonicalPath, fileIdentity } from './file-path.js'

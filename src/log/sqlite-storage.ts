@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import { databaseOf, isSqliteAdapter } from '../sqlite/adapter.js'
+import { databaseOf, isSqliteAdapter } from '../sqlite/database-of.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { SqliteEngine } from './sqlite-engine.js'
 import { connectionPlace } from './sqlite-place.js'

@@ -2,6 +2,8 @@
 export interface SqlText {
   /** First word of what the statement does, upper case: of `WITH … INSERT` it is `INSERT`. Empty: there is none. */
   readonly verb: string
+  /** True when it answers the rows that it changes. */
+  readonly returning: boolean
   /** How many parameters it has. */
   readonly parameters: number
   /** False when a parameter has a name or a number. */
@@ -21,6 +23,7 @@ const TOKENS =
  */
 export function readSql(sql: string): SqlText {
   let verb = ''
+  let returning = false
   let parameters = 0
   let plain = true
   let statements = 0
@@ -50,7 +53,10 @@ export function readSql(sql: string): SqlText {
     } else if (isWord(start)) {
       const word = token.toUpperCase()
       if (first.length < 4) first.push(word)
-      if (statements === 1 && depth === 0) verb = nextVerb(verb, word)
+      if (depth === 0) {
+        if (statements === 1) verb = nextVerb(verb, word)
+        if (word === 'RETURNING') returning = true
+      }
       // The body of a trigger has statements of its own; it ends with an END that closes no CASE.
       if (!inTrigger && word === 'BEGIN' && first[0] === 'CREATE' && first.slice(1, 4).includes('TRIGGER')) {
         inTrigger = true
@@ -61,7 +67,7 @@ export function readSql(sql: string): SqlText {
       }
     }
   }
-  return { verb, parameters, plain, statements }
+  return { verb, returning, parameters, plain, statements }
 }
 
 const AFTER_WITH: readonly string[] = ['SELECT', 'VALUES', 'INSERT', 'REPLACE', 'UPDATE', 'DELETE']

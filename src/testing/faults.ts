@@ -108,7 +108,6 @@ export function faultyDriver(driver: SqliteDriver, plan: Fault | FaultPlan): Sql
 
 function faultyDatabase(database: SqliteDatabase, faults: FaultPlan): SqliteDatabase {
   return {
-    hasOwnTransactions: database.hasOwnTransactions,
     exec: (sql) => faults.run(sql, () => database.exec(sql)),
     prepare: (sql) =>
       faultyStatement(
@@ -116,6 +115,7 @@ function faultyDatabase(database: SqliteDatabase, faults: FaultPlan): SqliteData
         sql,
         faults,
       ),
+    begins: database.begins,
     transaction: (fn) => faults.run('transaction', () => database.transaction(fn)),
     close: () => database.close(),
   }

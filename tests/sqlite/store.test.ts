@@ -7,7 +7,7 @@ import {
   type StoreOnSqliteOptions,
   storeOnSqliteCases,
 } from '../../src/testing/store-on-sqlite.js'
-import { inFile, inMemory, loadConnectors } from './connections.js'
+import { bareAdapter, inFile, inMemory, loadConnectors } from './connections.js'
 
 const { connectors, missing } = await loadConnectors()
 
@@ -18,14 +18,14 @@ function describeStore(name: string, options: StoreOnSqliteOptions): void {
 }
 
 for (const connector of connectors) {
-  const { name, adapter, bare } = connector
+  const { name, adapter } = connector
   describeStore(`${name}, a connection in memory`, { create: () => inMemory(connector, adapter) })
   if (connector.files) {
     const storage = (connection: SqliteAdapter) => new SQLiteAdapter({ database: connection, waitMs: 20 })
     describeStore(`${name}, a file`, { create: () => inFile(connector, adapter), storage, exclusive: true })
   }
   if (name === connectors[0]?.name) {
-    describeStore(`four methods over ${name}`, { create: () => inMemory(connector, bare) })
+    describeStore(`four methods over ${name}`, { create: () => inMemory(connector, bareAdapter) })
   }
 }
 
@@ -70,7 +70,7 @@ describe('the suite finds a planted fault', () => {
   it.each(PLANTED)('%s', async (_name, plant) => {
     const create = (): StoreDatabase => {
       const database = inMemory(connector as NonNullable<typeof connector>, (native) => {
-        const connection = (connector as NonNullable<typeof connector>).bare(native)
+        const connection = bareAdapter(native)
         return { ...connection, ...plant(connection) }
       })
       return database
