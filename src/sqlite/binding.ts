@@ -241,6 +241,11 @@ class Statement implements SqliteStatement {
   }
 
   run(...values: SqliteBind[]): number {
+    return this.runWith(values)
+  }
+
+  /** As `run`; `values` may be changed. */
+  runWith(values: unknown[]): number {
     const native = this.#ready(values)
     try {
       // Some bindings answer a wrong number here, and some refuse to run it.
@@ -260,6 +265,11 @@ class Statement implements SqliteStatement {
   }
 
   all(...values: SqliteBind[]): SqliteRow[] {
+    return this.allWith(values)
+  }
+
+  /** As `all`; `values` may be changed. */
+  allWith(values: unknown[]): SqliteRow[] {
     return this.#read(values, (native) => native.all(values) as SqliteRow[])
   }
 

@@ -200,7 +200,7 @@ const statements: Planted[] = [
     bug: 'a second statement is dropped',
     caughtBy: 'a second statement is refused where values are given or rows are asked for',
     plant: (good) => ({
-      exec: (sql, ...params) => good.exec(params.length === 0 ? sql : (sql.split(';')[0] as string), ...params),
+      exec: (sql, ...params) => good.exec(params.length === 0 ? sql : (sql.split(';')[0] ?? ''), ...params),
     }),
   },
   {
@@ -274,7 +274,7 @@ const statements: Planted[] = [
       return {
         iterate(sql, ...params) {
           if (kept.length < 1000) kept.push(sql)
-          return good.iterate(kept.length < 1000 ? sql : (kept[sql.length] as string), ...params)
+          return good.iterate(kept.length < 1000 ? sql : (kept[sql.length] ?? ''), ...params)
         },
       }
     },
@@ -373,7 +373,7 @@ const units: Planted[] = [
       return {
         *iterate(sql, ...params) {
           open++
-          yield* good.iterate(sql, ...params) as Iterable<never>
+          yield* good.iterate<never>(sql, ...params)
           open--
         },
         transaction: (fn) => {
@@ -424,7 +424,7 @@ const units: Planted[] = [
       return {
         *iterate(sql, ...params) {
           open++
-          yield* good.iterate(sql, ...params) as Iterable<never>
+          yield* good.iterate<never>(sql, ...params)
           open--
         },
         exec(sql, ...params) {
