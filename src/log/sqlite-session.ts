@@ -119,7 +119,7 @@ export class SqliteSession {
       const isFull = this.place.setFull(full)
       this.#transactions.run(() => {
         isBegun = true
-        if (this.#owner !== undefined) this.#checkOwner(this.#owner, doing)
+        if (this.#owner !== undefined) mustOwn('L4', this, this.#owner, doing)
         if (!this.#fresh) this.refresh()
         written = write()
         this.place.check(doing, this.context)
@@ -153,14 +153,6 @@ export class SqliteSession {
     this.#touched = Number(this.database.prepare(sql).get()?.value)
   }
 
-  /** L4: only the store that was the last to open a shared database writes to it. */
-  #checkOwner(owner: string, doing: string): void {
-    const now = this.database.prepare("SELECT value FROM varve_meta WHERE key = 'owner'").get()?.value
-    if (now === owner) return
-    const message = `store ${this.path}: ${doing}: another store has opened this database since (L4); nothing was written; `
-    throw new StorageLockedError(`${message}stop this store, and have one store per database`)
-  }
-
   #undone(): void {
     this.#fresh = false
     // Otherwise it stays stale, and whoever needs it next tries again.
@@ -191,6 +183,14 @@ export class SqliteSession {
       throw storageError(both, this.path, doing, 'unknown')
     }
   }
+}
+
+/** @throws {StorageLockedError} another store was the last to open the database, so only that one may write to it. */
+function mustOwn(invariant: string, { database, path }: SqliteSession, owner: string, doing: string): void {
+  const now = database.prepare("SELECT value FROM varve_meta WHERE key = 'owner'").get()?.value
+  if (now === owner) return
+  const message = `store ${path}: ${doing}: another store has opened this database since (${invariant}); nothing was written`
+  throw new StorageLockedError(`${message}; stop this store, and have one store per database`)
 }
 
 /** The number of writes without an entry so far. */

@@ -1,9 +1,11 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { databaseOf } from '../sqlite/database-of.js'
 import { SqliteError, type SqliteDatabase } from '../sqlite/binding.js'
+import type { PreparingDatabase } from '../sqlite/from-node.js'
+import { fromSqliteWasm } from '../sqlite/from-wasm.js'
 import { loadSqlite } from '../sqlite/load.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { type Fault, FaultPlan, sqliteBusy, sqliteFull, sqliteIoError } from '../testing/faults.js'
@@ -92,13 +94,13 @@ describe('what a commit survives', () => {
 
   it('where the binding has a way to wait for that, a write at level disk waits, and no other', async () => {
     let synced = 0
-    let failure: Error | undefined
+    const failures: Error[] = []
     const place = () => {
       const database = driver.open(':memory:')
       opened.push(database)
       const sync = async (): Promise<void> => {
         synced++
-        if (failure !== undefined) throw failure
+        for (const failure of failures) throw failure
       }
       const waiting: SqliteDatabase = {
         exec: (sql) => database.exec(sql),
@@ -120,7 +122,7 @@ describe('what a commit survives', () => {
     expect(synced).toBe(1)
     await writer.adapter.flush()
     expect(synced).toBe(2)
-    failure = new Error('the object was reset')
+    failures.push(new Error('the object was reset'))
     await expect(writer.write(putting('users', 2, b))).rejects.toMatchObject({
       name: 'StorageError',
       outcome: 'unknown',
@@ -185,6 +187,31 @@ describe('a connection that was handed in', () => {
     expect(await loadRows(second.adapter, 'users')).toEqual([{ ordinal: 1, record: a }])
     await first.adapter.close()
     await second.adapter.close()
+  })
+})
+
+describe('a binding without a write-ahead log', () => {
+  it('keeps its journal beside the file while it is open, and commits are full', async () => {
+    const { Database } = createRequire(import.meta.url)('node-sqlite3-wasm') as {
+      Database: new (path: string) => PreparingDatabase
+    }
+    const native = new Database(file)
+    const connection = fromSqliteWasm(native)
+    const writer = await writerOn(new SQLiteAdapter({ database: connection, waitMs: 0 }))
+    expect(writer.report).toMatchObject({ file, durability: 'disk' })
+    expect(existsSync(`${file}-journal`)).toBe(true)
+    for (const durability of ['disk', 'process'] as const) {
+      writer.durability = durability
+      await writer.write(durability === 'disk' ? defining('users') : putting('users', 1, a))
+      const modes = [...connection.iterate('PRAGMA journal_mode'), ...connection.iterate('PRAGMA synchronous')]
+      expect(modes).toEqual([{ journal_mode: 'truncate' }, { synchronous: 2 }])
+    }
+    await writer.adapter.flush()
+    await writer.adapter.close()
+    native.close()
+    const byPath = await writerOn(new SQLiteAdapter({ filename: file, waitMs: 0 }))
+    expect(await loadRows(byPath.adapter, 'users')).toEqual([{ ordinal: 1, record: a }])
+    await byPath.adapter.close()
   })
 })
 
@@ -278,7 +305,6 @@ describe('a fault of a connection with four methods', () => {
           const expected = Array.from(rows, ([ordinal, record]) => ({ ordinal, record }))
           expect(await loadRows(now.adapter, bucket), `${n}: ${failure?.message}`).toEqual(expected)
         }
-        databaseOf(connection)
       }
     }
   })

@@ -67,7 +67,7 @@ const LOADERS: readonly (readonly [name: string, load: () => Promise<Omit<Connec
     '@photostructure/sqlite',
     async () => {
       const { DatabaseSync } = await import('@photostructure/sqlite')
-      const open = (path: string): PreparingDatabase => new DatabaseSync(path) as never
+      const open = (path: string): PreparingDatabase => new DatabaseSync(path)
       return { files: true, open, adapter: fromNodeSqlite }
     },
   ],
@@ -97,7 +97,7 @@ const LOADERS: readonly (readonly [name: string, load: () => Promise<Omit<Connec
     async () => {
       const { default: init } = await import('@sqlite.org/sqlite-wasm')
       const sqlite3 = await init()
-      const open = (path: string): PreparingDatabase => new sqlite3.oo1.DB(path) as never
+      const open = (path: string): PreparingDatabase => new sqlite3.oo1.DB(path)
       return { files: false, open, adapter: fromSqliteWasm }
     },
   ],

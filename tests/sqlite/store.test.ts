@@ -54,7 +54,7 @@ const PLANTED: readonly (readonly [name: string, plant: (connection: SqliteAdapt
   [
     'deletions that do nothing',
     (connection) => ({
-      exec: (sql, ...params) => (/^DELETE/.test(sql) ? undefined : connection.exec(sql, ...params)),
+      exec: (sql, ...params) => (sql.startsWith('DELETE') ? undefined : connection.exec(sql, ...params)),
     }),
   ],
   [
@@ -65,11 +65,10 @@ const PLANTED: readonly (readonly [name: string, plant: (connection: SqliteAdapt
   ],
 ]
 
-describe('the suite finds a planted fault', () => {
-  const connector = connectors[0]
+describe.each(connectors.slice(0, 1))('the suite finds a planted fault on $name', (connector) => {
   it.each(PLANTED)('%s', async (_name, plant) => {
     const create = (): StoreDatabase => {
-      const database = inMemory(connector as NonNullable<typeof connector>, (native) => {
+      const database = inMemory(connector, (native) => {
         const connection = bareAdapter(native)
         return { ...connection, ...plant(connection) }
       })
