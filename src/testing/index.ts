@@ -8,3 +8,10 @@ export { describeSqliteBinding, runSqliteCase, sqliteBindingCases } from './sqli
 export type { SqliteCase, SqliteClaims, SqliteTest } from './sqlite-case.js'
 export type { AdapterFixture, ConformanceOptions, TestFramework } from './storage-conformance.js'
 export { describeStorageAdapter, runStorageCase, storageCases } from './storage-conformance.js'
+export type {
+  StoreDatabase,
+  StoreOnSqliteCase,
+  StoreOnSqliteOptions,
+  StoreOnSqliteReport,
+} from './store-on-sqlite.js'
+export { runStoreOnSqlite, storeOnSqliteCases } from './store-on-sqlite.js'
