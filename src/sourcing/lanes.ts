@@ -2,13 +2,12 @@ import type { Timer } from '../base/runtime.js'
 import type { QueuedEvent } from './queue-bucket.js'
 
 /** Events that must follow each other. One that named no lane has one of its own, under its id. */
-export interface Lane {
+interface Lane {
   readonly key: string | number
   /** Rising, which is the order in which they came; the first one is next. */
   readonly ids: number[]
-  /** `idle`: its first event is parked, or not yet durable. */
-  state: 'idle' | 'ready' | 'delayed' | 'running'
-  timer: Timer | undefined
+  /** Runs until the time of an event has come. */
+  timer: { readonly id: number; cancel(): void } | undefined
   /** The event whose time has come, which need not be looked up again. */
   dueId: number | undefined
 }
@@ -17,8 +16,8 @@ export interface Lane {
 export interface LaneHost {
   /** The event as it is stored now; `undefined` when it has left the queue, or was taken back. */
   get(id: number): QueuedEvent | undefined
-  /** False while it is on its way to the disk. */
-  isDurable(id: number): boolean
+  /** False while it is on its way to the disk, or being handled; `changed` is called afterwards. */
+  isFree(id: number): boolean
   /** In the time of the log, which never goes back. */
   now(): number
   setTimer(ms: number, call: () => void): Timer
@@ -46,55 +45,37 @@ export class Lanes {
     return this.#ready.size > 0
   }
 
-  /** Puts an event in its place in its lane; one that is there stays. */
-  add({ id, lane: name }: QueuedEvent): void {
-    const key = name ?? id
-    let lane = this.#lanes.get(key)
-    if (lane === undefined) {
-      lane = { key, ids: [], state: 'idle', timer: undefined, dueId: undefined }
-      this.#lanes.set(key, lane)
-    }
-    let at = lane.ids.length
-    while (at > 0 && (lane.ids[at - 1] as number) > id) at--
-    if (lane.ids[at - 1] !== id) lane.ids.splice(at, 0, id)
-    this.#settle(lane)
-  }
-
-  /** The next event that may be handled; its lane waits until `done`. */
-  take(): { readonly lane: Lane; readonly event: QueuedEvent } | undefined {
+  /** The next event that may be handled. It is not free any more when this is called again. */
+  take(): QueuedEvent | undefined {
     for (const lane of this.#ready) {
       this.#ready.delete(lane)
-      lane.state = 'idle'
       const event = this.#first(lane)
-      if (event === undefined || !this.#isTakeable(event)) {
-        this.#settle(lane)
-        continue
-      }
-      lane.state = 'running'
-      return { lane, event }
+      if (event !== undefined && this.#isTakeable(event)) return event
+      this.#settle(lane, false)
     }
     return undefined
   }
 
-  /** An event of a lane was handled: its lane goes on. @param first before all others, whose turn it would be. */
-  done(lane: Lane, first: boolean): void {
-    lane.state = 'idle'
-    lane.dueId = undefined
-    this.#settle(lane, first)
+  /**
+   * An event has come, or something has happened to it: it has its place in its lane as long as it is stored, and the lane goes on if it may.
+   *
+   * @param isNext before all others.
+   */
+  changed({ id, lane: name }: QueuedEvent, isNext = false): void {
+    const key = name ?? id
+    const lane = this.#lanes.get(key) ?? { key, ids: [], timer: undefined, dueId: undefined }
+    this.#lanes.set(key, lane)
+    let at = lane.ids.length
+    while (at > 0 && (lane.ids[at - 1] as number) > id) at--
+    if (lane.ids[at - 1] !== id) lane.ids.splice(at, 0, id)
+    if (lane.dueId === id) lane.dueId = undefined
+    this.#settle(lane, isNext)
   }
 
-  /** As `done`, when `ms` have passed. */
-  doneIn(lane: Lane, ms: number): void {
-    lane.state = 'idle'
-    lane.dueId = undefined
-    if (this.#first(lane) === undefined) this.#settle(lane)
-    else this.#delay(lane, lane.ids[0] as number, ms)
-  }
-
-  /** Something about an event has changed that concerns its lane. */
-  changed({ id, lane: name }: QueuedEvent): void {
-    const lane = this.#lanes.get(name ?? id)
-    if (lane !== undefined) this.#settle(lane)
+  /** As `changed`, but the event is not to be handled before `ms` have passed. */
+  pause(event: QueuedEvent, ms: number): void {
+    const lane = this.#lanes.get(event.lane ?? event.id)
+    if (lane !== undefined) this.#delay(lane, event.id, ms)
   }
 
   /** Nobody waits for anything any more. */
@@ -104,43 +85,36 @@ export class Lanes {
     this.#ready.clear()
   }
 
-  #settle(lane: Lane, first = false): void {
-    if (lane.state === 'running') return
+  #settle(lane: Lane, isNext: boolean): void {
+    const event = this.#first(lane)
+    // Its time is counted already, and not from the beginning whenever another event joins it.
+    if (event !== undefined && lane.timer?.id === event.id) return
     lane.timer?.cancel()
     lane.timer = undefined
-    const event = this.#first(lane)
-    if (event === undefined || !this.#isTakeable(event)) {
-      this.#ready.delete(lane)
-      lane.state = 'idle'
-      if (event === undefined) this.#lanes.delete(lane.key)
-      return
-    }
+    if (event === undefined) this.#lanes.delete(lane.key)
+    if (event === undefined || !this.#isTakeable(event)) return void this.#ready.delete(lane)
     const ms = lane.dueId === event.id ? 0 : event.dueAt - this.#host.now()
     if (ms > 0) this.#delay(lane, event.id, ms)
-    else this.#makeReady(lane, first)
-  }
-
-  #makeReady(lane: Lane, first: boolean): void {
-    lane.state = 'ready'
-    if (first) this.#ready = new Set([lane, ...this.#ready])
+    else if (isNext) this.#ready = new Set([lane, ...this.#ready])
     else this.#ready.add(lane)
   }
 
   /** Time is counted by the timer alone: a clock that is set back or ahead meanwhile moves nothing. */
   #delay(lane: Lane, id: number, ms: number): void {
     this.#ready.delete(lane)
-    lane.state = 'delayed'
-    lane.timer = this.#host.setTimer(Math.min(ms, TIMER_MS_MAX), () => {
+    lane.timer?.cancel()
+    const timer = this.#host.setTimer(Math.min(ms, TIMER_MS_MAX), () => {
       lane.timer = undefined
       if (ms > TIMER_MS_MAX) return this.#delay(lane, id, ms - TIMER_MS_MAX)
       lane.dueId = id
-      this.#settle(lane)
+      this.#settle(lane, false)
       this.#host.onReady()
     })
+    lane.timer = { id, cancel: () => timer.cancel() }
   }
 
   #isTakeable(event: QueuedEvent): boolean {
-    return event.state === 'waiting' && this.#host.isDurable(event.id)
+    return event.state === 'waiting' && this.#host.isFree(event.id)
   }
 
   /** The first event that is there still. An id that was taken back may stand for another event by now. */

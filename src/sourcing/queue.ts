@@ -37,8 +37,8 @@ export interface QueueEvents {
   seed(): EventSeed
 }
 
-/** What became of an attempt: the event has left the queue, is in it still, or the storage could not write. */
-type Outcome = 'left' | 'kept' | 'unwritten'
+/** What became of an attempt: the event has left the queue, is in it still, has halted it, or the storage could not write. */
+type Outcome = 'left' | 'kept' | 'halted' | 'unwritten'
 
 /** So many events are on their way to the disk together. */
 const RUNNING_MAX = 100
@@ -65,6 +65,7 @@ export class EventQueue {
   readonly #running = new Map<number, Promise<void>>()
   /** Events on their way to the disk: they have their place already, and are handled when they are there. */
   readonly #pending = new Map<number, object>()
+  #recovering: Promise<void> | undefined
   #halted: EventFailedError | undefined
   #isPaused = false
   #idle: (() => void)[] = []
@@ -75,7 +76,7 @@ export class EventQueue {
     this.#stored = new QueueBucket(engine)
     this.#lanes = new Lanes({
       get: (id) => this.#stored.get(id),
-      isDurable: (id) => !this.#pending.has(id),
+      isFree: (id) => !this.#pending.has(id) && !this.#running.has(id),
       now: () => engine.sequencer.now(),
       setTimer: (ms, call) => engine.options.runtime.setTimer(ms, call),
       onReady: () => this.#pump(),
@@ -103,8 +104,22 @@ export class EventQueue {
     this.#isRunning = true
     this.#halted = undefined
     this.#lanes.clear()
-    this.#stored.forEach((event) => this.#lanes.add(event))
+    this.#stored.forEach((event) => this.#lanes.changed(event))
     this.#pump()
+  }
+
+  /** Whether what is stored can be looked at. While it comes back after a crash, nothing is; then the order is made anew. */
+  get #isReadable(): boolean {
+    if (this.#stored.isReady) return true
+    this.#recovering ??= this.#stored.ready().then(
+      () => {
+        this.#recovering = undefined
+        if (this.#isRunning) this.#start()
+      },
+      // It never will: the store has failed, or stops, and says so itself.
+      () => undefined,
+    )
+    return false
   }
 
   async #stop(): Promise<void> {
@@ -131,34 +146,40 @@ export class EventQueue {
       },
       note,
     )
-    if (placed === undefined) return (await durable).id
+    if (placed === undefined) {
+      const added = await durable
+      this.#changed(added)
+      return added.id
+    }
     // In its lane now: another one of it, that waits for less, may be durable first.
     const { id } = placed
     const token = {}
     this.#pending.set(id, token)
-    if (this.#isRunning) this.#lanes.add(placed)
+    if (this.#isRunning && this.#isReadable) this.#lanes.changed(placed)
     try {
       await durable
     } finally {
       if (this.#pending.get(id) === token) this.#pending.delete(id)
-      if (this.#isRunning) this.#lanes.changed(placed)
-      this.#pump()
+      this.#changed(placed)
     }
     return id
   }
 
+  /** Something has happened to an event: its lane goes on, if it may. */
+  #changed(event: QueuedEvent, outcome?: Outcome): void {
+    if (this.#isRunning && this.#isReadable) {
+      if (outcome === 'unwritten') this.#lanes.pause(event, STORAGE_PAUSE_MS)
+      // Where the queue has halted because of it, it is the first to be tried again.
+      else this.#lanes.changed(event, outcome === 'halted')
+    }
+    this.#pump()
+  }
+
   #pump(): void {
-    while (this.#isRunning && !this.#isStill && this.#running.size < RUNNING_MAX) {
-      const next = this.#lanes.take()
-      if (next === undefined) break
-      const { lane, event } = next
-      void this.#run(event.id, () => this.#handle(event.id)).then((outcome) => {
-        if (!this.#isRunning) return this.#settleIdle()
-        // As it stands: gone, parked, to be tried again later or, where the queue has halted because of it, at once.
-        if (outcome === 'unwritten') this.#lanes.doneIn(lane, STORAGE_PAUSE_MS)
-        else this.#lanes.done(lane, this.#halted !== undefined)
-        this.#pump()
-      })
+    while (this.#isRunning && !this.#isStill && this.#running.size < RUNNING_MAX && this.#isReadable) {
+      const event = this.#lanes.take()
+      if (event === undefined) break
+      void this.#run(event.id, () => this.#handle(event.id)).then((outcome) => this.#changed(event, outcome))
     }
     this.#settleIdle()
   }
@@ -238,6 +259,7 @@ export class EventQueue {
     const last = new QueuedEventFailedError(error, event, attempts, outcome)
     if (outcome === 'halted') this.#halted = last
     this.#engine.options.onError(last)
+    if (outcome === 'halted') return outcome
     return outcome === 'skipped' ? 'left' : 'kept'
   }
 
@@ -285,8 +307,7 @@ export class EventQueue {
     try {
       return await this.#run(id, () => work(event))
     } finally {
-      if (this.#isRunning) this.#lanes.changed(event)
-      this.#pump()
+      this.#changed(event)
     }
   }
 
