@@ -7,7 +7,7 @@ import { applyResult } from './apply-result.js'
 import type { ResultTarget } from './apply-result.js'
 import type { SubEventInput } from './event-definition.js'
 import type { EventParts } from './event-parts.js'
-import type { NamedHandlers } from './event-registry.js'
+import type { EventType, NamedHandlers } from './event-registry.js'
 import { EventFailedError, EventRecursionError } from './errors.js'
 import type { EventPhase } from './errors.js'
 import { RunningEvent } from './running-event.js'
@@ -16,6 +16,7 @@ import { HandlerTransaction } from './handler-context.js'
 import { Handling } from './handling.js'
 import { SeededRuntime } from './seeded-stream.js'
 import { performSourced } from './sourced-events.js'
+import type { CurrentData } from './upcast.js'
 
 /** Deepest nesting of sub-events. */
 export const DEPTH_MAX = 100
@@ -192,30 +193,36 @@ export class EventRun implements EntryHead {
       typeof data === 'function'
         ? this.#handling.guarded('validate', undefined, path, () => data(this.#transaction))
         : data
-    const current =
-      version === undefined || version === definition.version
-        ? given
-        : this.#handling.guarded('upcast', undefined, path, () => {
-            return copyPlainObject(`event "${type}": data`, registry.upcast(definition, given, version))
-          })
+    const current = this.#handling.guarded('upcast', undefined, path, () => this.#current(definition, given, version))
     const event = new RunningEvent(definition, current, this.#root, parent, index)
-    event.data = this.#checked(event, current)
+    event.data = this.#checked(event, current.data, version !== undefined)
     return event
+  }
+
+  /** Data of any version, as one of now. Types that nobody has defined have no version. */
+  #current(definition: EventType, data: EventData, version = definition.version): CurrentData {
+    const { registry } = this.#parts
+    if (version === definition.version || registry.find(definition.type) === undefined) return { data, version }
+    const raised = copyPlainObject(`event "${definition.type}": data`, registry.upcast(definition, data, version))
+    return { data: raised, version: definition.version }
   }
 
   #tooMany(what: string, max: number, path: readonly string[]): never {
     throw new EventFailedError('events', undefined, path, new EventRecursionError(what, max, path))
   }
 
-  #checked(event: RunningEvent, data: EventData): EventData {
+  /** @param hasPassed its schema, before: its validators are not asked again. */
+  #checked(event: RunningEvent, data: EventData, hasPassed: boolean): EventData {
     const { schema } = event.definition
     if (schema.isOpen) return data
     const source = this.#handling.world(event, 'validate', 0)
-    return this.#handling.guarded('validate', undefined, event, () => schema.check(data, source))
+    return this.#handling.guarded('validate', undefined, event, () => schema.check(data, source, hasPassed))
   }
 
   #preprocess(event: RunningEvent): void {
     const { handlers } = event.definition
+    // What the log has of it is what came out of this.
+    if (event.parent === undefined && this.#root.entry !== undefined) return
     for (let i = 0; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.preprocess === undefined) continue
@@ -224,7 +231,7 @@ export class EventRun implements EntryHead {
       const data = this.#handling.guarded('preprocess', one.name, event, () =>
         copyPlainObject(`event "${event.type}": what preprocess returned`, given),
       )
-      event.data = this.#checked(event, data)
+      event.data = this.#checked(event, data, true)
     }
   }
 
