@@ -181,6 +181,8 @@ export class Events {
       const { data, events, result } = run.handled
       const { seq = this.#engine.sequencer.position.visible, changes = [] } = committed ?? {}
       const own = changes.filter(({ bucket }) => !isInternalBucket(bucket))
+      // The log has the same ones.
+      for (const change of own) Object.freeze(change)
       return Object.freeze({ seq, type: event.type, data, at, changes: Object.freeze(own), events, result })
     } catch (error) {
       if (isRecorded && error instanceof EventFailedError) await this.#record(event, error)
