@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { InvalidArgumentError } from '../base/errors.js'
 import { TransactionEndedError } from '../commit/errors.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
 import type { EntryEvent, EventData, SubEvent } from '../log/entry.js'
@@ -8,7 +9,7 @@ import type { ResultTarget } from './apply-result.js'
 import type { SubEventInput } from './event-definition.js'
 import type { EventParts } from './event-parts.js'
 import type { EventType, NamedHandlers } from './event-registry.js'
-import { EventFailedError, EventRecursionError } from './errors.js'
+import { EventRecursionError } from './errors.js'
 import type { EventPhase } from './errors.js'
 import { RunningEvent } from './running-event.js'
 import type { EventInput, EventRoot } from './running-event.js'
@@ -173,7 +174,7 @@ export class EventRun implements EntryHead {
     const begun = event.data
     this.#preprocess(event)
     const asked = this.#reduce(event, event.data === begun ? input.raw : undefined)
-    asked.push(...this.#derive(event))
+    this.#derive(event, asked)
     if (parent !== undefined) event.takePlace(parent.records)
     else if (!this.#isEvent) event.takePlace(this.#loose)
     return this.#subEvents(event, asked, 0)
@@ -205,7 +206,7 @@ export class EventRun implements EntryHead {
   }
 
   #tooMany(what: string, max: number, path: readonly string[]): never {
-    throw new EventFailedError('events', undefined, path, new EventRecursionError(what, max, path))
+    return this.#handling.fail('events', undefined, path, new EventRecursionError(what, max, path))
   }
 
   /** @param hasPassed its schema, before: its validators are not asked again. */
@@ -255,27 +256,30 @@ export class EventRun implements EntryHead {
       event.data = done.data
     }
     const asked: SubEventInput[] = []
-    for (const { name, result } of results) asked.push(...this.#apply(event, 'reduce', name, result))
+    for (const { name, result } of results) this.#apply(event, 'reduce', name, result, asked)
     return asked
   }
 
-  #derive(event: RunningEvent): SubEventInput[] {
-    const asked: SubEventInput[] = []
-    if (event.changes === undefined) return asked
+  /** @param asked gets the sub-events that are asked for. */
+  #derive(event: RunningEvent, asked: SubEventInput[]): void {
+    if (event.changes === undefined) return
     const { handlers } = event.definition
     for (let i = 0; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.derive === undefined) continue
       const result = this.#handling.pure(event, 'derive', i, (view) => one.derive?.(event.applied as never, view))
-      if (result !== undefined && result !== null) asked.push(...this.#apply(event, 'derive', one.name, result))
+      if (result !== undefined && result !== null) this.#apply(event, 'derive', one.name, result, asked)
     }
-    return asked
   }
 
-  #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown): readonly SubEventInput[] {
-    return this.#handling.guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
+  #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown, asked: SubEventInput[]): void {
+    const events = this.#handling.guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
       applyResult(this.#target(event), result),
     )
+    if (asked.length + events.length > SUB_EVENTS_MAX) {
+      this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, event.path)
+    }
+    for (const one of events) asked.push(one)
   }
 
   #target(event: RunningEvent): ResultTarget {
@@ -301,8 +305,7 @@ export class EventRun implements EntryHead {
   #inputOf(event: RunningEvent, asked: unknown): EventInput {
     return this.#handling.guarded('events', undefined, event, () => {
       const { type, data } = copyPlainObject('events[]', asked)
-      if (typeof type !== 'string')
-        throw new EventFailedError('events', undefined, event.path, new Error('a sub-event has no type'))
+      if (typeof type !== 'string') throw new InvalidArgumentError('events[].type', 'the type of an event', type)
       return { type, data: data === undefined ? {} : copyPlainObject(`events[]: data of "${type}"`, data) }
     })
   }

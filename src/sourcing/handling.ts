@@ -1,7 +1,7 @@
 import type { Bucket } from '../commit/bucket.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Reads } from '../query/reads.js'
-import { EventFailedError } from './errors.js'
+import { askable, EventFailedError } from './errors.js'
 import type { EventPhase } from './errors.js'
 import type { EventParts } from './event-parts.js'
 import type { NamedHandlers } from './event-registry.js'
@@ -15,6 +15,8 @@ export class Handling {
   readonly #parts: EventParts
   readonly #transaction: Transaction
   readonly #root: EventRoot
+  /** That say already where it was. Those of other events do not say it of this one. */
+  readonly #failures = new WeakSet<EventFailedError>()
 
   constructor(parts: EventParts, transaction: Transaction, root: EventRoot) {
     this.#parts = parts
@@ -66,9 +68,12 @@ export class Handling {
     }
   }
 
-  /** @throws {EventFailedError} caused by `error`, unless that is one. */
-  fail(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], error: unknown): never {
-    if (error instanceof EventFailedError) throw error
-    throw new EventFailedError(phase, reducer, at instanceof RunningEvent ? at.path : at, error)
+  /** @throws {EventFailedError} caused by `thrown`, unless that is one of this transaction. */
+  fail(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], thrown: unknown): never {
+    const cause = askable(thrown)
+    if (cause instanceof EventFailedError && this.#failures.has(cause)) throw cause
+    const error = new EventFailedError(phase, reducer, at instanceof RunningEvent ? at.path : at, cause)
+    this.#failures.add(error)
+    throw error
   }
 }
