@@ -6,6 +6,7 @@ import type { EventPhase } from './errors.js'
 import type { EventParts } from './event-parts.js'
 import type { NamedHandlers } from './event-registry.js'
 import { HandlerView } from './handler-context.js'
+import { mustNotWait } from './promises.js'
 import { RunningEvent } from './running-event.js'
 import type { EventRoot } from './running-event.js'
 import { SeededRuntime } from './seeded-stream.js'
@@ -42,17 +43,28 @@ export class Handling {
     const { guard, pure } = this.#parts
     const { name } = event.definition.handlers[index] as NamedHandlers
     const view = (): HandlerView => new HandlerView(this.world(event, phase, index), (bucket) => this.#reads(bucket))
-    return this.guarded(phase, name, event, () => {
-      const outer = pure.isRunning
-      pure.isRunning = true
-      try {
-        if (guard === undefined) return run(view())
-        this.#root.seed.draw()
-        return guard.watch(event.type, phase, name, () => run(view()))
-      } finally {
-        pure.isRunning = outer
-      }
-    })
+    const once = (): T => mustNotWait(`what ${phase} returns`, run(view()))
+    const found: string[] = []
+    try {
+      return this.guarded(phase, name, event, () => {
+        const outer = { ...pure }
+        pure.isRunning = true
+        pure.attempt = undefined
+        try {
+          if (guard !== undefined) this.#root.seed.draw()
+          const result = guard === undefined ? once() : guard.watch(once, found)
+          // Also where it did not look at what became of it.
+          const { attempt } = this.#parts.pure
+          if (attempt !== undefined) throw attempt
+          return result
+        } finally {
+          Object.assign(pure, outer)
+        }
+      })
+    } finally {
+      // Who is told may dispatch, and ask for the time.
+      guard?.report(event.type, phase, name, found)
+    }
   }
 
   #reads(name: string): Reads<never> {
