@@ -14,6 +14,7 @@ import type { EventPhase } from './errors.js'
 import { RunningEvent } from './running-event.js'
 import type { EventInput, EventRoot } from './running-event.js'
 import { HandlerTransaction } from './handler-context.js'
+import { copyData, disown } from './promises.js'
 import { Handling } from './handling.js'
 import { SeededRuntime } from './seeded-stream.js'
 import { performSourced } from './sourced-events.js'
@@ -152,16 +153,21 @@ export class EventRun implements EntryHead {
     began: (event: RunningEvent) => void,
   ): void | Promise<void> {
     this.#open++
+    let own: RunningEvent | undefined
     const over = (): void => void this.#open--
-    let done: void | Promise<void>
-    try {
-      done = this.#live(input, parent, began)
-    } catch (error) {
+    const failed = (error: unknown): never => {
       over()
+      disown(own?.results)
       throw error
     }
+    let done: void | Promise<void>
+    try {
+      done = this.#live(input, parent, (event) => began((own = event)))
+    } catch (error) {
+      return failed(error)
+    }
     if (done === undefined) over()
-    else return done.finally(over)
+    else return done.then(over, failed)
   }
 
   #live(
@@ -201,7 +207,7 @@ export class EventRun implements EntryHead {
   #current(definition: EventType, data: EventData, version = definition.version): CurrentData {
     const { registry } = this.#parts
     if (version === definition.version || registry.find(definition.type) === undefined) return { data, version }
-    const raised = copyPlainObject(`event "${definition.type}": data`, registry.upcast(definition, data, version))
+    const raised = copyData(`event "${definition.type}": data`, registry.upcast(definition, data, version))
     return { data: raised, version: definition.version }
   }
 
@@ -224,8 +230,9 @@ export class EventRun implements EntryHead {
     for (let i = 0; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.preprocess === undefined) continue
-      const given = this.#handling.pure(event, 'preprocess', i, (view) => one.preprocess?.(event.seen as never, view))
+      const given = this.#handling.pure(event, 'preprocess', i, (view) => one.preprocess?.(event.seen, view))
       if (given === undefined) continue
+      event.results.push(given)
       const data = this.#handling.guarded('preprocess', one.name, event, () =>
         copyPlainObject(`event "${event.type}": what preprocess returned`, given),
       )
@@ -242,8 +249,10 @@ export class EventRun implements EntryHead {
       for (let i = 0; i < handlers.length; i++) {
         const one = handlers[i] as NamedHandlers
         if (one.reduce === undefined) continue
-        const result = this.#handling.pure(event, 'reduce', i, (view) => one.reduce?.(event.seen as never, view))
-        if (result !== undefined && result !== null) results.push({ name: one.name, result })
+        const result = this.#handling.pure(event, 'reduce', i, (view) => one.reduce?.(event.seen, view))
+        if (result === undefined || result === null) continue
+        results.push({ name: one.name, result })
+        event.results.push(result)
       }
     } finally {
       this.#reducing = false
@@ -268,7 +277,9 @@ export class EventRun implements EntryHead {
       const one = handlers[i] as NamedHandlers
       if (one.derive === undefined) continue
       const result = this.#handling.pure(event, 'derive', i, (view) => one.derive?.(event.applied as never, view))
-      if (result !== undefined && result !== null) this.#apply(event, 'derive', one.name, result, asked)
+      if (result === undefined || result === null) continue
+      event.results.push(result)
+      this.#apply(event, 'derive', one.name, result, asked)
     }
   }
 
@@ -320,7 +331,7 @@ export class EventRun implements EntryHead {
         if (result !== undefined) event.result = result
       }
       try {
-        const result = one.transact(event.applied as never, this.#context(event, i))
+        const result = one.transact(event.applied, this.#context(event, i))
         if (isPromise(result)) {
           return this.#transaction
             .track(Promise.resolve(result))
@@ -348,7 +359,7 @@ export class EventRun implements EntryHead {
       },
       dispatch: (type, data) => {
         mustBeOpen()
-        const copy = data === undefined ? {} : copyPlainObject(`dispatch("${type}", data)`, data)
+        const copy = data === undefined ? {} : copyData(`dispatch("${type}", data)`, data)
         return this.#handleFor({ type, data: copy }, event, true)
       },
     })
