@@ -4,17 +4,18 @@ import { CommitDraft } from '../commit/draft.js'
 import { BucketNotDefinedError, BucketUnavailableError } from '../commit/errors.js'
 import type { Committed, Transaction } from '../commit/transaction.js'
 import { TransactionBucketHandle } from '../commit/transaction-handle.js'
-import { checkOptions } from '../commit/write-options.js'
 import type { CommitNote } from '../commit/write-options.js'
 import type { Engine } from '../engine.js'
 import { isInternalBucket, isSourcedType, sourcedType } from '../log/entry.js'
 import type { EventData } from '../log/entry.js'
-import type { DispatchOptions, EnqueueOptions, EventReceipt } from './event-definition.js'
+import { readArguments } from './event-arguments.js'
+import type { EventArguments } from './event-arguments.js'
+import type { EventReceipt } from './event-definition.js'
 import { EventRegistry } from './event-registry.js'
 import { EventRun } from './event-run.js'
 import type { EventParts } from './event-parts.js'
 import type { Dispatch, EventInput } from './running-event.js'
-import { describeFailure, EventFailedError, plainFailure } from './errors.js'
+import { askable, describeFailure, EventFailedError, EventNotDefinedError, plainFailure } from './errors.js'
 import { Guard } from './guard.js'
 import type { ProjectionDefinitions } from './projection-definition.js'
 import { Projections } from './projections.js'
@@ -126,23 +127,20 @@ export class Events {
   }
 
   /** What `dispatch` was called with, checked. @throws {InvalidArgumentError} @throws {EventNotDefinedError} nothing was done. */
-  parse(method: string, first: unknown, data: unknown, options: unknown): Dispatch {
-    const named = typeof first === 'object' && first !== null ? (first as { [option: string]: unknown }) : undefined
-    const type = named === undefined ? first : named.type
-    // A reference comes with its data beside it, a whole event has it inside.
-    const given = data === undefined && options === undefined ? named : undefined
-    if (typeof type !== 'string') throw new InvalidArgumentError(`${method}(type)`, 'the type of an event', type)
+  parse(method: string, first: unknown, data: unknown, options: unknown): Dispatch & EventArguments {
+    const given = readArguments(method, first, data, options)
+    const { type } = given
     this.#mustHaveNoHandler(`${method}("${type}")`)
-    this.registry.must(type)
-    const fields = given === undefined ? data : given.data
-    const rest = (given ?? options ?? {}) as DispatchOptions
-    const note = checkOptions(`${method}("${type}", data, options)`, rest)
-    const { at } = rest
-    if (at !== undefined && !(typeof at === 'number' && Number.isFinite(at))) {
-      throw new InvalidArgumentError(`${method}("${type}", data, { at })`, 'a time in milliseconds', at)
-    }
-    const copy = fields === undefined ? {} : copyData(`${method}("${type}", data)`, fields)
-    return { type, data: copy, at, note, seed: this.seed() }
+    const { bucket } = this.registry.must(type)
+    // The bucket may have been dropped, and may have come back as a plain one.
+    if (bucket !== undefined && !this.#isSourced(bucket)) throw new EventNotDefinedError(type)
+    const copy = given.data === undefined ? {} : copyData(`${method}("${type}", data)`, given.data)
+    return { ...given, data: copy, seed: this.seed() }
+  }
+
+  #isSourced(bucket: string): boolean {
+    const { catalog } = this.#engine
+    return catalog.has(bucket) && catalog.must(bucket).definition.sourced === true
   }
 
   /**
@@ -153,7 +151,13 @@ export class Events {
   checkData(method: string, type: string, data: unknown): { readonly data: EventData; readonly version: number } {
     const { schema, version } = this.registry.must(type)
     const copy = data === undefined ? {} : copyData(`${method}("${type}", data)`, data)
-    return { data: schema.check(copy, this.#parts.runtime), version }
+    try {
+      return { data: schema.check(copy, this.#parts.runtime), version }
+    } catch (error) {
+      // A validator that breaks is no better than a handler that does.
+      if (askable(error) instanceof VarveError) throw error
+      throw new EventFailedError('validate', undefined, [type], error)
+    }
   }
 
   /**
@@ -165,8 +169,8 @@ export class Events {
   async enqueue(first: unknown, data: unknown, options: unknown): Promise<number> {
     const event = this.parse('enqueue', first, data, options)
     const checked = this.checkData('enqueue', event.type, event.data)
-    const { lane: own, delayMs = 0 } = (options ?? (data === undefined ? first : undefined) ?? {}) as EnqueueOptions
-    const lane = own ?? this.registry.must(event.type).lane?.(checked.data)
+    const { delayMs = 0 } = event
+    const lane = event.lane ?? this.registry.must(event.type).lane?.(checked.data)
     if (lane !== undefined && typeof lane !== 'string') {
       disown(lane)
       throw new InvalidArgumentError(`enqueue("${event.type}", data, { lane })`, 'a string', lane)

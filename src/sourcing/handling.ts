@@ -1,4 +1,5 @@
 import type { Bucket } from '../commit/bucket.js'
+import { TransactionEndedError } from '../commit/errors.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Reads } from '../query/reads.js'
 import { askable, EventFailedError } from './errors.js'
@@ -68,6 +69,7 @@ export class Handling {
   }
 
   #reads(name: string): Reads<never> {
+    if (this.#transaction.isOver) throw new TransactionEndedError(name, `view.bucket("${name}")`)
     return this.#transaction.reads(this.ready(name))
   }
 
