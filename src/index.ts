@@ -154,10 +154,10 @@ export type {
   ReduceResult,
   SubEventInput,
 } from './sourcing/event-definition.js'
-export type { ParkedEvents, QueueControl } from './sourcing/parked.js'
-export type { ProjectedEvent } from './sourcing/projected-event.js'
+export type { ParkedEvents } from './sourcing/parked.js'
 export type { ProjectionBucket } from './sourcing/projection-bucket.js'
 export type {
+  ProjectedEvent,
   ProjectionDefinitions,
   ProjectionOptions,
   ProjectionPolicy,
@@ -174,6 +174,7 @@ export type { EventStoreStats } from './sourcing/event-store.js'
 export type { ProjectionStats } from './sourcing/projections.js'
 export type { RebuildOptions, RebuildProgress, RebuildReport } from './sourcing/rebuild.js'
 export type { QueueStats } from './sourcing/queue.js'
+export type { QueueControl } from './sourcing/queue-control.js'
 export type { QueuedEvent } from './sourcing/queue-bucket.js'
 export type { StoreOptions } from './store.js'
 export type { StorePersistenceConfig } from './store-storage.js'

@@ -1,5 +1,6 @@
 import { asError, InvalidArgumentError } from './base/errors.js'
 import type { Engine } from './engine.js'
+import { capturedOf } from './history/captured.js'
 import type { AtOptions, PastView } from './history/past-view.js'
 import { viewAt } from './history/past-view.js'
 import { stateHash } from './history/state-hash.js'
@@ -253,12 +254,7 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
     return exportLines(this.name, this.#now)
   }
 
-  readonly #now = (): Captured => {
-    const { catalog, sequencer, undoneCount } = this.engine
-    const { position } = sequencer
-    const settled = () => sequencer.settled()
-    return { buckets: catalog.buckets, position, at: sequencer.now(), undoneCount, settled }
-  }
+  readonly #now = (): Captured => capturedOf(this.engine)
 
   /**
    * Imports what `export` wrote, records with their metadata as they were. The buckets have to be defined.

@@ -20,9 +20,9 @@ export interface Model {
  *
  * @throws {CliError} it cannot be loaded, or exports nothing of that.
  */
-export async function loadModel(path: string, exitCode: number): Promise<Model> {
+export async function loadModel(path: string): Promise<Model> {
   const fail = (why: string, cause?: unknown): never => {
-    throw new CliError(`${path}: ${why}; nothing was done`, { exitCode, cause })
+    throw new CliError(`${path}: ${why}; nothing was done`, { cause })
   }
   let loaded: { readonly [name: string]: unknown } = {}
   try {

@@ -217,15 +217,14 @@ export class Transaction {
     return false
   }
 
-  /** A bucket that cannot answer. */
   /** What has to happen before it can commit; undefined where it can. */
   #wait(): Promise<unknown> | undefined {
     if (this.#open !== undefined && this.#open.size > 0) return Promise.allSettled(this.#open)
     const wait = this.head.waits?.()
     if (wait !== undefined) return wait
     // A bucket that has crashed meanwhile comes back with the same records.
-    for (const { process } of this.#overlays.keys()) {
-      if (process.state !== 'running') return process.call(() => undefined)
+    for (const bucket of this.#overlays.keys()) {
+      if (bucket.process.state !== 'running') return bucket.whenReady()
     }
     return undefined
   }

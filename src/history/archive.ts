@@ -6,7 +6,7 @@ import type { Entry } from '../log/entry.js'
 import { fileError } from '../log/file-errors.js'
 import { canonicalPath } from '../log/file-path.js'
 import type { FileSystem } from '../log/file-system.js'
-import { nodeFileSystem, writeAll } from '../log/file-system.js'
+import { nodeFileSystem, readAll, writeAll } from '../log/file-system.js'
 import type { HistoryBudget } from '../log/storage.js'
 import { ArchiveError, ArchiveLines, archiveName, decodeArchive, listArchive } from './archive-format.js'
 import type { LogAccess } from './log-access.js'
@@ -155,21 +155,5 @@ export class Archive implements Archiver {
     } catch (error) {
       throw fileError(asError(error), folder, 'archive', 'the entries stay in the log, which grows beyond its budget')
     }
-  }
-}
-
-/** All bytes of a file. */
-export function readAll(files: FileSystem, path: string): Uint8Array {
-  const bytes = new Uint8Array(files.size(path))
-  const handle = files.open(path, 'r')
-  try {
-    for (let done = 0; done < bytes.length; ) {
-      const count = files.read(handle, bytes.subarray(done), done)
-      if (count === 0) return bytes.subarray(0, done)
-      done += count
-    }
-    return bytes
-  } finally {
-    files.close(handle)
   }
 }

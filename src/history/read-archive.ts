@@ -3,10 +3,10 @@ import { InvalidArgumentError } from '../base/errors.js'
 import type { LogReader } from '../lifecycle/log-reader.js'
 import type { Entry } from '../log/entry.js'
 import { fileError } from '../log/file-errors.js'
-import { nodeFileSystem } from '../log/file-system.js'
+import { nodeFileSystem, readAll } from '../log/file-system.js'
 import { deepFreeze } from '../schema/copy-value.js'
 import { ArchiveError, decodeArchive, listArchive } from './archive-format.js'
-import { readAll } from './archive.js'
+import { checkSignal } from './check-signal.js'
 
 /** What `readArchive` takes besides the folder. */
 export interface ReadArchiveOptions {
@@ -39,9 +39,7 @@ export function readArchive(folder: string, options: ReadArchiveOptions = {}): A
   if (log !== undefined && typeof log?.read !== 'function') {
     throw new InvalidArgumentError('readArchive(folder, { log })', 'the log of a store', log)
   }
-  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
-    throw new InvalidArgumentError('readArchive(folder, { signal })', 'an AbortSignal', signal)
-  }
+  checkSignal('readArchive(folder, { signal })', signal)
   return { [Symbol.asyncIterator]: () => readAllEntries(folder, after, log, signal) }
 }
 

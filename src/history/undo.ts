@@ -44,14 +44,13 @@ interface NetChange {
 export async function undoCommit(engine: Engine, seq: number, options: UndoOptions): Promise<number | undefined> {
   if (!Number.isSafeInteger(seq) || seq < 1) throw new InvalidArgumentError('undo(seq)', 'a seq from 1', seq)
   const { durability, meta } = checkOptions('undo(seq, options)', options)
-  const { storage, runtime } = engine.options
-  const access = { storage, runtime }
+  const { options: access } = engine
   await engine.sequencer.settled()
   const changes = netChanges(await mustEntry(seq, access, engine.sequencer.position.visible))
   if (changes.length === 0) return undefined
   const buckets = new Map(changes.map(({ bucket }) => [bucket, engine.catalog.must(bucket)]))
   const running = (): Bucket | undefined => [...buckets.values()].find(({ process }) => process.state !== 'running')
-  for (let absent = running(); absent !== undefined; absent = running()) await absent.process.call(() => undefined)
+  for (let absent = running(); absent !== undefined; absent = running()) await absent.whenReady()
   // From here to the commit nothing waits, so what is compared is what is changed.
   engine.sequencer.mustTakeWrites()
   const touched = changes.filter(({ bucket, key, after }) => !deepEqual(buckets.get(bucket)?.table.get(key), after))

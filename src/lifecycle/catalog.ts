@@ -211,7 +211,7 @@ export class Catalog {
     const buckets = isOwn ? this.#own : this.#buckets
     const bucket = buckets.get(name)
     const { sequencer, supervisor } = this.#options
-    if (bucket !== undefined && bucket.process.state !== 'failed') await bucket.process.call(() => undefined)
+    if (bucket !== undefined && bucket.process.state !== 'failed') await bucket.whenReady()
     if (bucket === undefined || buckets.get(name) !== bucket) throw new BucketNotDefinedError(name)
     bucket.owner?.refuse(name)
     sequencer.mustTakeWrites()

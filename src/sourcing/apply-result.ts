@@ -1,11 +1,11 @@
 import { describeValue, InvalidArgumentError } from '../base/errors.js'
 import { isKey } from '../base/value.js'
-import type { Key } from '../base/value.js'
+import type { Key, StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
-import { keyIn } from '../commit/bucket-handle.js'
 import type { Overlay } from '../commit/overlay.js'
 import type { Transaction } from '../commit/transaction.js'
-import { currentIn, deleteIn, insertIn, setIn, updateIn } from '../commit/transaction-writes.js'
+import { deleteIn, insertIn, setIn, updateIn, upsertIn } from '../commit/transaction-writes.js'
+import { keyIn } from '../commit/write-options.js'
 import type { Change } from '../log/entry.js'
 import type { SubEventInput } from './event-definition.js'
 
@@ -39,25 +39,26 @@ const STEPS: { readonly [name: string]: Step } = {
   },
   remove: (target, overlay, given) => {
     const key = mustKey(overlay, 'remove', given)
-    noted(target, overlay, key, () => deleteIn(target.transaction, overlay, key))
+    const before = beforeOf(target, overlay, key)
+    deleteIn(target.transaction, overlay, key)
+    if (before !== undefined) target.changes?.push({ bucket: overlay.bucket, key, before, after: undefined })
   },
   insert: (target, overlay, data) => {
-    added(target, overlay, undefined, insertIn(target.transaction, overlay, data))
+    note(target, overlay, undefined, insertIn(target.transaction, overlay, data))
   },
   set: (target, overlay, data) => {
-    const key = keyIn(`${overlay.bucket}.set`, data, overlay.key)
-    const before = key === undefined ? undefined : overlay.get(key)
-    added(target, overlay, before, setIn(target.transaction, overlay, data))
+    const before = beforeOf(target, overlay, keyIn(`${overlay.bucket}.set`, data, overlay.key))
+    note(target, overlay, before, setIn(target.transaction, overlay, data))
   },
   update: (target, overlay, changes) => {
     const key = mustKey(overlay, 'update', keyIn(`${overlay.bucket}.update`, changes, overlay.key))
-    noted(target, overlay, key, () => updateIn(target.transaction, overlay, key, changes))
+    const before = beforeOf(target, overlay, key)
+    note(target, overlay, before, updateIn(target.transaction, overlay, key, changes))
   },
   upsert: (target, overlay, data) => {
-    const key = keyIn(`${overlay.bucket}.upsert`, data, overlay.key)
-    const isThere = key !== undefined && currentIn(target.transaction, overlay, key) !== undefined
-    if (isThere) noted(target, overlay, key, () => updateIn(target.transaction, overlay, key, data))
-    else added(target, overlay, undefined, insertIn(target.transaction, overlay, data))
+    const where = `${overlay.bucket}.upsert`
+    const before = beforeOf(target, overlay, keyIn(where, data, overlay.key))
+    note(target, overlay, before, upsertIn(target.transaction, overlay, where, data))
   },
 }
 
@@ -105,17 +106,18 @@ function stepNames(): string {
   return `an object with some of ${Object.keys(STEPS).join(', ')}`
 }
 
-function noted(target: ResultTarget, overlay: Overlay, key: Key, write: () => unknown): void {
-  const { changes } = target
-  const before = changes === undefined ? undefined : overlay.get(key)
-  write()
-  if (changes === undefined) return
-  const after = overlay.get(key)
-  if (before !== undefined || after !== undefined) changes.push({ bucket: overlay.bucket, key, before, after })
+/** The record under `key`, where somebody wants to know what it was. */
+function beforeOf({ changes }: ResultTarget, overlay: Overlay, key: Key | undefined): StoredRecord | undefined {
+  return changes === undefined || key === undefined ? undefined : overlay.get(key)
 }
 
-function added({ changes }: ResultTarget, overlay: Overlay, before: Change['before'], after: Change['after']): void {
-  if (after === undefined) return
+/** A record was written. */
+function note(
+  { changes }: ResultTarget,
+  overlay: Overlay,
+  before: StoredRecord | undefined,
+  after: StoredRecord,
+): void {
   changes?.push({ bucket: overlay.bucket, key: overlay.bucketState.schema.keyOf(after), before, after })
 }
 

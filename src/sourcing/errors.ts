@@ -58,17 +58,17 @@ export class EventNotDefinedError extends VarveError {
   }
 }
 
-/** A definition of an event, or what is added to one, is wrong. It was not taken. */
+/** A definition of an event, or what is added to one, is wrong; or the data of an event is of a later one. Nothing was done. */
 export class EventDefinitionError extends VarveError {
   declare readonly name: 'EventDefinitionError'
   declare readonly type: string
 
   constructor(type: string, problem: string, options?: ErrorOptions) {
-    super('EVENT_DEFINITION', `event "${type}": ${problem}`, { ...options, type })
+    super('EVENT_DEFINITION', `event "${type}": ${problem}; nothing was done`, { ...options, type })
   }
 }
 
-/** Data of an event could not be brought from the version that it was written with to that of now. */
+/** Data of an event could not be brought from the version that it was written with to that of now. The entry is as it was. */
 export class UpcastError extends VarveError {
   declare readonly name: 'UpcastError'
   declare readonly type: string
@@ -76,7 +76,9 @@ export class UpcastError extends VarveError {
   declare readonly version: number
 
   constructor(type: string, version: number, cause: Error) {
-    super('UPCAST', `event "${type}" of version ${version}: upcast failed: ${cause.message}`, { cause, type, version })
+    const next = `the entry is as it was; repair the steps of upcast from ${version} on`
+    const message = `event "${type}" of version ${version}: upcast failed: ${cause.message}; ${next}`
+    super('UPCAST', message, { cause, type, version })
   }
 }
 
@@ -99,7 +101,8 @@ export class NonDeterministicError extends VarveError {
   constructor(type: string, phase: EventPhase, reducer: string, what: string) {
     const remedy =
       'take time and randomness from what the handler is given: event.at, view.now(), view.random(), view.uuid()'
-    super('NON_DETERMINISTIC', `event "${type}": ${phase} of "${reducer}" ${what}; ${remedy}`, { type, phase, reducer })
+    const message = `event "${type}": ${phase} of "${reducer}" ${what}; the event stands; ${remedy}`
+    super('NON_DETERMINISTIC', message, { type, phase, reducer })
   }
 }
 

@@ -17,7 +17,7 @@ export interface DomainEvent<D = EventData> {
   /** Version of the definition that `data` fits. */
   readonly version: number
   readonly data: D
-  /** When it happened, in milliseconds: as it was dispatched with, else the time of its commit. */
+  /** When it happened, in milliseconds: as it was dispatched with, else when it began to be handled. */
   readonly at: number
   readonly meta: EventData | undefined
   /** 0: it was dispatched; more: it is a sub-event, of a sub-event of … */
@@ -104,7 +104,7 @@ export type QueueOutcome = 'park' | 'skip' | 'halt'
 
 /** How often a queued event is tried again, and what happens then. */
 export interface QueuePolicy {
-  /** Attempts after the first. Default 5. */
+  /** Attempts after the first; Infinity: for ever. Default 5. */
   readonly retries?: number
   /** Wait before the first of them, in milliseconds; it doubles each time. Default 1,000. */
   readonly backoffMs?: number

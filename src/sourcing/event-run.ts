@@ -92,17 +92,17 @@ export class EventRun implements EntryHead {
   }
 
   waits(): Promise<unknown> | undefined {
-    const { atCommit } = this.#parts
-    return atCommit.isIdle ? undefined : atCommit.waits(this.#transaction, this.#roots)
+    const { commitHook } = this.#parts
+    return commitHook.isIdle ? undefined : commitHook.waits(this.#transaction, this.#roots)
   }
 
   complete(): void {
-    const { atCommit } = this.#parts
-    if (atCommit.isIdle) return
+    const { commitHook } = this.#parts
+    if (commitHook.isIdle) return
     const events = this.#roots
     if (events.length === 0 || this.event(0) === undefined) return
     const { at, meta, entry } = this.#root
-    atCommit.complete(this.#transaction, { at, clock: this.#clock, meta, events }, entry)
+    commitHook.complete(this.#transaction, { at, clock: this.#clock, meta, events }, entry)
   }
 
   /** Its events as the log is about to have them. */

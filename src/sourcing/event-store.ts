@@ -23,9 +23,10 @@ import type {
   UpcastSteps,
 } from './event-definition.js'
 import { Events } from './events.js'
-import { ParkedEvents, QueueControl } from './parked.js'
+import { ParkedEvents } from './parked.js'
 import type { ProjectionOptions, ProjectionSource } from './projection-definition.js'
 import type { ProjectionStats } from './projections.js'
+import { QueueControl } from './queue-control.js'
 import type { RebuildOptions, RebuildReport } from './rebuild.js'
 
 /** The events of a store whose events the compiler does not know. */
@@ -208,7 +209,7 @@ export class EventStore<
 
   /** Queued events that were set aside because they kept failing. */
   get parked(): ParkedEvents {
-    return new ParkedEvents(this.events, this.events.queue)
+    return new ParkedEvents(this.events)
   }
 
   /** The queue of events, to look at and to steer. */

@@ -7,7 +7,7 @@ import { TransactionBucketHandle } from '../commit/transaction-handle.js'
 import { checkOptions } from '../commit/write-options.js'
 import type { CommitNote } from '../commit/write-options.js'
 import type { Engine } from '../engine.js'
-import { isInternalBucket, sourcedType } from '../log/entry.js'
+import { isInternalBucket, isSourcedType, sourcedType } from '../log/entry.js'
 import type { EventData } from '../log/entry.js'
 import { copyPlainObject } from '../schema/copy-value.js'
 import type { DispatchOptions, EnqueueOptions, EventReceipt } from './event-definition.js'
@@ -34,6 +34,15 @@ export interface EventsOptions {
   readonly checkDeterminism: boolean
 }
 
+/** An event after its commit. */
+interface Handled {
+  readonly run: EventRun
+  /** Undefined where there was nothing to commit: a write to a sourced bucket that changes nothing. */
+  readonly committed: Committed | undefined
+  /** When it happened. */
+  readonly at: number
+}
+
 /** The events of one store: takes them in, and handles each in a transaction of its own. */
 export class Events {
   readonly registry: EventRegistry
@@ -57,7 +66,7 @@ export class Events {
       registry: this.registry,
       runtime,
       bucketOf,
-      atCommit: this.projections,
+      commitHook: this.projections,
       handleOf: (transaction, bucket, include) =>
         bucket.definition.sourced === true
           ? new SourcedTransactionHandle(transaction, bucket, include)
@@ -88,7 +97,7 @@ export class Events {
   ): Promise<void> {
     this.registry.keepsUnknown = options.unknownEvents === 'keep'
     if (options.checkDeterminism) this.#parts.guard = new Guard(this.#engine.options.onError)
-    defineAll(this.registry, definitions)
+    this.registry.defineAll(definitions)
     await this.projections.start()
     for (const [name, projection] of Object.entries(projections)) await this.projections.define(name, projection)
     await this.queue.resumeStored()
@@ -163,7 +172,6 @@ export class Events {
     try {
       const { run, committed, at } = await this.#handle(event)
       const { data, events, result } = run.handled
-      // A write to a sourced bucket that changes nothing has no entry.
       const { seq = this.#engine.sequencer.position.visible, changes = [] } = committed ?? {}
       const own = changes.filter(({ bucket }) => !isInternalBucket(bucket))
       return Object.freeze({ seq, type: event.type, data, at, changes: Object.freeze(own), events, result })
@@ -182,7 +190,7 @@ export class Events {
     }
   }
 
-  async #handle(event: Dispatch): Promise<{ run: EventRun; committed: Committed | undefined; at: number }> {
+  async #handle(event: Dispatch): Promise<Handled> {
     for (let attempt = 0; ; attempt++) {
       const { transactions } = this.#engine
       const transaction = transactions.begin()
@@ -205,10 +213,7 @@ export class Events {
     }
   }
 
-  async #attempt(
-    event: Dispatch,
-    transaction: Transaction,
-  ): Promise<{ run: EventRun; committed: Committed | undefined; at: number }> {
+  async #attempt(event: Dispatch, transaction: Transaction): Promise<Handled> {
     const { sequencer, transactions } = this.#engine
     const clock = sequencer.now()
     const at = event.at ?? clock
@@ -228,7 +233,7 @@ export class Events {
   async #await(event: Dispatch, bucket: string): Promise<void> {
     try {
       if (isInternalBucket(bucket)) await this.queue.ready()
-      else await this.#engine.catalog.must(bucket).process.call(() => undefined)
+      else await this.#engine.catalog.must(bucket).whenReady()
     } catch (error) {
       throw new EventFailedError('reduce', undefined, [event.type], error)
     }
@@ -290,15 +295,7 @@ export function checkEventOptions(events: unknown, unknownEvents: unknown, check
     throw new InvalidArgumentError('Store.start({ checkDeterminism })', 'true or false', checkDeterminism)
   }
   // What is wrong with them is said before anything is opened.
-  const own = Object.entries(events).filter(([type]) => !type.startsWith(sourcedType('')))
-  defineAll(new EventRegistry(), Object.fromEntries(own))
+  const own = Object.entries(events).filter(([type]) => !isSourcedType(type))
+  new EventRegistry().defineAll(Object.fromEntries(own))
   return { unknownEvents: unknownEvents ?? 'refuse', checkDeterminism: checkDeterminism ?? false }
-}
-
-/** Those of sourced buckets are there since their buckets are: they are added to. */
-function defineAll(registry: EventRegistry, definitions: { readonly [type: string]: unknown }): void {
-  for (const [type, definition] of Object.entries(definitions)) {
-    if (type.startsWith(sourcedType(''))) registry.extend(type, definition as never)
-    else registry.define(type, definition as never)
-  }
 }

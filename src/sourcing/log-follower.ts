@@ -4,11 +4,12 @@ import type { Bucket } from '../commit/bucket.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
 import type { Entry } from '../log/entry.js'
-import { groupOf } from './projected-event.js'
-import type { EventGroup } from './projected-event.js'
+import { groupOf } from './event-group.js'
+import type { EventGroup } from './event-group.js'
 import { ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
-import type { Projection, ProjectionWorld } from './projection.js'
-import { ProjectionRun } from './projection.js'
+import type { Projection } from './projection.js'
+import type { ProjectionWorld } from './projection-run.js'
+import { ProjectionRun } from './projection-run.js'
 
 /** Where what a projection makes of the log goes. */
 export interface FollowTarget {
@@ -23,10 +24,12 @@ export interface FollowTarget {
   skips(seq: number): boolean
 }
 
-/** Entries that are read at a time. What is made of them is one commit. */
-export const BATCH_ENTRIES = 1_000
+/** Entries that are read at a time. What is made of them is one commit: many share the cost of one, and of their records the last counts. */
+const BATCH_ENTRIES = 4_000
 /** A checkpoint is written after so many entries of no interest: they need not be read again at the next start. */
 const IDLE_ENTRIES_MAX = 1_000
+/** So few entries are left to take in that others may be kept waiting for it. */
+export const NEAR_ENTRIES = 1_000
 
 interface Taken {
   readonly entry: Entry
@@ -114,7 +117,7 @@ export class LogFollower {
   }
 
   async #ready(): Promise<void> {
-    for (const name of this.#projection.into) await this.#target.bucketOf(name).process.call(() => undefined)
+    for (const name of this.#projection.into) await this.#target.bucketOf(name).whenReady()
   }
 
   async #take(entries: readonly Entry[]): Promise<void> {

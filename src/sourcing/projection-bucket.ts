@@ -1,11 +1,9 @@
-import { InvalidArgumentError } from '../base/errors.js'
-import { isKey } from '../base/value.js'
 import type { Key } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
-import { keyIn } from '../commit/bucket-handle.js'
 import type { Overlay } from '../commit/overlay.js'
 import type { Transaction } from '../commit/transaction.js'
-import { deleteIn, insertIn, setIn, updateIn } from '../commit/transaction-writes.js'
+import { deleteIn, insertIn, setIn, updateIn, upsertIn } from '../commit/transaction-writes.js'
+import { checkKey } from '../commit/write-options.js'
 import { Reads } from '../query/reads.js'
 import type { BucketReader } from '../query/reads.js'
 import type { AnyDefinition, ChangesOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
@@ -53,9 +51,8 @@ export class ProjectionBucketHandle extends Reads<never, never> implements Proje
   }
 
   upsert(data: unknown): never {
-    const key = keyIn(`bucket("${this.overlay.bucket}").upsert(data)`, data, this.overlay.key)
-    const isThere = key !== undefined && this.overlay.get(key) !== undefined
-    return (isThere ? updateIn(this.#transaction, this.overlay, key, data) : this.insert(data)) as never
+    const where = `bucket("${this.overlay.bucket}").upsert(data)`
+    return upsertIn(this.#transaction, this.overlay, where, data) as never
   }
 
   delete(key: unknown): boolean {
@@ -67,8 +64,6 @@ export class ProjectionBucketHandle extends Reads<never, never> implements Proje
   }
 
   #key(method: string, key: unknown): Key {
-    if (isKey(key)) return key
-    const what = 'a key: a string, finite number or boolean'
-    throw new InvalidArgumentError(`bucket("${this.overlay.bucket}").${method}(key)`, what, key)
+    return checkKey(`bucket("${this.overlay.bucket}").${method}(key)`, key)
   }
 }

@@ -6,7 +6,7 @@ export class ProjectionDefinitionError extends VarveError {
   declare readonly projection: string
 
   constructor(projection: string, problem: string) {
-    super('PROJECTION_DEFINITION', `projection "${projection}": ${problem}`, { projection })
+    super('PROJECTION_DEFINITION', `projection "${projection}": ${problem}; it was not taken`, { projection })
   }
 }
 
@@ -35,13 +35,13 @@ export class ProjectionGapError extends VarveError {
     const remedy = 'keep more history, or define it with history: "kept" to make it of the entries that are there'
     super(
       'PROJECTION_GAP',
-      `projection "${projection}": ${what} not in the log any more; it stands as it was; ${remedy}`,
+      `projection "${projection}": ${what} not in the log any more, or damaged; its buckets are as they were; ${remedy}`,
       { projection, first, last },
     )
   }
 }
 
-/** `apply` of a projection has failed: nothing of the event was written, and what comes after it waits. */
+/** `apply` of a projection has failed: nothing of the event was written. What comes after it waits, unless the policy is to skip. */
 export class ProjectionFailedError extends VarveError {
   declare readonly name: 'ProjectionFailedError'
   declare readonly projection: string
@@ -52,7 +52,7 @@ export class ProjectionFailedError extends VarveError {
 
   constructor(projection: string, seq: number, type: string, cause: Error) {
     const where = `projection "${projection}": event "${type}" of entry ${seq}`
-    const state = 'nothing of it was written, and later events wait; repair apply, or let it skip what fails'
+    const state = 'nothing of it was written; repair apply, or leave out what fails with policy: { onFailure: "skip" }'
     super('PROJECTION_FAILED', `${where}: ${cause.message}; ${state}`, { cause, projection, seq, type })
   }
 }

@@ -2,6 +2,8 @@ import { InvalidArgumentError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
+import { checkSignal } from '../history/check-signal.js'
+import { entryAfter } from '../history/log-access.js'
 import type { SubEvent } from '../log/entry.js'
 import { StorageError } from '../log/errors.js'
 import { Supervisor } from '../supervise/supervisor.js'
@@ -10,9 +12,11 @@ import type { Checkpoint } from './checkpoints.js'
 import { CommitGate } from './commit-gate.js'
 import { EventFailedError } from './errors.js'
 import type { EventRegistry } from './event-registry.js'
-import type { AtCommit, EntryPlace, EventGroup } from './projected-event.js'
-import { visitEvents } from './projected-event.js'
-import { matchesType, Projection, ProjectionRun } from './projection.js'
+import type { EntryPlace, EventGroup } from './event-group.js'
+import { visitEvents } from './event-group.js'
+import type { CommitHook } from './event-parts.js'
+import { matchesType, Projection } from './projection.js'
+import { ProjectionRun } from './projection-run.js'
 import type { ProjectionOptions } from './projection-definition.js'
 import { ProjectionDefinitionError, ProjectionGapError, ProjectionNotDefinedError } from './projection-errors.js'
 import type { ProjectionState, ProjectorParts } from './projector.js'
@@ -39,7 +43,7 @@ export interface ProjectionStats {
 }
 
 /** The projections of one store. */
-export class Projections implements AtCommit {
+export class Projections implements CommitHook {
   readonly #engine: Engine
   readonly #registry: EventRegistry
   readonly #parts: ProjectorParts
@@ -63,7 +67,7 @@ export class Projections implements AtCommit {
   async start(): Promise<void> {
     if (!this.#checkpoints.isStored) return
     await this.#checkpoints.open()
-    for (const { name, isLive } of this.#checkpoints.all) if (isLive) this.#dormant.add(name)
+    this.#checkpoints.forEach(({ name, isLive }) => void (isLive && this.#dormant.add(name)))
   }
 
   /**
@@ -84,8 +88,8 @@ export class Projections implements AtCommit {
     try {
       await this.#checkpoints.open()
       await this.#checkpoints.ready()
-      for (const bucket of buckets) await bucket.process.call(() => undefined)
-      await this.#enrol(projection, buckets)
+      for (const bucket of buckets) await bucket.whenReady()
+      await this.#enrol(projector, buckets)
       this.#dormant.delete(name)
       if (projection.mode === 'inline') this.#inline = [...this.#inline, projection]
       await this.#supervise(projector, rebuilder)
@@ -126,7 +130,7 @@ export class Projections implements AtCommit {
   }
 
   /** Sees to it that there is a checkpoint which says what is left to do. */
-  async #enrol(projection: Projection, buckets: readonly Bucket[]): Promise<void> {
+  async #enrol({ projection, head }: Projector, buckets: readonly Bucket[]): Promise<void> {
     const { name, version, from, into, mode } = projection
     const stored = this.#checkpoints.get(name)
     for (const bucket of buckets) {
@@ -135,7 +139,6 @@ export class Projections implements AtCommit {
       throw new ProjectionDefinitionError(name, problem)
     }
     if (stored === undefined) await this.#mustBeComplete(projection)
-    const head = { type: 'store/projection', data: Object.freeze({ projection: name }) }
     await this.#checkpoints.commit(head, (transaction) => {
       const { visible } = this.#engine.sequencer.position
       const put = (checkpoint: Checkpoint): void => this.#checkpoints.put(transaction, checkpoint)
@@ -157,8 +160,7 @@ export class Projections implements AtCommit {
     await this.#engine.sequencer.settled()
     const { visible } = this.#engine.sequencer.position
     if (history === 'kept' || visible === 0) return
-    let first = visible + 1
-    for await (const { seq } of this.#engine.options.storage.readLog(0, { limit: 1 })) first = seq
+    const { seq: first = visible + 1 } = (await entryAfter(this.#engine.options, 0)) ?? {}
     if (first > 1) throw new ProjectionGapError(name, 1, first - 1)
   }
 
@@ -255,9 +257,7 @@ export class Projections implements AtCommit {
     if (onProgress !== undefined && typeof onProgress !== 'function') {
       throw new InvalidArgumentError('rebuild(name, { onProgress })', 'a function', onProgress)
     }
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new InvalidArgumentError('rebuild(name, { signal })', 'an AbortSignal', signal)
-    }
+    checkSignal('rebuild(name, { signal })', signal)
     return this.#must(name).rebuilder.ask(options)
   }
 

@@ -6,9 +6,10 @@ import { Process } from '../supervise/process.js'
 import type { Checkpoint, Checkpoints } from './checkpoints.js'
 import { isOutdated } from './checkpoints.js'
 import type { CommitGate } from './commit-gate.js'
-import { BATCH_ENTRIES, LogFollower } from './log-follower.js'
+import { LogFollower, NEAR_ENTRIES } from './log-follower.js'
 import type { FollowTarget } from './log-follower.js'
-import type { Projection, ProjectionWorld } from './projection.js'
+import type { Projection } from './projection.js'
+import type { ProjectionWorld } from './projection-run.js'
 import { ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
 
 /** What projectors have in common. */
@@ -146,7 +147,7 @@ export class Projector implements FollowTarget {
     const { sequencer } = this.#parts.engine
     const follower = this.#follower as LogFollower
     while (this.#isRunning && !this.#isIdle) {
-      const isNear = sequencer.position.visible - follower.position <= BATCH_ENTRIES
+      const isNear = sequencer.position.visible - follower.position <= NEAR_ENTRIES
       if (this.projection.mode === 'inline' && isNear) await this.#goLive(follower)
       else await follower.step()
       if (follower.position >= this.#failedAt) {

@@ -7,7 +7,7 @@ import type { Transaction } from '../commit/transaction.js'
 import type { Slot } from '../state/slot.js'
 import type { Checkpoint, RebuildPoint } from './checkpoints.js'
 import { isOutdated } from './checkpoints.js'
-import { BATCH_ENTRIES, LogFollower } from './log-follower.js'
+import { LogFollower, NEAR_ENTRIES } from './log-follower.js'
 import type { FollowTarget } from './log-follower.js'
 import type { Projection } from './projection.js'
 import type { ProjectorParts } from './projector.js'
@@ -113,7 +113,7 @@ export class Rebuild implements FollowTarget {
       options.signal?.throwIfAborted()
       options.onProgress?.({ position: follower.position, total: engine.sequencer.position.visible, began })
     }
-    while (!isPaused() && engine.sequencer.position.visible - follower.position > BATCH_ENTRIES) await step()
+    while (!isPaused() && engine.sequencer.position.visible - follower.position > NEAR_ENTRIES) await step()
     await gate.hold(async () => {
       await engine.sequencer.settled()
       const last = engine.sequencer.position.visible
@@ -174,19 +174,16 @@ export class Rebuild implements FollowTarget {
 
   /** One commit: the buckets hold what was made, and what made it is forgotten. */
   async #switch(seq: number): Promise<void> {
-    const { checkpoints, bucketOf, engine } = this.#parts
+    const { checkpoints, bucketOf } = this.#parts
     const { name, version, from, into, mode } = this.#projection
     const waits = (): Promise<unknown> | undefined => {
       const all = [...this.#shadows.values(), ...into.map((one) => bucketOf(one)), checkpoints.bucket]
-      return all.find(({ process }) => process.state !== 'running')?.process.call(() => undefined)
+      return all.find(({ process }) => process.state !== 'running')?.whenReady()
     }
     for (let wait = waits(); wait !== undefined; wait = waits()) await wait
     assert(this.#position >= seq, 'EV6', () => `${name} is replaced with ${this.#position} of ${seq} entries`)
     this.#changed = 0
-    const { transactions } = engine
-    const transaction = transactions.begin()
-    transaction.head = this.head
-    try {
+    await checkpoints.commit(this.head, (transaction) => {
       for (const [one, shadow] of this.#shadows) {
         const overlay = transaction.overlay(bucketOf(one))
         overlay.writer = this.#projection
@@ -196,10 +193,7 @@ export class Rebuild implements FollowTarget {
       }
       const { skipped } = checkpoints.read(transaction, name) as Checkpoint
       checkpoints.put(transaction, { name, version, from, into, seq, isLive: mode === 'inline', skipped })
-      await transactions.commit(transaction, {})
-    } finally {
-      transactions.end(transaction)
-    }
+    })
   }
 }
 

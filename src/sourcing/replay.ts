@@ -1,20 +1,23 @@
 import { assert } from '../base/assert.js'
 import { asError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
-import type { EntryHead, NumberSource, Transaction } from '../commit/transaction.js'
+import type { EntryHead, Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
-import { isInternalBucket, sourcedType } from '../log/entry.js'
+import { emptiedBy } from '../history/log-access.js'
+import { isInternalBucket, isSourcedType, sourcedType } from '../log/entry.js'
 import type { Entry, SubEvent } from '../log/entry.js'
 import { StorageError } from '../log/errors.js'
 import { deepFreeze } from '../schema/copy-value.js'
 import { EventFailedError } from './errors.js'
-import type { EventParts } from './event-parts.js'
+import type { CommitHook, EventParts } from './event-parts.js'
 import { EventRun } from './event-run.js'
+import { LoggedNumbers } from './logged-numbers.js'
 import type { Events } from './events.js'
-import type { AtCommit, EntryPlace, EventGroup } from './projected-event.js'
-import { groupOf } from './projected-event.js'
-import type { Projection, ProjectionWorld } from './projection.js'
-import { ProjectionRun } from './projection.js'
+import type { EntryPlace, EventGroup } from './event-group.js'
+import { groupOf } from './event-group.js'
+import type { Projection } from './projection.js'
+import type { ProjectionWorld } from './projection-run.js'
+import { ProjectionRun } from './projection-run.js'
 import { EventSeed, placeSeed } from './seeded-stream.js'
 
 /** An event that cannot be handled again. */
@@ -64,7 +67,7 @@ interface Projected {
  *
  * Holds EV7: the same log and the same definitions give the same state.
  */
-export class Replay implements AtCommit {
+export class Replay implements CommitHook {
   readonly isIdle: boolean
   readonly #engine: Engine
   readonly #options: ReplayOptions
@@ -85,7 +88,7 @@ export class Replay implements AtCommit {
   constructor(engine: Engine, events: Events, options: ReplayOptions) {
     this.#engine = engine
     this.#options = options
-    this.#parts = { ...events.parts, atCommit: this }
+    this.#parts = { ...events.parts, commitHook: this }
     this.#world = { runtime: engine.options.runtime, registry: events.registry }
     this.isIdle = options.projections.length === 0
     this.#inline = options.projections.filter(({ mode }) => mode === 'inline')
@@ -116,8 +119,8 @@ export class Replay implements AtCommit {
     }
     if (batch.length > 0) await end()
     const undefinedBuckets = [...this.#undefined]
-    const { failures, failed, events } = { failures: this.#failures, failed: this.#failed, events: this.#events }
-    return { entries: count, events, position, failed, failures, undefinedBuckets }
+    const done = { events: this.#events, failed: this.#failed, failures: this.#failures }
+    return { entries: count, position, ...done, undefinedBuckets }
   }
 
   /** What is checked or done at commits needs each event to have one of its own. */
@@ -187,7 +190,7 @@ export class Replay implements AtCommit {
   #takeOne(transaction: Transaction, entry: Entry): void | Promise<void> {
     const { seq, id, at, type, data = {}, meta, event, redacted = [] } = entry
     const isGone = redacted.some((bucket) => sourcedType(bucket) === type)
-    const isPlain = type.startsWith(sourcedType('')) && this.#parts.registry.find(type) === undefined
+    const isPlain = isSourcedType(type) && this.#parts.registry.find(type) === undefined
     transaction.numbers = new LoggedNumbers(entry)
     if (event === undefined || type.startsWith('store/') || isGone || isPlain) {
       this.#apply(transaction, entry)
@@ -208,10 +211,10 @@ export class Replay implements AtCommit {
   }
 
   /** What an entry that is no event has changed, as it is. */
-  #apply(transaction: Transaction, { type, data, cleared = [], changes }: Entry): void {
+  #apply(transaction: Transaction, entry: Entry): void {
+    const { type, changes } = entry
     if (type === 'store/projection' || type === 'store/rebuild') return
-    const dropped = type === 'store/drop' && typeof data?.bucket === 'string' ? [data.bucket] : []
-    for (const name of [...cleared, ...dropped]) {
+    for (const name of emptiedBy(entry)) {
       const bucket = this.#plain(name)
       if (bucket !== undefined) transaction.overlay(bucket).clear()
     }
@@ -237,12 +240,12 @@ export class Replay implements AtCommit {
     return this.#engine.catalog.must(name)
   }
 
-  /** See `AtCommit`: nobody else is here. */
+  /** See `CommitHook`: nobody else is here. */
   waits(): undefined {
     return undefined
   }
 
-  /** See `AtCommit`. */
+  /** See `CommitHook`. */
   complete(transaction: Transaction, group: EventGroup, entry: EntryPlace | undefined): void {
     const place = entry as EntryPlace
     if (this.#transaction !== transaction) {
@@ -283,37 +286,5 @@ export class Replay implements AtCommit {
       },
       ({ place, group }, error) => this.#fail(place.seq, (group.events[0] as SubEvent).type, error),
     )
-  }
-}
-
-/**
- * The autoincrement numbers that the records of an event have got. Somebody else may have taken numbers in between, for a transaction that
- * came to nothing or came later: the log says nothing about that, so the event gets again what it got.
- */
-class LoggedNumbers implements NumberSource {
-  readonly #entry: Entry
-  readonly #left = new Map<Bucket, number[]>()
-
-  constructor(entry: Entry) {
-    this.#entry = entry
-  }
-
-  next(bucket: Bucket): number | undefined {
-    const [field] = bucket.schema.counterFields
-    if (field === undefined) return undefined
-    let left = this.#left.get(bucket)
-    if (left === undefined) {
-      left = this.#entry.changes
-        .filter((change) => change.bucket === bucket.name && change.before === undefined)
-        .map(({ after }) => after?.[field])
-        .filter((number) => typeof number === 'number')
-      this.#left.set(bucket, left)
-    }
-    return left[0]
-  }
-
-  taken(bucket: Bucket, number: unknown): void {
-    const left = this.#left.get(bucket)
-    if (left !== undefined && left[0] === number) left.shift()
   }
 }

@@ -3,7 +3,7 @@ import type { Transaction } from '../commit/transaction.js'
 import type { Change, EventData, SubEvent } from '../log/entry.js'
 import type { DomainEvent } from './event-definition.js'
 import type { EventType } from './event-registry.js'
-import type { EntryPlace } from './projected-event.js'
+import type { EntryPlace } from './event-group.js'
 import type { EventSeed } from './seeded-stream.js'
 
 /** An event to be handled. */

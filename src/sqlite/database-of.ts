@@ -13,7 +13,9 @@ import type { SqliteBind, Traits } from './values.js'
 export function databaseOf(adapter: SqliteAdapter): SqliteDatabase {
   const known = typeof adapter === 'object' && adapter !== null ? DATABASES.get(adapter) : undefined
   if (known !== undefined) return known
-  checkAdapter(adapter)
+  if (!isSqliteAdapter(adapter)) {
+    throw new InvalidArgumentError('adapter', `a SQLite adapter with the methods ${METHODS.join(', ')}`, adapter)
+  }
   // It closes what it is on, or does not, as it was told.
   const made = new Connection(foreignBinding(adapter), true)
   DATABASES.set(adapter, made)
@@ -26,11 +28,6 @@ const METHODS: readonly (keyof SqliteAdapter)[] = ['exec', 'iterate', 'transacti
 export function isSqliteAdapter(adapter: unknown): adapter is SqliteAdapter {
   const found = adapter as { readonly [method: string]: unknown } | null | undefined
   return typeof found === 'object' && found !== null && METHODS.every((method) => typeof found[method] === 'function')
-}
-
-function checkAdapter(adapter: unknown): void {
-  if (isSqliteAdapter(adapter)) return
-  throw new InvalidArgumentError('adapter', `a SQLite adapter with the methods ${METHODS.join(', ')}`, adapter)
 }
 
 /** What is known of somebody else's adapter: only its four methods. */

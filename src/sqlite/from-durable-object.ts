@@ -2,6 +2,7 @@ import { type AdapterOptions, adapterOf } from './adapter.js'
 import { type Binding, CHANGING } from './binding.js'
 import { checkDatabase } from './from-node.js'
 import type { SqliteAdapter } from './port.js'
+import { readSql } from './sql-text.js'
 
 /** `ctx.storage` of a Durable Object with SQLite. */
 export interface DurableObjectSqlStorage {
@@ -36,17 +37,21 @@ function durableObjectBinding(storage: DurableObjectSqlStorage): Binding {
   const { sync } = storage
   return {
     traits: { integers: 'never', nul: true },
-    exec: (sql) => all(sql, []),
-    // It keeps statements by their text itself.
-    prepare: (sql, { verb }) => ({
-      run(values) {
-        all(sql, values)
-        return CHANGING.includes(verb) ? (all('SELECT changes() AS n', [])[0] as { n: number }).n : 0
-      },
-      get: (values) => all(sql, values)[0],
-      all: (values) => all(sql, values),
-      widen: () => false,
-    }),
+    // It refuses a comment at the end.
+    exec: (sql) => all(/--|\/\*/.test(sql) ? sql.slice(0, readSql(sql).end) : sql, []),
+    prepare(sql, { verb, end }) {
+      // It keeps statements by their text itself.
+      const text = sql.slice(0, end)
+      return {
+        run(values) {
+          all(text, values)
+          return CHANGING.includes(verb) ? (all('SELECT changes() AS n', [])[0] as { n: number }).n : 0
+        },
+        get: (values) => all(text, values)[0],
+        all: (values) => all(text, values),
+        widen: () => false,
+      }
+    },
     transaction: (fn) => storage.transactionSync(fn),
     ...(typeof sync === 'function' ? { sync: () => sync.call(storage) } : {}),
     close: () => undefined,

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import type { Binding, BoundStatement } from './binding.js'
 import { checkDatabase, type PreparingDatabase } from './from-node.js'
+import { withFreshColumns } from './fresh-columns.js'
 import type { SqliteAdapter } from './port.js'
 import { traitsOf } from './traits.js'
 
@@ -132,29 +133,8 @@ function nswBinding(database: PreparingDatabase): Binding {
   return {
     traits: traitsOf(database, prepare),
     exec: (sql) => database.exec(sql),
-    // A statement knows the names of its columns from when it was made: with * they can change.
-    prepare: (sql) => (sql.includes('*') ? anew(() => prepare(sql)) : prepare(sql)),
+    prepare: withFreshColumns(prepare),
     close: () => database.close(),
-  }
-}
-
-/** A statement that is made for each call. */
-function anew(make: () => BoundStatement): BoundStatement {
-  let first: BoundStatement | undefined = make()
-  const once = <T>(work: (native: BoundStatement) => T): T => {
-    const native = first ?? make()
-    first = undefined
-    try {
-      return work(native)
-    } finally {
-      native.finalize?.()
-    }
-  }
-  return {
-    run: (values) => once((native) => native.run(values)),
-    get: (values) => once((native) => native.get(values)),
-    all: (values) => once((native) => native.all(values)),
-    finalize: () => first?.finalize?.(),
   }
 }
 

@@ -10,6 +10,8 @@ export interface SqlText {
   readonly plain: boolean
   /** How many statements there are. */
   readonly statements: number
+  /** Where the last of them ends: only space, comments and semicolons come after it. */
+  readonly end: number
 }
 
 /** A token that matters here, or a piece that is to be skipped: quoted text, names, comments. */
@@ -27,18 +29,21 @@ export function readSql(sql: string): SqlText {
   let parameters = 0
   let plain = true
   let statements = 0
+  let end = 0
   let depth = 0
   let ended = true
   let first: string[] = []
   let inTrigger = false
   let cases = 0
-  for (const [token] of sql.matchAll(TOKENS)) {
+  for (const match of sql.matchAll(TOKENS)) {
+    const [token] = match
     const start = token.charCodeAt(0)
     if (token.startsWith('--') || token.startsWith('/*')) continue
     if (token === ';') {
       if (!inTrigger) ended = true
       continue
     }
+    end = match.index + token.length
     if (ended) {
       ended = false
       statements++
@@ -67,7 +72,7 @@ export function readSql(sql: string): SqlText {
       }
     }
   }
-  return { verb, returning, parameters, plain, statements }
+  return { verb, returning, parameters, plain, statements, end }
 }
 
 const AFTER_WITH: readonly string[] = ['SELECT', 'VALUES', 'INSERT', 'REPLACE', 'UPDATE', 'DELETE']

@@ -115,7 +115,7 @@ function faultyDatabase(database: SqliteDatabase, faults: FaultPlan): SqliteData
         sql,
         faults,
       ),
-    begins: database.begins,
+    hasOwnTransactions: database.hasOwnTransactions,
     transaction: (fn) => faults.run('transaction', () => database.transaction(fn)),
     close: () => database.close(),
   }

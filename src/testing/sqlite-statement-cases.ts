@@ -105,7 +105,7 @@ export const sqliteStatementCases: readonly SqliteCase[] = [
           [5, 5],
           [5, 6],
           [6, 6],
-        ].map((pair) => pair),
+        ],
         'the pairs',
       )
       const [one, two] = [adapter.iterate(sql, 0), adapter.iterate(sql, 3)].map((rows) => rows[Symbol.iterator]())

@@ -6,6 +6,7 @@ import { ReplayStore } from '../../src/sourcing/replay-store.js'
 import type { ReplayReport } from '../../src/sourcing/replay.js'
 import { virtualRuntime } from '../../src/testing/runtime.js'
 import { kinds } from './support/places.js'
+import { runs } from './support/runs.js'
 
 const BUCKETS = {
   accounts: { key: 'id', schema: { id: { type: 'string' }, sum: { type: 'number', min: -20 } } },
@@ -182,7 +183,6 @@ const stored = (entries: readonly Entry[]): Entry[] => JSON.parse(JSON.stringify
 
 describe('a replay', () => {
   test('of any history gives the same state, whatever the changes in the log are (EV7)', async () => {
-    const seed = Number(process.env['SEED'] ?? Date.now() % 1e9)
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.nat(), async (steps, own) => {
         const { entries, hash } = await history(steps, own)
@@ -199,7 +199,7 @@ describe('a replay', () => {
         })
         expect((await replayed(blind)).hash).toBe(hash)
       }),
-      { seed, numRuns: Number(process.env['RUNS'] ?? 60) },
+      runs(60),
     )
   }, 120_000)
 

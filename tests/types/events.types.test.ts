@@ -1,9 +1,7 @@
 import { expectTypeOf, test } from 'vitest'
 import { event, Store } from '../../src/index.js'
 import type { EventReceipt, Store as AnyStore } from '../../src/index.js'
-
-/** The code is checked by the compiler and never run: most of it must not compile. */
-function compiled(_code: () => unknown): void {}
+import { compiled } from './compiled.js'
 
 const start = () =>
   Store.start({

@@ -4,13 +4,14 @@ import type { Key, StoredRecord } from '../../base/value.js'
 import { isInternalBucket } from '../../log/entry.js'
 import type { Entry } from '../../log/entry.js'
 import type { StorageAdapter, StorageReport } from '../../log/storage.js'
+import { storedCheckpoints } from '../../sourcing/checkpoints.js'
 import { ReplayStore } from '../../sourcing/replay-store.js'
 import type { ReplayReport } from '../../sourcing/replay.js'
 import { CliError, InterruptedError } from '../cli-error.js'
+import type { CommandWorld } from '../command-world.js'
 import type { Interrupt } from '../interrupt.js'
 import type { Model } from '../model.js'
 import { loadModel } from '../model.js'
-import type { TextStream } from '../page.js'
 import { Progress } from '../progress.js'
 import { compareBucket, isDifferent } from './compare.js'
 import type { BucketDifference } from './compare.js'
@@ -24,20 +25,9 @@ export interface CheckOptions {
   readonly json?: boolean
 }
 
-/** What connects the command with the world. */
-export interface CheckWorld {
-  /** The result: text, or one JSON document. */
-  readonly out: TextStream
-  /** Progress and what else is for people only. */
-  readonly err: TextStream
-  readonly interrupt: Interrupt
-  /** Version of varve. */
-  readonly version: string
-}
-
 const EXIT_DIFFERENT = 1
 /** It cannot be checked. */
-export const EXIT_IMPOSSIBLE = 2
+const EXIT_IMPOSSIBLE = 2
 
 /**
  * Replays the log of a file under the code of a module, in memory, and prints what is different from what the file holds. Sets the exit
@@ -45,7 +35,7 @@ export const EXIT_IMPOSSIBLE = 2
  *
  * @throws {InterruptedError} by a signal. @throws {CliError} with exit code 2: it cannot be checked. The file was only read.
  */
-export async function runCheck(file: string, options: CheckOptions, world: CheckWorld): Promise<void> {
+export async function runCheck(file: string, options: CheckOptions, world: CommandWorld): Promise<void> {
   const { json = false } = options
   try {
     const result = await check(file, options.module, world)
@@ -60,9 +50,9 @@ export async function runCheck(file: string, options: CheckOptions, world: Check
   }
 }
 
-async function check(file: string, path: string, world: CheckWorld): Promise<CheckResult> {
+async function check(file: string, path: string, world: CommandWorld): Promise<CheckResult> {
   const began = performance.now()
-  const model = await loadModel(path, EXIT_IMPOSSIBLE)
+  const model = await loadModel(path)
   const copy = await copyStore(file)
   let replay: ReplayStore | undefined
   try {
@@ -111,7 +101,7 @@ async function replayLog(
   replay: ReplayStore,
   adapter: StorageAdapter,
   { head }: StorageReport,
-  { err, interrupt }: CheckWorld,
+  { err, interrupt }: CommandWorld,
 ): Promise<ReplayReport> {
   const progress = new Progress(err, 'replaying', Math.max(head, 1))
   try {
@@ -144,9 +134,7 @@ async function* checked(entries: AsyncIterable<Entry>, head: number, interrupt: 
 /** How far the projections of the file have got, where that is not as far as the log. */
 async function positionsIn(adapter: StorageAdapter): Promise<Map<string, number>> {
   const found = new Map<string, number>()
-  for await (const rows of adapter.loadBucket('varve/projections')) {
-    for (const { record } of rows) if (record.isLive !== true) found.set(String(record.name), Number(record.seq))
-  }
+  for await (const { name, seq, isLive } of storedCheckpoints(adapter)) if (!isLive) found.set(name, seq)
   return found
 }
 

@@ -1,31 +1,19 @@
-import { statSync } from 'node:fs'
 import type { RebuildReport } from '../../sourcing/rebuild.js'
 import { Store } from '../../store.js'
 import type { StoreOptions } from '../../store.js'
 import { CliError, InterruptedError } from '../cli-error.js'
+import type { CommandWorld } from '../command-world.js'
+import { fileKind } from '../file-kind.js'
 import { formatDuration, formatThings } from '../format.js'
-import type { Interrupt } from '../interrupt.js'
 import type { Model } from '../model.js'
 import { loadModel } from '../model.js'
 import { Page } from '../page.js'
-import type { TextStream } from '../page.js'
 import { Progress } from '../progress.js'
 
 /** What the user has asked for. */
 export interface RebuildCommandOptions {
   readonly module: string
   readonly json?: boolean
-}
-
-/** What connects the command with the world. */
-export interface RebuildWorld {
-  /** The result: text, or one JSON document. */
-  readonly out: TextStream
-  /** Progress and what else is for people only. */
-  readonly err: TextStream
-  readonly interrupt: Interrupt
-  /** Version of varve. */
-  readonly version: string
 }
 
 /** How often signals are looked for. */
@@ -40,12 +28,13 @@ export async function runRebuild(
   file: string,
   name: string,
   options: RebuildCommandOptions,
-  world: RebuildWorld,
+  world: CommandWorld,
 ): Promise<void> {
   const began = performance.now()
-  const found = statSync(file, { throwIfNoEntry: false })
-  if (found?.isFile() !== true) throw new CliError(`${file}: there is no such file; nothing was done`)
-  const model = await loadModel(options.module, 1)
+  if (fileKind(file) === 'folder') {
+    throw new CliError(`${file}: it is a folder; nothing was done; give it the SQLite file of a store`)
+  }
+  const model = await loadModel(options.module)
   const store = await openStore(file, model)
   let report: RebuildReport
   try {
@@ -70,7 +59,7 @@ function openStore(file: string, { buckets, events, projections, unknownEvents }
   return Store.start({ ...options, onError: () => undefined } as StoreOptions) as Promise<Store>
 }
 
-async function rebuild(store: Store, name: string, { err, interrupt }: RebuildWorld): Promise<RebuildReport> {
+async function rebuild(store: Store, name: string, { err, interrupt }: CommandWorld): Promise<RebuildReport> {
   let progress: Progress | undefined
   const done = store.rebuild(name, {
     onProgress: ({ position, total, began }) => {
