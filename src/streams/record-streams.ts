@@ -2,7 +2,7 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import { type Runtime, systemRuntime } from '../base/runtime.js'
 import { CallQueue, type WriteCall } from './call-queue.js'
 import { checkId, checkRecord, checkRecords } from './check-record.js'
-import { StreamClosedError, StreamConflictError } from './errors.js'
+import { StreamClosedError, StreamConflictError, StreamReplacedError } from './errors.js'
 import { listIds } from './list-ids.js'
 import { type Folded, type StreamChange, StreamMovedError } from './plan.js'
 import type { SequencedRecord, StreamMeta, StreamRecord } from './record.js'
@@ -161,7 +161,8 @@ export class RecordStreams implements StreamStore {
     checkId('StreamStore.compact', id)
     if (typeof fold !== 'function') throw new InvalidArgumentError('StreamStore.compact(fold)', 'a function', fold)
     for (let folds = 1; ; folds++) {
-      const all = await this.#readAll(id)
+      const all = await this.#readAll(id, folds)
+      if (all === undefined) continue
       const last = all.at(-1)
       if (last === undefined) return
       const folded: Folded = { seqFirst: (all[0] as PlacedRecord).seq, seqLast: last.seq, count: all.length }
@@ -231,8 +232,17 @@ export class RecordStreams implements StreamStore {
     }
   }
 
-  /** One state of a whole stream. */
-  async #readAll(id: string): Promise<PlacedRecord[]> {
+  /** One state of a whole stream; `undefined` when it was replaced meanwhile and may be read again. */
+  async #readAll(id: string, reads: number): Promise<PlacedRecord[] | undefined> {
+    try {
+      return await this.#readOnce(id)
+    } catch (error) {
+      if (error instanceof StreamReplacedError && reads < FOLDS_MAX) return undefined
+      throw error
+    }
+  }
+
+  async #readOnce(id: string): Promise<PlacedRecord[]> {
     const all: PlacedRecord[] = []
     for await (const placed of this.#reader(
       () => id,

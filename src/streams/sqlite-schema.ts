@@ -1,5 +1,7 @@
+import { quietly } from '../base/quietly.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { StreamFormatError } from './errors.js'
+import { isForbidden } from './sqlite-flush.js'
 import { lowerCase, quoteTable } from './sqlite-names.js'
 
 /** A column as a table has to have it. */
@@ -76,7 +78,7 @@ export function isTaken(adapter: SqliteAdapter, name: string): boolean {
 export function hasTable(adapter: SqliteAdapter, name: string, shape: TableShape): boolean {
   const found = schemaRow(adapter, name)
   if (found === undefined) return false
-  const columns = found.type === 'table' ? readColumns(adapter, name) : []
+  const columns = found.type === 'table' ? columnsOf(adapter, name, shape) : []
   const isSame =
     columns.length === shape.columns.length &&
     shape.columns.every(({ name, key }) => columns.some((column) => column.name === name && Number(column.pk) === key))
@@ -107,6 +109,25 @@ function schemaRow(adapter: SqliteAdapter, name: string): SchemaRow | undefined 
   const sql = 'SELECT type, sql FROM main.sqlite_master WHERE lower(name) = ?'
   for (const row of adapter.iterate<SchemaRow>(sql, lowerCase(name))) return row
   return undefined
+}
+
+/** The columns of a table, with their places in its key. */
+function columnsOf(
+  adapter: SqliteAdapter,
+  name: string,
+  { columns }: TableShape,
+): { readonly name: string; readonly pk: unknown }[] {
+  try {
+    return readColumns(adapter, name)
+  } catch (error) {
+    if (!isForbidden(error)) throw error
+    // A Durable Object lets nobody ask; but a query for columns that are not there fails.
+    const found = columns.map((column) => ({ name: column.name, pk: column.key }))
+    const names = columns.map((column) => column.name).join(', ')
+    // Whatever it says, it is not our table.
+    const isThere = quietly(() => [...adapter.iterate(`SELECT ${names} FROM ${quoteTable(name)} LIMIT 1`)])
+    return isThere === undefined ? [] : found
+  }
 }
 
 function readColumns(adapter: SqliteAdapter, name: string): { readonly name: string; readonly pk: unknown }[] {

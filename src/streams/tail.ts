@@ -67,8 +67,8 @@ export class Tail implements StreamTail {
     this.#onEnd = onEnd
     this.#turnAt = runtime.elapsed()
     this.ended = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
-    // Whoever takes errors by a callback need not look at the promise.
-    if (request.onError !== undefined) this.ended.catch(() => undefined)
+    // Who wants to know is told by it, or by `onError`; that nobody looks must not end the program.
+    this.ended.catch(() => undefined)
     void this.#run()
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createMemoryStreamStore, createSqliteStreamStore, type StreamStore } from '../../src/streams/index.js'
+import { loadBindings } from '../sqlite/places.js'
 import { adapterOn } from './adapters.js'
 import { all, entry, META, meta } from './records.js'
 
@@ -8,6 +9,11 @@ const STORES: [string, () => StreamStore | Promise<StreamStore>][] = [
   ['sqlite', () => createSqliteStreamStore(adapterOn())],
   ['sqlite, own format', () => createSqliteStreamStore(adapterOn(), { format: 'varve' })],
 ]
+
+for (const { name, open } of (await loadBindings()).bindings) {
+  STORES.push([name, async () => createSqliteStreamStore((await open()).adapter)])
+  STORES.push([`${name}, own format`, async () => createSqliteStreamStore((await open()).adapter, { format: 'varve' })])
+}
 
 describe.each(STORES)('%s', (_name, open) => {
   it('what is appended is loaded, in order', async () => {
