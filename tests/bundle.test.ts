@@ -14,6 +14,7 @@ async function bundle(code: string): Promise<string> {
       'varve/core': './src/core.ts',
       'varve/snapshots': './src/snapshots.ts',
       'varve/react': './src/react/index.ts',
+      'varve/streams': './src/streams/index.ts',
     },
     external: ['react'],
     bundle: true,
@@ -98,6 +99,24 @@ test('snapshots are no part of varve/core; with varve/snapshots they work where 
   const context = browserGlobals()
   runInNewContext(code, context)
   expect(await (context['bundled'] as { run(): Promise<number[]> }).run()).toEqual([1, 2])
+})
+
+test('varve/streams bundles for a browser, and works where there is no Node', async () => {
+  const code = await bundle(`
+    import { createMemoryStreamStore, createSqliteStreamStore } from 'varve/streams'
+    export async function run() {
+      const store = createMemoryStreamStore()
+      const syncMode = { writerModel: 'concurrent', delivery: 'delta-capable', durability: 'persistent' }
+      await store.append('a', { kind: 'meta', meta: { replicaType: ['yjs', 1, 0], syncMode, schemaHash: '' } })
+      let count = 0
+      for await (const record of store.loadAll('a')) count++
+      await store.close()
+      return [count, typeof createSqliteStreamStore]
+    }
+  `)
+  const context = browserGlobals()
+  runInNewContext(code, context)
+  expect(await (context['bundled'] as { run(): Promise<unknown[]> }).run()).toEqual([1, 'function'])
 })
 
 test('varve/react bundles for a browser, with React left out, and adds little to varve/core', async () => {
