@@ -140,8 +140,8 @@ export const compactCases: readonly StreamCase[] = [
   {
     name: 'fold may change what it is given without any effect on the store',
     async run({ store }) {
-      const records = [meta, entry(Uint8Array.of(1, 2, 3))]
-      await store.appendMany('doc', records)
+      const fresh = (): StreamRecord[] => [metaRecord(), entry(Uint8Array.of(1, 2, 3))]
+      await store.appendMany('doc', fresh())
       const spoil = store.compact('doc', (all) => {
         for (const record of all) {
           if (record.kind === 'entry' && record.payload.data instanceof Uint8Array) record.payload.data.fill(9)
@@ -150,7 +150,7 @@ export const compactCases: readonly StreamCase[] = [
         throw new Error('on purpose')
       })
       check((await failureOf(spoil)) !== undefined, 'the error of fold')
-      await checkStream(store, 'doc', records, 'after fold spoiled what it was given')
+      await checkStream(store, 'doc', fresh(), 'after fold spoiled what it was given')
       const bytes = Uint8Array.of(4, 5)
       await store.compact('doc', () => [meta, entry(bytes)])
       bytes.fill(0)

@@ -189,8 +189,8 @@ export const dataCases: readonly StreamCase[] = [
   {
     name: 'what was read can be changed without any effect on the store',
     async run({ store }) {
-      const records = [meta, entry(Uint8Array.of(1, 2, 3))]
-      await store.appendMany('doc', records)
+      const fresh = (): StreamRecord[] => [metaRecord(), entry(Uint8Array.of(1, 2, 3))]
+      await store.appendMany('doc', fresh())
       const spoil = (record: StreamRecord): void => {
         if (record.kind === 'meta') spoilMeta(record.meta)
         else if (record.payload.data instanceof Uint8Array) record.payload.data.fill(9)
@@ -200,7 +200,7 @@ export const dataCases: readonly StreamCase[] = [
       const current = await store.currentMeta('doc')
       check(current !== null, 'there is a meta')
       spoilMeta(current)
-      await checkStream(store, 'doc', records, 'after all that was read was changed')
+      await checkStream(store, 'doc', fresh(), 'after all that was read was changed')
       await store.append('doc', metaRecord('h2'))
     },
   },

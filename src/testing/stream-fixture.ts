@@ -29,13 +29,13 @@ export const EPHEMERAL: SyncMode = { writerModel: 'concurrent', delivery: 'snaps
 
 const YJS: ReplicaType = ['yjs', 1, 0]
 
-/** A meta record in the shape of 2.x. */
+/** A meta record in the shape of 2.x, which shares nothing with another one. */
 export function metaRecord(
   schemaHash = 'h1',
   replicaType: ReplicaType = YJS,
   syncMode: SyncMode = COLLABORATIVE,
 ): StreamMetaRecord {
-  return { kind: 'meta', meta: { replicaType, syncMode, schemaHash } }
+  return { kind: 'meta', meta: { replicaType: [...replicaType], syncMode: { ...syncMode }, schemaHash } }
 }
 
 /** A meta record in the shape of 1.6. */
@@ -44,7 +44,7 @@ export function oldMetaRecord(
   replicaType: ReplicaType = YJS,
   syncProtocol: SyncMode = COLLABORATIVE,
 ): StreamMetaRecord {
-  return { kind: 'meta', meta: { replicaType, syncProtocol, schemaHash } }
+  return { kind: 'meta', meta: { replicaType: [...replicaType], syncProtocol: { ...syncProtocol }, schemaHash } }
 }
 
 /** An entry: text is `json`, bytes are `binary`, unless `over` says otherwise. */
