@@ -1,10 +1,14 @@
-import type { SequencedRecord, StreamMeta, StreamRecord } from './record.js'
+import type { StreamEntryRecord, StreamMeta, StreamRecord } from './record.js'
 
-type MaybePromise<T> = T | Promise<T>
+/** What a storage that is synchronous need not wrap. */
+export type MaybePromise<T> = T | Promise<T>
 
 /**
  * What record streams need of a storage. It knows rows and transactions, and none of the rules: those are in the one
  * `StreamStore` that stands on all of them.
+ *
+ * Any method may answer at once or by a promise, and now so, now so: what is answered at once costs no promise. No two of
+ * `commit` and `append` run at a time; reads may run while they do. What is given out belongs to the caller.
  */
 export interface StreamBackend {
   /** Kind of storage, for messages and stats. */
@@ -14,34 +18,47 @@ export interface StreamBackend {
    * a part. What `plan` is told is still so when its writes happen, whoever else writes there.
    *
    * @param ids without repetition.
-   * @param plan synchronous and without side effects outside itself; may be called again.
+   * @param plan synchronous and without side effects outside itself; may be called again. What it throws is thrown.
+   * @throws what the storage throws; then nothing was written, or, where that is not known, the error has an `outcome` of
+   * `'unknown'`.
    */
   commit(ids: readonly string[], plan: PlanWrites): MaybePromise<void>
-  /** The head of a document, without reading its stream; `undefined` when there is none. */
-  head(id: string): MaybePromise<StreamHead | undefined>
+  /**
+   * Not needed, but fast: entries to the ends of documents, in one transaction, without looking at heads first. A document
+   * may be in `batch` more than once.
+   *
+   * @returns for each item whether the document exists; where it does not, nothing was written for that item.
+   */
+  append?(batch: readonly EntriesToAppend[]): MaybePromise<readonly boolean[]>
+  /** The head of a document, without reading its stream. */
+  head(id: string): MaybePromise<StreamHead>
   /**
    * The next records of one state of a stream, in order. A page may hold fewer than `limit`, never none while there are more.
+   * It should be limited in bytes, too.
    *
    * @param after seq of the last record that is not wanted; -1 for the beginning.
+   * @param mark of the page that ended with `after`. The answer is `undefined` when the stream has been cleared since.
    */
-  page(id: string, after: number, limit: number): MaybePromise<StreamPage>
-  /** Ids that begin with `prefix` and come after `after`, in the order of their UTF-8 bytes, at most `limit`. */
+  page(id: string, after: number, limit: number, mark?: unknown): MaybePromise<StreamPage | undefined>
+  /** Ids of documents that begin with `prefix` and come after `after`, by `compareIds` and `hasIdPrefix`, at most `limit`. */
   list(prefix: string, after: string | undefined, limit: number): MaybePromise<readonly string[]>
-  /** Something that changes, at the latest, when another handle has written. */
+  /** Something that changes (`!==`), at the latest, when another handle has written. */
   version(): MaybePromise<unknown>
   stats(): MaybePromise<{ readonly docs: number; readonly records: number; readonly bytes: number }>
+  /** Returns when everything that was committed is on the disk, as far as the storage can tell; throws otherwise. */
   flush(): MaybePromise<void>
   close(): MaybePromise<void>
 }
 
 /** What is known about a document. */
 export interface StreamHead {
-  readonly meta: StreamMeta
-  /** Seq that the next record gets. */
+  /** `null`: there is no such document. */
+  readonly meta: StreamMeta | null
+  /** Seq that the next record gets. More than 0 also for a document that is gone, where the storage remembers that. */
   readonly seqNext: number
 }
 
-/** Decides what to write, knowing what is there; a document without a head does not exist. */
+/** Decides what to write, knowing what is there: a head for each of the ids. */
 export type PlanWrites = (heads: ReadonlyMap<string, StreamHead>) => readonly StreamWrite[]
 
 /** A change of one document. A plan has at most one per id. */
@@ -49,7 +66,7 @@ export interface StreamWrite {
   readonly id: string
   /** True: all records that are there go first. */
   readonly clear: boolean
-  /** What the head says afterwards; `undefined`: as before; `null`: the document is gone. */
+  /** What the head says afterwards; `undefined`: as before; `null`: the document is gone, and `records` is empty. */
   readonly meta: StreamMeta | null | undefined
   /** With seqs that grow, each beyond those that stay. */
   readonly records: readonly PlacedRecord[]
@@ -63,9 +80,17 @@ export interface PlacedRecord {
   readonly record: StreamRecord
 }
 
+/** Entries for the end of one document, all or none. */
+export interface EntriesToAppend {
+  readonly id: string
+  readonly records: readonly StreamEntryRecord[]
+}
+
 /** Some records of a stream. */
 export interface StreamPage {
-  readonly records: readonly SequencedRecord[]
+  readonly records: readonly PlacedRecord[]
   /** True when there may be more. */
   readonly more: boolean
+  /** Says which state this is of, for the next page. */
+  readonly mark: unknown
 }

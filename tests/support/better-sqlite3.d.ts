@@ -7,6 +7,8 @@ declare module 'better-sqlite3' {
       all(...values: unknown[]): any[]
       run(...values: unknown[]): unknown
     }
+    exec(sql: string): unknown
+    transaction<R>(fn: () => R): () => R
     close(): void
   }
 }

@@ -1,0 +1,249 @@
+import { asError } from '../base/errors.js'
+import type { Runtime } from '../base/runtime.js'
+import { StreamFirstRecordError } from './errors.js'
+import { planGroup, type StreamChange } from './plan.js'
+import type { StreamEntryRecord } from './record.js'
+import type { EntriesToAppend, MaybePromise, StreamBackend } from './stream-backend.js'
+
+/** A call that writes. */
+export interface WriteCall extends StreamChange {
+  /** True: it appends, and no record is a meta, so that a backend need not look at the head first. */
+  readonly isPlain: boolean
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+interface QueuedCall extends WriteCall {
+  readonly ticket: number
+  /** Reads that wait for it. */
+  waiting?: (() => void)[]
+}
+
+type Refusals = readonly (Error | undefined)[]
+
+/** More calls than this are not written in one storage transaction, so that the event loop gets its turn. */
+const GROUP_CALLS_MAX = 1_000
+/** A lone writer gives timers and I/O their turn after this many groups, or milliseconds, whichever comes first. */
+const GROUPS_IN_TURN_MAX = 16
+const TURN_MS_MAX = 2
+
+/**
+ * Gives the calls of a store their order. Writes that come together are one storage transaction; calls on one id take
+ * effect in the order in which they came, reads included.
+ *
+ * With a storage that answers at once a read writes what waits, then and there. With one that does not, a read waits for the
+ * writes of its id that came before, and those that come later wait for the read.
+ */
+export class CallQueue {
+  readonly #backend: StreamBackend
+  readonly #runtime: Runtime
+  readonly #onWritten: (call: WriteCall) => void
+  #waiting: QueuedCall[] = []
+  /** What is being written; empty when nothing is. */
+  #running: readonly QueuedCall[] = []
+  #ticket = 0
+  /** Tickets of the reads under way or waiting, by id, in order. */
+  readonly #reads = new Map<string, number[]>()
+  #isScheduled = false
+  #isLone = false
+  #turnAt = -Infinity
+  #groupsInTurn = 0
+  #idle: (() => void)[] = []
+
+  /** @param onWritten told of each call that has been written, in their order, before its promise is. Must not throw. */
+  constructor(backend: StreamBackend, runtime: Runtime, onWritten: (call: WriteCall) => void) {
+    this.#backend = backend
+    this.#runtime = runtime
+    this.#onWritten = onWritten
+  }
+
+  /** Takes a call in. It is settled when it is written or refused, and never before this returns. */
+  submit(call: WriteCall): void {
+    this.#waiting.push({ ...call, ticket: this.#ticket++ })
+    this.#hurry()
+  }
+
+  /**
+   * Reads, after every write of `id` that came before, and before those that come later.
+   *
+   * @param id `undefined`: after every write of any id that came before.
+   */
+  read<T>(id: string | undefined, work: () => MaybePromise<T>): MaybePromise<T> {
+    if (this.#waiting.length > 0 && this.#running.length === 0) this.#drain()
+    const last = this.#lastCall(id)
+    if (last === undefined) {
+      const result = work()
+      if (!(result instanceof Promise) || id === undefined) return result
+      return this.#hold(id, result)
+    }
+    const turn = new Promise<void>((resolve) => {
+      last.waiting ??= []
+      last.waiting.push(resolve)
+    })
+    const result = turn.then(work)
+    return id === undefined ? result : this.#hold(id, result)
+  }
+
+  /** Resolves when every call so far has been settled, reads included. */
+  async settled(): Promise<void> {
+    this.#drain()
+    while (this.#running.length > 0 || this.#waiting.length > 0 || this.#reads.size > 0) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve))
+    }
+  }
+
+  #lastCall(id: string | undefined): QueuedCall | undefined {
+    const touches = (call: QueuedCall): boolean => id === undefined || call.id === id
+    return this.#waiting.findLast(touches) ?? this.#running.findLast(touches)
+  }
+
+  /** Writes of `id` that come from now on wait until `result` is there. */
+  #hold<T>(id: string, result: Promise<T>): Promise<T> {
+    const ticket = this.#ticket++
+    const held = this.#reads.get(id)
+    if (held === undefined) this.#reads.set(id, [ticket])
+    else held.push(ticket)
+    const release = (): void => {
+      const rest = (this.#reads.get(id) ?? []).filter((one) => one !== ticket)
+      if (rest.length > 0) this.#reads.set(id, rest)
+      else this.#reads.delete(id)
+      this.#rest()
+    }
+    return result.finally(release)
+  }
+
+  /** As the sequencer of a store does it, see there (src/commit/sequencer.ts): a lone writer need not wait for a task. */
+  #hurry(): void {
+    if (this.#isScheduled || this.#running.length > 0) return
+    const isAlone = this.#isLone && this.#groupsInTurn < GROUPS_IN_TURN_MAX
+    if (!isAlone || this.#runtime.elapsed() - this.#turnAt >= TURN_MS_MAX) return this.#schedule()
+    this.#isScheduled = true
+    void Promise.resolve().then(() => this.#writeDue())
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#running.length > 0) return
+    this.#isScheduled = true
+    this.#runtime.defer(() => {
+      this.#turnAt = this.#runtime.elapsed()
+      this.#groupsInTurn = 0
+      this.#writeDue()
+    })
+  }
+
+  #writeDue(): void {
+    this.#isScheduled = false
+    if (this.#running.length === 0) this.#writeNext()
+  }
+
+  /** Writes all that waits, as far as the storage answers at once. */
+  #drain(): void {
+    while (this.#running.length === 0 && this.#writeNext());
+  }
+
+  /** @returns false when there was nothing to write. */
+  #writeNext(): boolean {
+    const group = this.#takeGroup()
+    if (group.length === 0) return false
+    this.#isLone = group.length === 1
+    this.#groupsInTurn++
+    this.#running = group
+    const done = this.#write(group)
+    if (done === undefined) this.#done()
+    else void done.then(() => this.#done())
+    return true
+  }
+
+  #takeGroup(): readonly QueuedCall[] {
+    const waiting = this.#waiting
+    if (this.#reads.size === 0) {
+      this.#waiting = waiting.length > GROUP_CALLS_MAX ? waiting.slice(GROUP_CALLS_MAX) : []
+      return waiting.length > GROUP_CALLS_MAX ? waiting.slice(0, GROUP_CALLS_MAX) : waiting
+    }
+    const group: QueuedCall[] = []
+    const isFree = (call: QueuedCall): boolean => (this.#reads.get(call.id)?.[0] ?? Infinity) > call.ticket
+    this.#waiting = waiting.filter((call) => {
+      if (group.length >= GROUP_CALLS_MAX || !isFree(call)) return true
+      group.push(call)
+      return false
+    })
+    return group
+  }
+
+  #done(): void {
+    this.#running = []
+    this.#rest()
+  }
+
+  #rest(): void {
+    if (this.#waiting.length > 0) this.#schedule()
+    else if (this.#running.length === 0 && this.#idle.length > 0) for (const tell of this.#idle.splice(0)) tell()
+  }
+
+  /** Writes calls in one transaction and settles them; where the storage refuses that, one by one. Never throws. */
+  #write(calls: readonly QueuedCall[]): Promise<void> | undefined {
+    let outcome: MaybePromise<Refusals>
+    try {
+      outcome = this.#commit(calls)
+    } catch (error) {
+      return this.#refused(calls, asError(error))
+    }
+    if (!(outcome instanceof Promise)) {
+      this.#settle(calls, outcome)
+      return undefined
+    }
+    return outcome.then(
+      (refusals) => this.#settle(calls, refusals),
+      (error: unknown) => this.#refused(calls, asError(error)),
+    )
+  }
+
+  #commit(calls: readonly QueuedCall[]): MaybePromise<Refusals> {
+    const { append } = this.#backend
+    if (append !== undefined && calls.every((call) => call.isPlain)) {
+      const batch = calls.map(({ id, records }): EntriesToAppend => {
+        return { id, records: records as readonly StreamEntryRecord[] }
+      })
+      const answer = append.call(this.#backend, batch)
+      const refusals = (existed: readonly boolean[]): Refusals =>
+        calls.map(({ id }, i) => (existed[i] === true ? undefined : new StreamFirstRecordError(id)))
+      return answer instanceof Promise ? answer.then(refusals) : refusals(answer)
+    }
+    const ids = [...new Set(calls.map(({ id }) => id))]
+    let refusals: Refusals = []
+    const done = this.#backend.commit(ids, (heads) => {
+      const plan = planGroup(calls, heads)
+      refusals = plan.refusals
+      return plan.writes
+    })
+    return done instanceof Promise ? done.then(() => refusals) : refusals
+  }
+
+  #refused(calls: readonly QueuedCall[], error: Error): Promise<void> | undefined {
+    // Who does not know whether it was written must not write it again.
+    if (calls.length === 1 || (error as { outcome?: unknown }).outcome === 'unknown') {
+      this.#settle(
+        calls,
+        calls.map(() => error),
+      )
+      return undefined
+    }
+    let before: Promise<void> | undefined
+    for (const call of calls) {
+      before = before === undefined ? this.#write([call]) : before.then(() => this.#write([call]))
+    }
+    return before
+  }
+
+  #settle(calls: readonly QueuedCall[], refusals: Refusals): void {
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i] as QueuedCall
+      const refusal = refusals[i]
+      if (refusal === undefined) {
+        this.#onWritten(call)
+        call.resolve()
+      } else call.reject(refusal)
+      if (call.waiting !== undefined) for (const turn of call.waiting) turn()
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import type { MaybePromise } from './stream-backend.js'
+
+const PAGE_IDS_MAX = 1_000
+
+/** Reads a page of ids; see `StreamBackend.list`. @throws {StreamClosedError} the store is closed. */
+export type ReadIds = (after: string | undefined, limit: number) => MaybePromise<readonly string[]>
+
+/**
+ * Ids page by page. Those that are there all the while come exactly once; those that come or go meanwhile may.
+ *
+ * @param mustBeOpen throws when the store is closed.
+ */
+export async function* listIds(read: ReadIds, mustBeOpen: () => void): AsyncGenerator<string, void, void> {
+  let after: string | undefined
+  for (;;) {
+    const page = read(after, PAGE_IDS_MAX)
+    const ids = page instanceof Promise ? await page : page
+    for (const id of ids) {
+      mustBeOpen()
+      yield id
+    }
+    after = ids.at(-1)
+    if (ids.length < PAGE_IDS_MAX) return
+  }
+}

@@ -1,0 +1,142 @@
+import { copyMeta, copyRecord } from './check-record.js'
+import { compareIds, hasIdPrefix } from './id-order.js'
+import type { StreamMeta, StreamRecord } from './record.js'
+import type {
+  EntriesToAppend,
+  PlacedRecord,
+  PlanWrites,
+  StreamBackend,
+  StreamHead,
+  StreamPage,
+  StreamWrite,
+} from './stream-backend.js'
+
+interface MemoryStream {
+  meta: StreamMeta | null
+  seqNext: number
+  /** Replaced, not emptied, when the stream is cleared: pages are marked with it. */
+  records: PlacedRecord[]
+}
+
+/** Streams in memory, for any number of stores at a time or one after another. */
+export class MemoryStreams {
+  /** Those of documents that are gone, too: their seqs go on. */
+  readonly #streams = new Map<string, MemoryStream>()
+  /** The ids of documents in order; `undefined` while it is not known. */
+  #ids: string[] | undefined = []
+  #version = 0
+
+  /** A backend on these streams. Any number of them see the same. */
+  backend(): StreamBackend {
+    return {
+      name: 'memory',
+      commit: (ids, plan) => this.#commit(ids, plan),
+      append: (batch) => this.#append(batch),
+      head: (id) => this.#head(id),
+      page: (id, after, limit, mark) => this.#page(id, after, limit, mark),
+      list: (prefix, after, limit) => this.#list(prefix, after, limit),
+      version: () => this.#version,
+      stats: () => this.#stats(),
+      flush: () => undefined,
+      close: () => undefined,
+    }
+  }
+
+  #head(id: string): StreamHead {
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return { meta: null, seqNext: 0 }
+    return { meta: stream.meta === null ? null : copyMeta(stream.meta), seqNext: stream.seqNext }
+  }
+
+  #commit(ids: readonly string[], plan: PlanWrites): void {
+    for (const write of plan(new Map(ids.map((id) => [id, this.#head(id)])))) this.#write(write)
+    this.#version++
+  }
+
+  #write({ id, clear, meta, records, seqNext }: StreamWrite): void {
+    const stream = this.#streams.get(id) ?? { meta: null, seqNext: 0, records: [] }
+    this.#streams.set(id, stream)
+    if (meta !== undefined && (meta === null) !== (stream.meta === null)) this.#ids = undefined
+    if (meta !== undefined) stream.meta = meta
+    if (clear) stream.records = [...records]
+    else for (const record of records) stream.records.push(record)
+    stream.seqNext = seqNext
+  }
+
+  #append(batch: readonly EntriesToAppend[]): boolean[] {
+    this.#version++
+    return batch.map(({ id, records }) => {
+      const stream = this.#streams.get(id)
+      if (stream === undefined || stream.meta === null) return false
+      for (const record of records) stream.records.push({ seq: stream.seqNext++, record })
+      return true
+    })
+  }
+
+  #page(id: string, after: number, limit: number, mark: unknown): StreamPage | undefined {
+    const stream = this.#streams.get(id)
+    const records = stream?.records ?? []
+    if (mark !== undefined && mark !== records) return undefined
+    const from = firstBeyond(records, after)
+    const page = records.slice(from, from + limit)
+    return {
+      records: page.map(({ seq, record }) => ({ seq, record: copyRecord(record) })),
+      more: from + page.length < records.length,
+      mark: records,
+    }
+  }
+
+  #list(prefix: string, after: string | undefined, limit: number): string[] {
+    this.#ids ??= [...this.#streams]
+      .filter(([, { meta }]) => meta !== null)
+      .map(([id]) => id)
+      .sort(compareIds)
+    const ids = this.#ids
+    const from = after === undefined || compareIds(prefix, after) > 0 ? prefix : after
+    const found: string[] = []
+    for (let i = firstNotBefore(ids, from); i < ids.length && found.length < limit; i++) {
+      const id = ids[i] as string
+      if (!hasIdPrefix(id, prefix)) break
+      if (id !== after) found.push(id)
+    }
+    return found
+  }
+
+  #stats(): { docs: number; records: number; bytes: number } {
+    const stats = { docs: 0, records: 0, bytes: 0 }
+    for (const { meta, records } of this.#streams.values()) {
+      if (meta !== null) stats.docs++
+      stats.records += records.length
+      for (const { record } of records) stats.bytes += bytesOf(record)
+    }
+    return stats
+  }
+}
+
+/** Index of the first record with a seq beyond `after`. */
+function firstBeyond(records: readonly PlacedRecord[], after: number): number {
+  return firstWhere(records.length, (i) => (records[i] as PlacedRecord).seq > after)
+}
+
+/** Index of the first id that does not come before `id`. */
+function firstNotBefore(ids: readonly string[], id: string): number {
+  return firstWhere(ids.length, (i) => compareIds(ids[i] as string, id) >= 0)
+}
+
+/** The first index at which `isThere` is true, when it is so for all that follow. */
+function firstWhere(length: number, isThere: (index: number) => boolean): number {
+  let [low, high] = [0, length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (isThere(middle)) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** Two bytes per character of text: what memory holds. */
+function bytesOf(record: StreamRecord): number {
+  if (record.kind === 'meta') return 2 * JSON.stringify(record.meta).length
+  const { data } = record.payload
+  return 2 * record.version.length + (typeof data === 'string' ? 2 * data.length : data.length)
+}

@@ -1,0 +1,253 @@
+import { asError, InvalidArgumentError } from '../base/errors.js'
+import { type Runtime, systemRuntime } from '../base/runtime.js'
+import { CallQueue, type WriteCall } from './call-queue.js'
+import { checkId, checkRecord, checkRecords } from './check-record.js'
+import { StreamClosedError, StreamConflictError } from './errors.js'
+import { listIds } from './list-ids.js'
+import { type Folded, type StreamChange, StreamMovedError } from './plan.js'
+import type { SequencedRecord, StreamMeta, StreamRecord } from './record.js'
+import { StreamReader } from './read-stream.js'
+import type { MaybePromise, PlacedRecord, StreamBackend, StreamPage } from './stream-backend.js'
+import type {
+  Fold,
+  LoadOptions,
+  OnRecord,
+  StreamStats,
+  StreamStore,
+  StreamTail,
+  TailOptions,
+  TailPrefix,
+} from './stream-store.js'
+
+/** How a store of record streams runs. */
+export interface StreamStoreOptions {
+  /** Clock and timers. Default: the host's. */
+  readonly runtime?: Runtime
+}
+
+/** So often a fold is made anew when others have written meanwhile. */
+const FOLDS_MAX = 10
+
+const RUNTIME_METHODS = Object.keys(systemRuntime)
+const BACKEND_METHODS = ['commit', 'head', 'page', 'list', 'version', 'stats', 'flush', 'close']
+
+/**
+ * A store of record streams on any storage. The backend is the store's own from here on: `close` closes it.
+ *
+ * @throws {InvalidArgumentError} `backend` lacks a method. Nothing was done.
+ */
+export function createStreamStore(backend: StreamBackend, options: StreamStoreOptions = {}): StreamStore {
+  if (!hasMethods(backend, BACKEND_METHODS)) {
+    throw new InvalidArgumentError(
+      'createStreamStore(backend)',
+      `an object with ${BACKEND_METHODS.join(', ')}`,
+      backend,
+    )
+  }
+  return new RecordStreams(backend, checkRuntime('createStreamStore', options.runtime))
+}
+
+/** The runtime that was given, or the host's. @throws {InvalidArgumentError} it lacks a method. */
+export function checkRuntime(where: string, runtime: Runtime | undefined): Runtime {
+  if (runtime === undefined) return systemRuntime
+  if (hasMethods(runtime, RUNTIME_METHODS)) return runtime
+  throw new InvalidArgumentError(`${where}(options.runtime)`, `an object with ${RUNTIME_METHODS.join(', ')}`, runtime)
+}
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return names.every((name) => typeof (value as { readonly [name: string]: unknown })[name] === 'function')
+}
+
+/**
+ * The one implementation of `StreamStore`, on any backend.
+ *
+ * Holds RS1: no seq is given twice while its record is there.
+ */
+export class RecordStreams implements StreamStore {
+  readonly #backend: StreamBackend
+  readonly #queue: CallQueue
+  #closing: Promise<void> | undefined
+
+  constructor(backend: StreamBackend, runtime: Runtime) {
+    this.#backend = backend
+    this.#queue = new CallQueue(backend, runtime, () => undefined)
+  }
+
+  append(id: string, record: StreamRecord): Promise<void> {
+    return this.#write(() => {
+      checkId('StreamStore.append', id)
+      return { kind: 'append', id, records: [checkRecord('StreamStore.append(record)', record)] }
+    })
+  }
+
+  appendMany(id: string, records: readonly StreamRecord[]): Promise<void> {
+    return this.#write(() => {
+      checkId('StreamStore.appendMany', id)
+      const copies = checkRecords('StreamStore.appendMany(records)', records)
+      return copies.length === 0 ? undefined : { kind: 'append', id, records: copies }
+    })
+  }
+
+  loadAll(id: string): AsyncIterable<StreamRecord> {
+    return this.#reader(
+      () => checkId('StreamStore.loadAll', id),
+      ({ record }) => record,
+      () => ({}),
+    )
+  }
+
+  load(id: string, options: LoadOptions = {}): AsyncIterable<SequencedRecord> {
+    return this.#reader(
+      () => checkId('StreamStore.load', id),
+      ({ seq, record }) => ({ ...record, seq }),
+      () => checkLoadOptions(options),
+    )
+  }
+
+  replace(id: string, records: readonly StreamRecord[]): Promise<void> {
+    return this.#write(() => {
+      checkId('StreamStore.replace', id)
+      return { kind: 'replace', id, records: checkRecords('StreamStore.replace(records)', records) }
+    })
+  }
+
+  delete(id: string): Promise<void> {
+    return this.#write(() => ({ kind: 'delete', id: checkId('StreamStore.delete', id), records: [] }))
+  }
+
+  async currentMeta(id: string): Promise<StreamMeta | null> {
+    this.#mustBeOpen()
+    checkId('StreamStore.currentMeta', id)
+    const head = this.#queue.read(id, () => this.#backend.head(id))
+    return head instanceof Promise ? (await head).meta : head.meta
+  }
+
+  listDocIds(prefix = ''): AsyncIterable<string> {
+    const read = (after: string | undefined, limit: number): MaybePromise<readonly string[]> => {
+      this.#mustBeOpen()
+      if (typeof prefix !== 'string')
+        throw new InvalidArgumentError('StreamStore.listDocIds(prefix)', 'a string', prefix)
+      return this.#queue.read(undefined, () => this.#backend.list(prefix, after, limit))
+    }
+    return listIds(read, () => this.#mustBeOpen())
+  }
+
+  tail(_target: string | TailPrefix, _options: TailOptions, _onRecord: OnRecord): StreamTail {
+    throw new Error('not there yet')
+  }
+
+  async compact(id: string, fold: Fold): Promise<void> {
+    this.#mustBeOpen()
+    checkId('StreamStore.compact', id)
+    if (typeof fold !== 'function') throw new InvalidArgumentError('StreamStore.compact(fold)', 'a function', fold)
+    for (let folds = 1; ; folds++) {
+      const all = await this.#readAll(id)
+      const last = all.at(-1)
+      if (last === undefined) return
+      const folded: Folded = { seqFirst: (all[0] as PlacedRecord).seq, seqLast: last.seq, count: all.length }
+      // What fold does to the records is nobody's business but its own: they are copies.
+      const records = checkRecords('StreamStore.compact(fold)', await fold(all.map(({ record }) => record)))
+      try {
+        await this.#write(() => ({ kind: 'compact', id, records, folded }))
+        return
+      } catch (error) {
+        if (!(error instanceof StreamMovedError)) throw error
+        if (folds >= FOLDS_MAX) throw conflict(id, folds, error)
+      }
+    }
+  }
+
+  async stats(): Promise<StreamStats> {
+    this.#mustBeOpen()
+    const stats = await this.#queue.read(undefined, () => this.#backend.stats())
+    return { backend: this.#backend.name, docs: stats.docs, records: stats.records, bytes: stats.bytes }
+  }
+
+  async flush(): Promise<void> {
+    this.#mustBeOpen()
+    await this.#queue.read(undefined, () => this.#backend.flush())
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#queue.settled()
+    await this.#backend.close()
+  }
+
+  /** @param change checks the arguments; `undefined`: there is nothing to do. */
+  #write(change: () => StreamChange | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#mustBeOpen()
+      const wanted = change()
+      if (wanted === undefined) return resolve()
+      const isPlain = wanted.kind === 'append' && wanted.records.every(({ kind }) => kind === 'entry')
+      const call: WriteCall = { ...wanted, isPlain, resolve, reject }
+      this.#queue.submit(call)
+    })
+  }
+
+  /** Nothing is looked at before the first record is asked for, and an error is what that answers. */
+  #reader<T>(check: () => string, show: (placed: PlacedRecord) => T, options: () => LoadOptions): AsyncIterable<T> {
+    return {
+      [Symbol.asyncIterator]: () => {
+        let id: string
+        let limits: LoadOptions
+        try {
+          id = check()
+          limits = options()
+        } catch (error) {
+          return { next: () => Promise.reject(asError(error)) }
+        }
+        const read = (after: number, limit: number, mark: unknown): MaybePromise<StreamPage | undefined> =>
+          this.#queue.read(id, () => this.#backend.page(id, after, limit, mark))
+        const { after = -1, limit = Infinity } = limits
+        return new StreamReader(id, read, () => this.#mustBeOpen(), show, after, limit)
+      },
+    }
+  }
+
+  /** One state of a whole stream. */
+  async #readAll(id: string): Promise<PlacedRecord[]> {
+    const all: PlacedRecord[] = []
+    for await (const placed of this.#reader(
+      () => id,
+      (one) => one,
+      () => ({}),
+    )) {
+      all.push(placed)
+    }
+    return all
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing === undefined) return
+    const message = `stream store (${this.#backend.name}): it has been closed; nothing was done; open another one`
+    throw new StreamClosedError('STREAM_CLOSED', message)
+  }
+}
+
+function conflict(id: string, folds: number, cause: Error): StreamConflictError {
+  const message =
+    `stream ${JSON.stringify(id)}: others wrote to it each of the ${folds} times that it was folded; nothing was ` +
+    'written; compact it when less is written'
+  return new StreamConflictError('STREAM_CONFLICT', message, { id, cause })
+}
+
+function checkLoadOptions(options: LoadOptions): LoadOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError('StreamStore.load(options)', 'an object with after and limit', options)
+  }
+  const { after = -1, limit = Infinity } = options
+  if (!Number.isSafeInteger(after) || after < -1) {
+    throw new InvalidArgumentError('StreamStore.load(options.after)', 'a seq, or -1', after)
+  }
+  if (limit !== Infinity && (!Number.isSafeInteger(limit) || limit < 0)) {
+    throw new InvalidArgumentError('StreamStore.load(options.limit)', 'an integer from 0 up', limit)
+  }
+  return { after, limit }
+}

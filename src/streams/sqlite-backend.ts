@@ -1,0 +1,133 @@
+import type { Runtime } from '../base/runtime.js'
+import type { SqliteAdapter } from '../sqlite/port.js'
+import { retryBusy } from './sqlite-busy.js'
+import { compareIds } from './id-order.js'
+import { bytesRange, idOf, type KeyRange, textRange } from './sqlite-ids.js'
+import type {
+  EntriesToAppend,
+  MaybePromise,
+  PlanWrites,
+  StreamBackend,
+  StreamHead,
+  StreamPage,
+  StreamWrite,
+} from './stream-backend.js'
+
+/** Streams in one format of tables. All of it is synchronous, and within a transaction where that matters. */
+export interface SqliteStreams {
+  /** The table of documents, quoted. */
+  readonly docs: string
+  /** What tells its documents from rows that are none, as `AND …`; empty: all are. */
+  readonly isDoc: string
+  /** Answers docs, records and bytes. */
+  readonly statsSql: string
+  head(id: string): StreamHead
+  /** One statement when it is one record, and nothing depends on its being in a transaction. */
+  append(entries: EntriesToAppend): boolean
+  write(write: StreamWrite): void
+  page(id: string, after: number, limit: number, mark: unknown): StreamPage | undefined
+}
+
+/** What stores on one adapter have in common. */
+interface Shared {
+  stores: number
+  /** Commits of all of them: SQLite does not tell a connection of its own. */
+  commits: number
+}
+
+const SHARED = new WeakMap<SqliteAdapter, Shared>()
+
+/** The backend on tables of SQLite. Answers at once, but for waiting where somebody else has the database locked. */
+export class SqliteBackend implements StreamBackend {
+  readonly name = 'sqlite'
+  readonly #adapter: SqliteAdapter
+  readonly #streams: SqliteStreams
+  readonly #runtime: Runtime
+  readonly #shared: Shared
+  readonly #lock: string
+
+  constructor(adapter: SqliteAdapter, streams: SqliteStreams, runtime: Runtime) {
+    this.#adapter = adapter
+    this.#streams = streams
+    this.#runtime = runtime
+    this.#lock = `DELETE FROM ${streams.docs} WHERE 0`
+    this.#shared = SHARED.get(adapter) ?? { stores: 0, commits: 0 }
+    this.#shared.stores++
+    SHARED.set(adapter, this.#shared)
+  }
+
+  commit(ids: readonly string[], plan: PlanWrites): MaybePromise<void> {
+    return this.#write(() =>
+      this.#adapter.transaction(() => {
+        // The right to write first: an adapter may begin transactions without it, and then what is read next could be old.
+        this.#adapter.exec(this.#lock)
+        const heads = new Map(ids.map((id) => [id, this.#streams.head(id)]))
+        for (const write of plan(heads)) this.#streams.write(write)
+      }),
+    )
+  }
+
+  append(batch: readonly EntriesToAppend[]): MaybePromise<readonly boolean[]> {
+    const [only] = batch
+    if (batch.length === 1 && only?.records.length === 1) return this.#write(() => [this.#streams.append(only)])
+    return this.#write(() => this.#adapter.transaction(() => batch.map((entries) => this.#streams.append(entries))))
+  }
+
+  head(id: string): MaybePromise<StreamHead> {
+    return this.#retry(() => this.#streams.head(id))
+  }
+
+  page(id: string, after: number, limit: number, mark: unknown): MaybePromise<StreamPage | undefined> {
+    return this.#retry(() => this.#streams.page(id, after, limit, mark))
+  }
+
+  list(prefix: string, after: string | undefined, limit: number): MaybePromise<readonly string[]> {
+    return this.#retry(() => {
+      const texts = this.#ids(textRange(prefix, after), limit)
+      const bytes = this.#ids(bytesRange(prefix, after), limit)
+      if (bytes.length === 0) return texts
+      return [...texts, ...bytes].sort(compareIds).slice(0, limit)
+    })
+  }
+
+  version(): MaybePromise<unknown> {
+    return this.#retry(() => {
+      const [row] = [...this.#adapter.iterate<{ data_version: unknown }>('PRAGMA data_version')]
+      return `${String(row?.data_version)} ${this.#shared.commits}`
+    })
+  }
+
+  stats(): MaybePromise<{ docs: number; records: number; bytes: number }> {
+    return this.#retry(() => {
+      const [row] = [...this.#adapter.iterate<{ [column: string]: unknown }>(this.#streams.statsSql)]
+      return { docs: Number(row?.['docs']), records: Number(row?.['records']), bytes: Number(row?.['bytes'] ?? 0) }
+    })
+  }
+
+  flush(): MaybePromise<void> {
+    return undefined
+  }
+
+  close(): void {
+    if (--this.#shared.stores === 0) this.#adapter.close()
+  }
+
+  #ids(range: KeyRange | undefined, limit: number): string[] {
+    if (range === undefined) return []
+    const { docs, isDoc } = this.#streams
+    const sql = `SELECT doc_id FROM ${docs} WHERE ${range.where}${isDoc} ORDER BY doc_id LIMIT ?`
+    return [...this.#adapter.iterate<{ doc_id: unknown }>(sql, ...range.binds, limit)].map((row) => idOf(row.doc_id))
+  }
+
+  #write<T>(work: () => T): MaybePromise<T> {
+    return this.#retry(() => {
+      const result = work()
+      this.#shared.commits++
+      return result
+    })
+  }
+
+  #retry<T>(work: () => T): MaybePromise<T> {
+    return retryBusy(this.#runtime, work)
+  }
+}

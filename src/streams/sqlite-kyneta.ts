@@ -1,0 +1,117 @@
+import type { SqliteAdapter } from '../sqlite/port.js'
+import type { SqliteBind } from '../sqlite/binding.js'
+import { kynetaRow, metaOfKyneta, plainBytes, recordOfKyneta } from './kyneta-rows.js'
+import type { SqliteStreams } from './sqlite-backend.js'
+import { keyOf } from './sqlite-ids.js'
+import { quoteTable } from './sqlite-names.js'
+import { PageReader } from './sqlite-page.js'
+import type { EntriesToAppend, PlacedRecord, StreamHead, StreamPage, StreamWrite } from './stream-backend.js'
+
+interface Row {
+  readonly seq: number
+  readonly size: number
+  readonly kind: unknown
+  readonly payload: unknown
+  readonly blob: unknown
+}
+
+/** Where a page ended. There is nothing in this format that says whether a stream was cleared, but its own records. */
+interface Mark {
+  /** Seq of the first record of the stream; `undefined` when the page did not begin there. */
+  readonly seqFirst: number | undefined
+  readonly last: Row
+}
+
+/** Streams in the tables of kyneta, 1.6 (two of them) and 2.x or 3.x (three). */
+export class KynetaStreams implements SqliteStreams {
+  readonly docs: string
+  readonly isDoc = ''
+  readonly statsSql: string
+  readonly #adapter: SqliteAdapter
+  readonly #pages: PageReader<Row>
+  readonly #sql: { readonly [name: string]: string }
+
+  /** @param docMeta the name of the index of what is known. @param sizeOf SQL for the number of bytes of a column. */
+  constructor(adapter: SqliteAdapter, docMeta: string, records: string, sizeOf: (column: string) => string) {
+    this.#adapter = adapter
+    const [docs, rows] = [quoteTable(docMeta), quoteTable(records)]
+    this.docs = docs
+    this.#pages = new PageReader(adapter, rows, ['kind', 'payload', 'blob'], ['payload', 'blob'], sizeOf)
+    const size = `ifnull(${sizeOf('payload')}, 0) + ifnull(${sizeOf('blob')}, 0)`
+    this.statsSql = `SELECT (SELECT count(*) FROM ${docs}) AS docs, count(*) AS records, sum(${size}) AS bytes FROM ${rows}`
+    this.#sql = {
+      head: `SELECT (SELECT data FROM ${docs} WHERE doc_id = ?) AS data, (SELECT max(seq) FROM ${rows} WHERE doc_id = ?) AS seq`,
+      first: `SELECT min(seq) AS seq FROM ${rows} WHERE doc_id = ?`,
+      // One statement finds the place, sees that the document exists and writes: it needs no transaction of its own.
+      append:
+        `INSERT INTO ${rows} (doc_id, seq, kind, payload, blob) SELECT doc_id, ` +
+        `ifnull((SELECT max(seq) FROM ${rows} WHERE doc_id = ?), -1) + 1, 'entry', ?, ? FROM ${docs} WHERE doc_id = ? RETURNING seq`,
+      insert: `INSERT INTO ${rows} (doc_id, seq, kind, payload, blob) VALUES (?, ?, ?, ?, ?)`,
+      clear: `DELETE FROM ${rows} WHERE doc_id = ?`,
+      upsert: `INSERT OR REPLACE INTO ${docs} (doc_id, data) VALUES (?, ?)`,
+      remove: `DELETE FROM ${docs} WHERE doc_id = ?`,
+    }
+  }
+
+  head(id: string): StreamHead {
+    const key = keyOf(id)
+    const row = this.#row('head', key, key)
+    const data = row?.data ?? null
+    const seqNext = row?.seq == null ? 0 : Number(row.seq) + 1
+    return { meta: data === null ? null : metaOfKyneta(id, data), seqNext }
+  }
+
+  append({ id, records }: EntriesToAppend): boolean {
+    const key = keyOf(id)
+    for (const record of records) {
+      const { payload, blob } = kynetaRow(record)
+      if (this.#row('append', key, payload, blob, key) === undefined) return false
+    }
+    return true
+  }
+
+  write({ id, clear, meta, records }: StreamWrite): void {
+    const key = keyOf(id)
+    if (clear) this.#adapter.exec(this.#sql['clear'] as string, key)
+    if (meta === null) this.#adapter.exec(this.#sql['remove'] as string, key)
+    else if (meta !== undefined) this.#adapter.exec(this.#sql['upsert'] as string, key, JSON.stringify(meta))
+    for (const { seq, record } of records) {
+      const { kind, payload, blob } = kynetaRow(record)
+      this.#adapter.exec(this.#sql['insert'] as string, key, seq, kind, payload, blob)
+    }
+  }
+
+  page(id: string, after: number, limit: number, mark: unknown): StreamPage | undefined {
+    const key = keyOf(id)
+    const before = mark as Mark | undefined
+    const { rows, more } = this.#pages.read(
+      key,
+      before === undefined ? after : after - 1,
+      before === undefined ? limit : limit + 1,
+    )
+    if (before !== undefined) {
+      const first = before.seqFirst === undefined ? undefined : this.#row('first', key)?.seq
+      const [again] = rows
+      if (first !== before.seqFirst || again === undefined || !isSameRow(again, before.last)) return undefined
+    }
+    const fresh = before === undefined ? rows : rows.slice(1)
+    const records = fresh.map(({ seq, kind, payload, blob }): PlacedRecord => {
+      return { seq: Number(seq), record: recordOfKyneta(id, Number(seq), kind, payload, blob) }
+    })
+    const last = rows.at(-1)
+    if (!more || last === undefined) return { records, more: false, mark: undefined }
+    const seqFirst = before === undefined ? (after === -1 ? Number(rows[0]?.seq) : undefined) : before.seqFirst
+    return { records, more, mark: { seqFirst, last } satisfies Mark }
+  }
+
+  #row(name: string, ...binds: SqliteBind[]): { readonly data?: unknown; readonly seq: number | null } | undefined {
+    return [...this.#adapter.iterate<{ seq: number | null }>(this.#sql[name] as string, ...binds)][0]
+  }
+}
+
+function isSameRow(a: Row, b: Row): boolean {
+  if (Number(a.seq) !== Number(b.seq) || a.kind !== b.kind || a.payload !== b.payload) return false
+  if (a.blob === null || b.blob === null) return a.blob === b.blob
+  const [one, other] = [plainBytes(a.blob), plainBytes(b.blob)]
+  return one.length === other.length && one.every((byte, i) => byte === other[i])
+}

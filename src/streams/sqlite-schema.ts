@@ -1,0 +1,103 @@
+import type { SqliteAdapter } from '../sqlite/port.js'
+import { StreamFormatError } from './errors.js'
+import { lowerCase, quoteTable } from './sqlite-names.js'
+
+/** A column as a table has to have it. */
+interface Column {
+  readonly name: string
+  readonly sql: string
+  /** Place in the primary key, from 1; 0: none. */
+  readonly key: number
+}
+
+/** A table as a store needs it. */
+export interface TableShape {
+  readonly columns: readonly Column[]
+}
+
+const text = (name: string, key = 0): Column => ({ name, sql: 'TEXT NOT NULL', key })
+
+/** Shapes of kyneta's tables. Source: shared/research/record-streams.md, 1.4. */
+export const DOC_META_SHAPE: TableShape = { columns: [text('doc_id', 1), text('data')] }
+export const RECORDS_SHAPE: TableShape = {
+  columns: [
+    text('doc_id', 1),
+    { name: 'seq', sql: 'INTEGER NOT NULL', key: 2 },
+    text('kind'),
+    { name: 'payload', sql: 'TEXT', key: 0 },
+    { name: 'blob', sql: 'BLOB', key: 0 },
+  ],
+}
+export const STORE_META_SHAPE: TableShape = { columns: [text('key', 1), text('value')] }
+
+/** SQL that makes a table where there is none. */
+export function tableSql(name: string, { columns }: TableShape): string {
+  const keys = columns.filter(({ key }) => key > 0)
+  const [only] = keys
+  const single = keys.length === 1
+  const lines = columns.map((column) => `${column.name} ${single && column === only ? 'TEXT PRIMARY KEY' : column.sql}`)
+  if (!single) lines.push(`PRIMARY KEY (${keys.map((column) => column.name).join(', ')})`)
+  return `CREATE TABLE IF NOT EXISTS ${quoteTable(name)} (${lines.join(', ')}) WITHOUT ROWID`
+}
+
+/** Whether there is a table, view or index of that name. */
+export function isTaken(adapter: SqliteAdapter, name: string): boolean {
+  return schemaRow(adapter, name) !== undefined
+}
+
+/**
+ * Whether the table is there, and one of ours.
+ *
+ * @throws {StreamFormatError} something else has its name. Nothing was written.
+ */
+export function hasTable(adapter: SqliteAdapter, name: string, shape: TableShape): boolean {
+  const found = schemaRow(adapter, name)
+  if (found === undefined) return false
+  const columns = found.type === 'table' ? readColumns(adapter, name) : []
+  const isSame =
+    columns.length === shape.columns.length &&
+    shape.columns.every(({ name, key }) => columns.some((column) => column.name === name && Number(column.pk) === key))
+  // Without regard to case, ids that differ would be the same.
+  if (isSame && !/\bcollate\s+(?!binary\b)/i.test(String(found.sql))) return true
+  throw foreign(name, found.type, columns, shape)
+}
+
+/** The error for tables whose content has another format. */
+export function formatError(
+  reason: StreamFormatError['reason'],
+  found: string,
+  wanted: string,
+  name: string,
+): StreamFormatError {
+  const message =
+    `sqlite store: incompatible format (${reason}) — on disk ${found}, this build ${wanted}; table "${name}". ` +
+    'No migration is performed; it was left as it is; name other tables, or open it with what wrote it'
+  return new StreamFormatError('STREAM_FORMAT', message, { reason, stored: found, current: wanted, table: name })
+}
+
+interface SchemaRow {
+  readonly type: string
+  readonly sql: unknown
+}
+
+function schemaRow(adapter: SqliteAdapter, name: string): SchemaRow | undefined {
+  const sql = 'SELECT type, sql FROM main.sqlite_master WHERE lower(name) = ?'
+  for (const row of adapter.iterate<SchemaRow>(sql, lowerCase(name))) return row
+  return undefined
+}
+
+function readColumns(adapter: SqliteAdapter, name: string): { readonly name: string; readonly pk: unknown }[] {
+  const quoted = quoteTable(name).slice('main.'.length)
+  return [...adapter.iterate<{ name: string; pk: unknown }>(`PRAGMA main.table_info(${quoted})`)]
+}
+
+function foreign(
+  name: string,
+  type: string,
+  columns: readonly { readonly name: string }[],
+  shape: TableShape,
+): StreamFormatError {
+  const found = `a ${type} with the columns ${columns.map((column) => column.name).join(', ') || '(none)'}`
+  const wanted = `a table with the columns ${shape.columns.map((column) => column.name).join(', ')}, keys compared by bytes`
+  return formatError('foreign-tables', found, wanted, name)
+}
