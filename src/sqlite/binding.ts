@@ -1,18 +1,16 @@
+import { asError, InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
-import { asError, VarveError } from '../base/errors.js'
+import { asSqliteError, closedError, SqliteError } from './error.js'
+import { readSql, type SqlText } from './sql-text.js'
+import { Transactions } from './transactions.js'
+import { checkCount, normaliseBinds, normaliseRow, type SqliteBind, type SqliteRow, type Traits } from './values.js'
 
-/** What can be bound to a parameter. Booleans become 0 and 1, `undefined` becomes NULL, in every binding. */
-export type SqliteBind = string | number | bigint | boolean | Uint8Array | null | undefined
-
-/** What a column holds. A BLOB is a `Uint8Array` in every binding. */
-export type SqliteValue = string | number | bigint | Uint8Array | null
-
-/** A row by column name. It may lack a prototype. */
-export type SqliteRow = { readonly [column: string]: SqliteValue }
+export { asSqliteError, SqliteError } from './error.js'
+export type { SqliteBind, SqliteRow, SqliteValue } from './values.js'
 
 /** A prepared statement. It is reset after each call, so that none holds a lock or a snapshot. */
 export interface SqliteStatement {
-  /** Runs it. @returns how many rows were changed. */
+  /** Runs it. @returns how many rows were changed; 0 for what is no INSERT, UPDATE, DELETE or REPLACE. */
   run(...values: readonly SqliteBind[]): number
   /** The first row, or `undefined`. */
   get(...values: readonly SqliteBind[]): SqliteRow | undefined
@@ -23,8 +21,15 @@ export interface SqliteStatement {
 export interface SqliteDatabase {
   /** Runs one or more statements without parameters, rows discarded. */
   exec(sql: string): void
-  /** A statement for `sql`, made once and kept for the next call with the same text. */
+  /** A statement for `sql`, made once and kept for the next call with the same text. It may be kept as long as the connection. */
   prepare(sql: string): SqliteStatement
+  /**
+   * Runs `fn` as one unit, by BEGIN IMMEDIATE; within another one, and where the caller of the connection has one open, by a
+   * savepoint; in a Durable Object by `transactionSync`, since BEGIN and SAVEPOINT are not allowed there.
+   *
+   * @throws whatever `fn` throws, after everything is undone; {SqliteError} it cannot begin or commit: nothing was written.
+   */
+  transaction<R>(fn: () => R): R
   /** Closes the connection; safe twice. A connection that was handed in stays open. */
   close(): void
 }
@@ -37,127 +42,261 @@ export interface SqliteDriver {
   open(path: string, readOnly?: boolean): SqliteDatabase
 }
 
-/** SQLite refused something. `result` is the primary result code without its prefix, such as `FULL` or `BUSY`. */
-export class SqliteError extends VarveError {
-  override readonly name = 'SqliteError'
-  readonly result: string
-  /** Extended result code, where the binding tells it. */
-  readonly extended: number | undefined
-
-  constructor(message: string, result: string, extended: number | undefined, options?: ErrorOptions) {
-    super(`SQLITE_${result}`, message, options)
-    this.result = result
-    this.extended = extended
-  }
-}
-
-/** The part of a binding's connection that is used: node:sqlite, @photostructure/sqlite and better-sqlite3 all have it. */
-export interface NativeDatabase {
+/** A connection of a binding, as far as the bindings differ. Its errors, and the values in its rows, are its own. */
+export interface Binding {
+  readonly traits: Traits
+  /** Runs several statements without parameters. */
   exec(sql: string): unknown
-  prepare(sql: string): NativeStatement
+  prepare(sql: string, text: SqlText): BoundStatement
+  /** Where BEGIN is not allowed: what is there instead. It nests. */
+  transaction?<R>(fn: () => R): R
   close(): unknown
 }
 
-interface NativeStatement {
-  run(...values: unknown[]): { readonly changes: number | bigint }
-  get(...values: unknown[]): unknown
-  all(...values: unknown[]): unknown[]
+/** A statement of a binding. Each call takes as many values as it has parameters, and leaves it reset. */
+export interface BoundStatement {
+  /** @returns how many rows were changed, if it is a statement that changes rows. */
+  run(values: unknown[]): number | bigint
+  get(values: unknown[]): unknown
+  all(values: unknown[]): readonly unknown[]
+  /**
+   * From now on integers come as bigints. Absent where those beyond 2^53 always do.
+   *
+   * @returns false where there is no way.
+   */
+  widen?(): boolean
+  /** Frees it. Absent where the garbage collector does. */
+  finalize?(): void
 }
+
+const BEGIN = /^\s*BEGIN\b/i
 
 /** Statements kept per connection. A store uses about six per bucket. */
 const STATEMENTS_MAX = 2_000
 
-/** Primary result codes by number. Source: https://sqlite.org/rescode.html */
-const RESULTS: readonly string[] = (
-  'OK ERROR INTERNAL PERM ABORT BUSY LOCKED NOMEM READONLY INTERRUPT IOERR CORRUPT NOTFOUND FULL CANTOPEN ' +
-  'PROTOCOL EMPTY SCHEMA TOOBIG CONSTRAINT MISMATCH MISUSE NOLFS AUTH FORMAT RANGE NOTADB'
-).split(' ')
+/** What changes rows. */
+export const CHANGING: readonly string[] = ['INSERT', 'UPDATE', 'DELETE', 'REPLACE']
+/** What may run a second time when the first time has shown that integers have to come as bigints. */
+const REPEATABLE: readonly string[] = ['SELECT', 'VALUES', 'EXPLAIN']
 
 /**
- * Makes a binding's connection into a `SqliteDatabase`: binds, BLOBs and errors normalised, statements kept.
+ * Makes a binding's connection into a `SqliteDatabase`: values and errors are the same whatever it stands on, statements are
+ * kept, none stays open, transactions nest.
  *
  * @param owned false for a connection that was handed in: `close` then leaves it open.
  */
-export function wrapDatabase(native: NativeDatabase, owned: boolean): SqliteDatabase {
-  const statements = new Map<string, SqliteStatement>()
-  let open = true
-  return {
-    exec: (sql) => void guard(() => native.exec(sql)),
-    prepare(sql) {
-      const known = statements.get(sql)
-      if (known !== undefined) return known
-      const statement = wrapStatement(guard(() => native.prepare(sql)))
-      if (statements.size >= STATEMENTS_MAX) statements.clear()
-      statements.set(sql, statement)
-      return statement
-    },
-    close() {
-      statements.clear()
-      if (!open) return
-      open = false
-      // A transaction that is left open would keep its lock: @photostructure/sqlite closes a connection only when the
-      // last of its statements has been collected as garbage. Mostly there is none, and this fails.
-      quietly(() => native.exec('ROLLBACK'))
-      if (owned) guard(() => native.close())
-    },
+export class Connection implements SqliteDatabase {
+  readonly binding: Binding
+  /** True while a transaction may be open that was begun here. */
+  begun = false
+  readonly #owned: boolean
+  readonly #statements = new Map<string, Statement>()
+  /** The statements that begin and end transactions: they run whatever state the connection is in. */
+  readonly #commands = new Map<string, BoundStatement>()
+  readonly #transactions: Transactions
+  #open = true
+
+  constructor(binding: Binding, owned: boolean) {
+    this.binding = binding
+    this.#owned = owned
+    this.#transactions = new Transactions(this)
+  }
+
+  /** @throws {SqliteError} it was closed, or the transaction that is running has been undone by SQLite. */
+  checkUsable(): void {
+    if (!this.#open) throw closedError()
+    if (this.#transactions.broken) this.#transactions.checkWhole()
+  }
+
+  exec(sql: string): void {
+    this.checkUsable()
+    if (typeof sql !== 'string') throw new InvalidArgumentError('SQL', 'a string', sql)
+    if (/[?:@$#]/.test(sql)) checkCount(0, readSql(sql).parameters)
+    if (BEGIN.test(sql)) this.begun = true
+    try {
+      this.binding.exec(sql)
+    } catch (error) {
+      throw this.failed(error)
+    }
+  }
+
+  prepare(sql: string): Statement {
+    const known = this.#statements.get(sql)
+    if (known !== undefined && this.#open) return known
+    this.checkUsable()
+    if (typeof sql !== 'string') throw new InvalidArgumentError('SQL', 'a string', sql)
+    const statement = new Statement(this, sql)
+    if (this.#statements.size >= STATEMENTS_MAX) this.#dropStatements()
+    this.#statements.set(sql, statement)
+    return statement
+  }
+
+  command(sql: string): void {
+    let native = this.#commands.get(sql)
+    if (native === undefined) {
+      native = this.binding.prepare(sql, readSql(sql))
+      this.#commands.set(sql, native)
+    }
+    native.run([])
+  }
+
+  transaction<R>(fn: () => R): R {
+    if (!this.#open) throw closedError()
+    return this.#transactions.run(fn)
+  }
+
+  /** What `thrown` by the binding is to be thrown on. */
+  failed(thrown: unknown): SqliteError {
+    const error = asSqliteError(thrown)
+    this.#transactions.afterError()
+    return error
+  }
+
+  /** To be called before a statement of `verb` runs. */
+  watch(verb: string): void {
+    if (verb === 'BEGIN') this.begun = true
+  }
+
+  close(): void {
+    if (!this.#open) return
+    // A transaction that is left open would keep its lock: @photostructure/sqlite closes a connection only when the
+    // last of its statements has been collected as garbage. Mostly there is none, and this fails.
+    if (this.binding.transaction === undefined && (this.begun || this.#owned))
+      quietly(() => this.binding.exec('ROLLBACK'))
+    this.#dropStatements()
+    this.#open = false
+    if (!this.#owned) return
+    try {
+      this.binding.close()
+    } catch (error) {
+      throw asSqliteError(error)
+    }
+  }
+
+  /** They are made anew when they are used again. */
+  #dropStatements(): void {
+    for (const statement of this.#statements.values()) statement.finalize()
+    this.#statements.clear()
+    for (const native of this.#commands.values()) native.finalize?.()
+    this.#commands.clear()
   }
 }
 
-/** The error in `thrown` as a `SqliteError`, whichever binding it comes from. */
-export function asSqliteError(thrown: unknown): SqliteError {
-  if (thrown instanceof SqliteError) return thrown
-  const error = asError(thrown) as Error & { errcode?: unknown; code?: unknown }
-  if (typeof error.errcode === 'number') {
-    return new SqliteError(error.message, RESULTS[error.errcode & 0xff] ?? 'ERROR', error.errcode, { cause: error })
+class Statement implements SqliteStatement {
+  readonly #connection: Connection
+  readonly #sql: string
+  readonly #text: SqlText
+  readonly #traits: Traits
+  readonly #changes: boolean
+  #native: BoundStatement | undefined
+  /** True when integers come as bigints, where they are asked for. */
+  #wide = false
+
+  constructor(connection: Connection, sql: string) {
+    const text = readSql(sql)
+    if (text.statements !== 1) throw new InvalidArgumentError('SQL', 'one statement', `${text.statements} of them`)
+    if (!text.plain) throw new InvalidArgumentError('SQL', 'parameters that are each a ?', sql)
+    this.#connection = connection
+    this.#sql = sql
+    this.#text = text
+    this.#traits = connection.binding.traits
+    this.#changes = CHANGING.includes(text.verb)
+    this.#must()
   }
-  const named = typeof error.code === 'string' ? /^SQLITE_([A-Z]+)/.exec(error.code)?.[1] : undefined
-  return new SqliteError(error.message, named ?? 'ERROR', undefined, { cause: error })
+
+  run(...values: SqliteBind[]): number {
+    const native = this.#ready(values)
+    try {
+      const changes = native.run(values)
+      return this.#changes ? Number(changes) : 0
+    } catch (error) {
+      throw this.#connection.failed(error)
+    }
+  }
+
+  get(...values: SqliteBind[]): SqliteRow | undefined {
+    return this.#read(values, (native) => {
+      const row = native.get(values) as SqliteRow | null | undefined
+      return row === undefined || row === null ? [] : [row]
+    })[0]
+  }
+
+  all(...values: SqliteBind[]): SqliteRow[] {
+    return this.#read(values, (native) => native.all(values) as SqliteRow[])
+  }
+
+  /** Frees it; it comes back when it is used again. */
+  finalize(): void {
+    const native = this.#native
+    this.#native = undefined
+    // It is thrown away: an error of the last run, which some bindings tell again here, was told then.
+    if (native?.finalize !== undefined) quietly(() => native.finalize?.())
+  }
+
+  #must(): BoundStatement {
+    if (this.#native !== undefined) return this.#native
+    try {
+      this.#native = this.#connection.binding.prepare(this.#sql, this.#text)
+    } catch (error) {
+      throw this.#connection.failed(error)
+    }
+    // What writes must not run twice, so its integers are taken whole from the start.
+    if (this.#wide || !REPEATABLE.includes(this.#text.verb)) this.#wide = this.#native.widen?.() ?? false
+    return this.#native
+  }
+
+  #ready(values: unknown[]): BoundStatement {
+    this.#connection.checkUsable()
+    checkCount(values.length, this.#text.parameters)
+    normaliseBinds(values, this.#traits)
+    this.#connection.watch(this.#text.verb)
+    return this.#must()
+  }
+
+  #read(values: unknown[], call: (native: BoundStatement) => SqliteRow[]): SqliteRow[] {
+    const native = this.#ready(values)
+    let rows: SqliteRow[]
+    try {
+      rows = call(native)
+      if (normaliseRows(rows) || this.#wide || native.widen === undefined) return rows
+      if (!this.#widen(native)) throw roundedError()
+      rows = call(native)
+    } catch (error) {
+      if (this.#wide || !isOutOfRange(error) || !this.#widen(native)) throw this.#connection.failed(error)
+      rows = this.#readAgain(native, call)
+    }
+    normaliseRows(rows)
+    return rows
+  }
+
+  #readAgain(native: BoundStatement, call: (native: BoundStatement) => SqliteRow[]): SqliteRow[] {
+    try {
+      return call(native)
+    } catch (error) {
+      throw this.#connection.failed(error)
+    }
+  }
+
+  #widen(native: BoundStatement): boolean {
+    if (native.widen?.() !== true) return false
+    this.#wide = true
+    return true
+  }
 }
 
-function guard<T>(call: () => T): T {
-  try {
-    return call()
-  } catch (error) {
-    throw asSqliteError(error)
-  }
+function normaliseRows(rows: readonly SqliteRow[]): boolean {
+  let exact = true
+  for (const row of rows) if (!normaliseRow(row as { [column: string]: unknown })) exact = false
+  return exact
 }
 
-function wrapStatement(native: NativeStatement): SqliteStatement {
-  return {
-    run(...values) {
-      try {
-        return Number(native.run(...binds(values)).changes)
-      } catch (error) {
-        throw asSqliteError(error)
-      }
-    },
-    get: (...values) => guard(() => normaliseRow(native.get(...binds(values)))),
-    all: (...values) => guard(() => native.all(...binds(values)).map((row) => normaliseRow(row) as SqliteRow)),
-  }
+/** node:sqlite, Deno and @photostructure/sqlite refuse to read an integer beyond 2^53 as a number. */
+function isOutOfRange(thrown: unknown): boolean {
+  return (asError(thrown) as Error & { code?: unknown }).code === 'ERR_OUT_OF_RANGE'
 }
 
-function binds(values: readonly SqliteBind[]): unknown[] {
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]
-    if (typeof value === 'boolean' || value === undefined) return values.map(normaliseBind)
-  }
-  return values as unknown[]
-}
-
-function normaliseBind(value: SqliteBind): SqliteBind {
-  if (value === undefined) return null
-  return typeof value === 'boolean' ? Number(value) : value
-}
-
-function normaliseRow(row: unknown): SqliteRow | undefined {
-  if (row === undefined || row === null) return undefined
-  const columns = row as { [column: string]: unknown }
-  for (const column of Object.keys(columns)) {
-    const value = columns[column]
-    if (typeof value !== 'object' || value === null) continue
-    if (value instanceof ArrayBuffer) columns[column] = new Uint8Array(value)
-    else if (ArrayBuffer.isView(value))
-      columns[column] = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-  }
-  return columns as SqliteRow
+function roundedError(): SqliteError {
+  const message =
+    'SQLite: a row has an integer beyond 2^53, which this binding rounds; what was written stays; read it as text: CAST(… AS TEXT)'
+  return new SqliteError(message, 'MISMATCH')
 }

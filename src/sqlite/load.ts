@@ -1,5 +1,7 @@
 import { asError, InvalidArgumentError, VarveError } from '../base/errors.js'
-import { type NativeDatabase, type SqliteDatabase, type SqliteDriver, asSqliteError, wrapDatabase } from './binding.js'
+import { type Binding, Connection, type SqliteDatabase, type SqliteDriver, asSqliteError } from './binding.js'
+import { betterBinding } from './from-better-sqlite3.js'
+import { nodeBinding, type PreparingDatabase } from './from-node.js'
 
 /** No SQLite binding can be loaded here. Nothing was done. */
 export class SqliteMissingError extends VarveError {
@@ -23,7 +25,7 @@ export interface AdoptedDatabase {
   readonly path: string
 }
 
-type Constructor = new (path: string, options?: object) => NativeDatabase
+type Constructor = new (path: string, options?: object) => PreparingDatabase
 
 /** Both names of the class: it is being renamed. */
 interface NodeModule {
@@ -68,7 +70,7 @@ export function adoptDatabase(database: unknown): AdoptedDatabase {
   if (!isNativeDatabase(database)) {
     throw new InvalidArgumentError('SQLiteAdapter.database', 'an open better-sqlite3 or node:sqlite database', database)
   }
-  const wrapped = wrapDatabase(database, false)
+  const wrapped = new Connection(bindingOf(database), false)
   const row = wrapped.prepare("SELECT file FROM pragma_database_list WHERE name = 'main'").get()
   return {
     database: wrapped,
@@ -77,9 +79,14 @@ export function adoptDatabase(database: unknown): AdoptedDatabase {
   }
 }
 
-function isNativeDatabase(value: unknown): value is NativeDatabase {
+function isNativeDatabase(value: unknown): value is PreparingDatabase {
   if (typeof value !== 'object' || value === null) return false
   return ['exec', 'prepare', 'close'].every((name) => typeof (value as { [key: string]: unknown })[name] === 'function')
+}
+
+/** Which of the two kinds: a statement of better-sqlite3 says whether it answers rows. */
+function bindingOf(database: PreparingDatabase): Binding {
+  return 'defaultSafeIntegers' in database ? betterBinding(database) : nodeBinding(database)
 }
 
 function driverOf(name: string, module: NodeModule): SqliteDriver {
@@ -91,7 +98,7 @@ function driverOf(name: string, module: NodeModule): SqliteDriver {
       try {
         // The bindings spell it in two ways, and none minds the other.
         const native = readOnly ? new Database(path, { readOnly, readonly: readOnly }) : new Database(path)
-        return wrapDatabase(native, true)
+        return new Connection(bindingOf(native), true)
       } catch (error) {
         throw asSqliteError(error)
       }

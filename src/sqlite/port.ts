@@ -1,4 +1,4 @@
-import type { SqliteBind } from './binding.js'
+import type { SqliteBind } from './values.js'
 
 /**
  * A connection to SQLite as record streams, and whoever else shares it, use it: four methods, all synchronous. Those that

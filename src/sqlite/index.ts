@@ -1,0 +1,7 @@
+export type { AdapterOptions } from './adapter.js'
+export { SqliteError } from './error.js'
+export { fromBetterSqlite3, fromLibsql } from './from-better-sqlite3.js'
+export { fromDeno, fromNodeSqlite } from './from-node.js'
+export type { PreparingDatabase } from './from-node.js'
+export type { SqliteAdapter } from './port.js'
+export type { SqliteBind, SqliteRow, SqliteValue } from './values.js'

@@ -1,0 +1,189 @@
+import { asError, InvalidArgumentError } from '../base/errors.js'
+import { quietly } from '../base/quietly.js'
+import { asSqliteError, SqliteError } from './error.js'
+
+/** What transactions are run on. */
+interface Host {
+  readonly binding: { transaction?<R>(fn: () => R): R }
+  /** True while a transaction may be open that was begun here. */
+  begun: boolean
+  /** Runs a statement of the binding, whatever state the transaction is in. Its errors are the binding's. */
+  command(sql: string): void
+}
+
+const ARGUMENT = 'transaction(fn)'
+
+/** The transactions of one connection: how deep they are nested, and whether the outermost is still there. */
+export class Transactions {
+  readonly #host: Host
+  #depth = 0
+  /** SQLite has undone the transaction that is running: what is written now would be outside of it. */
+  broken = false
+  /** A rollback failed: there may be a transaction open. */
+  #leftOpen = false
+
+  constructor(host: Host) {
+    this.#host = host
+  }
+
+  /**
+   * Runs `fn` as one unit.
+   *
+   * @throws whatever `fn` throws, after everything is undone; {SqliteError} it cannot begin or commit; {InvalidArgumentError}
+   * `fn` is asynchronous.
+   */
+  run<R>(fn: () => R): R {
+    checkFunction(fn)
+    this.checkWhole()
+    return this.#host.binding.transaction === undefined ? this.#runHere(fn) : this.#runThere(fn)
+  }
+
+  /** @throws {SqliteError} the transaction that is running has been undone. */
+  checkWhole(): void {
+    if (!this.broken) return
+    const message = `${ARGUMENT}: SQLite has rolled it back after an error; nothing of it was written; let fn throw`
+    throw new SqliteError(message, 'ABORT')
+  }
+
+  /** To be called when a statement has failed: after some errors SQLite rolls back by itself. */
+  afterError(): void {
+    if (this.#depth === 0 || this.broken) return
+    // Within a transaction, which is the rule, SQLite refuses to begin another.
+    const begun = quietly(() => {
+      this.#host.command('BEGIN')
+      return true
+    })
+    if (begun !== true) return
+    this.broken = true
+    this.#host.command('ROLLBACK')
+  }
+
+  #runHere<R>(fn: () => R): R {
+    const savepoint = this.#begin()
+    this.#depth++
+    try {
+      const result = this.#attempt(savepoint, () => {
+        const made = checkResult(fn())
+        this.checkWhole()
+        return made
+      })
+      this.#attempt(savepoint, () => {
+        try {
+          this.#host.command(savepoint === undefined ? 'COMMIT' : `RELEASE ${savepoint}`)
+        } catch (error) {
+          throw asSqliteError(error)
+        }
+      })
+      return result
+    } finally {
+      this.#depth--
+      if (this.#depth === 0) {
+        this.broken = false
+        this.#host.begun = this.#leftOpen
+      }
+    }
+  }
+
+  /** Where the binding has transactions of its own; they nest. */
+  #runThere<R>(fn: () => R): R {
+    let returned = false
+    try {
+      return (this.#host.binding as { transaction<T>(fn: () => T): T }).transaction(() => {
+        const result = checkResult(fn())
+        returned = true
+        return result
+      })
+    } catch (error) {
+      throw returned ? asSqliteError(error) : error
+    }
+  }
+
+  /** @returns the savepoint; `undefined` for a transaction. @throws {SqliteError} it cannot begin. */
+  #begin(): string | undefined {
+    const savepoint = `varve_${this.#depth}`
+    try {
+      if (this.#leftOpen) this.#rollBackLeftover()
+      if (this.#depth === 0 && this.#beginTransaction()) return undefined
+      this.#host.command(`SAVEPOINT ${savepoint}`)
+    } catch (error) {
+      throw asSqliteError(error)
+    }
+    return savepoint
+  }
+
+  /** @returns false when the caller has one open. */
+  #beginTransaction(): boolean {
+    try {
+      // DEFERRED could fail in the middle, when it first writes and somebody else has written since it first read.
+      this.#host.command('BEGIN IMMEDIATE')
+    } catch (error) {
+      if (isWithin(error)) return false
+      if (asSqliteError(error).result !== 'READONLY') throw error
+      this.#host.command('BEGIN')
+    }
+    this.#host.begun = true
+    return true
+  }
+
+  #rollBackLeftover(): void {
+    try {
+      this.#host.command('ROLLBACK')
+    } catch (error) {
+      if (!isOutside(error)) throw error
+    }
+    this.#leftOpen = false
+  }
+
+  #attempt<T>(savepoint: string | undefined, work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      this.#undo(savepoint)
+      throw error
+    }
+  }
+
+  #undo(savepoint: string | undefined): void {
+    try {
+      if (savepoint === undefined) this.#host.command('ROLLBACK')
+      else {
+        this.#host.command(`ROLLBACK TO ${savepoint}`)
+        this.#host.command(`RELEASE ${savepoint}`)
+      }
+    } catch (error) {
+      if (savepoint !== undefined) this.broken = true
+      else this.#leftOpen = !isOutside(error)
+    }
+  }
+}
+
+function isWithin(thrown: unknown): boolean {
+  return asError(thrown).message.includes('within a transaction')
+}
+
+function isOutside(thrown: unknown): boolean {
+  return asError(thrown).message.includes('no transaction is active')
+}
+
+/** Functions whose work happens after the transaction has ended. */
+const LATER: readonly string[] = ['AsyncFunction', 'GeneratorFunction', 'AsyncGeneratorFunction']
+
+function checkFunction(fn: unknown): void {
+  const kind = Object.prototype.toString.call(fn).slice(8, -1)
+  if (typeof fn === 'function' && !LATER.includes(kind)) return
+  throw new InvalidArgumentError(
+    ARGUMENT,
+    'a function that is not async and no generator',
+    typeof fn === 'function' ? kind : fn,
+  )
+}
+
+function checkResult<R>(result: R): R {
+  if (typeof result !== 'object' || result === null) return result
+  const { then } = result as { then?: unknown }
+  if (typeof then !== 'function') return result
+  // Nobody else can see this promise, and its failure is a consequence of this one.
+  quietly(() => void (then as Promise<unknown>['then']).call(result, undefined, () => undefined))
+  const message = 'a function that returns no promise: what it does later would be outside; everything was rolled back'
+  throw new InvalidArgumentError(ARGUMENT, message, result)
+}
