@@ -7,7 +7,7 @@ type MaybePromise<T> = T | Promise<T>
 export type OpenStreamStore = (place: string) => MaybePromise<StreamStore>
 
 /** What the store claims beyond the contract of one handle, and how to get at it. What is left out is not checked. */
-export interface StreamStoreOptions {
+export interface StreamConformanceOptions {
   /** True when what was written outlives its handle: the same place is then opened again after `close`. */
   readonly reopen?: boolean
   /** True when a place can be open several times at once. */
@@ -59,7 +59,7 @@ export interface StreamCase {
 export interface StreamTest {
   /** On a place of its own, empty. */
   readonly store: StreamStore
-  readonly options: StreamStoreOptions
+  readonly options: StreamConformanceOptions
   /** Another handle on the same place, or on one more place of this case. */
   open(suffix?: string): Promise<StreamStore>
   openNamespace(namespace: string): Promise<StreamStore>

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '../base/errors.js'
 import { systemRuntime } from '../base/runtime.js'
 import type { StreamStore } from '../streams/stream-store.js'
 import type { TestFramework } from './storage-conformance.js'
-import type { OpenStreamStore, StreamCase, StreamNeed, StreamStoreOptions, StreamTest } from './stream-case.js'
+import type { OpenStreamStore, StreamCase, StreamNeed, StreamConformanceOptions, StreamTest } from './stream-case.js'
 import { compactCases } from './stream-cases-compact.js'
 import { dataCases } from './stream-cases-data.js'
 import { faultCases } from './stream-cases-faults.js'
@@ -51,7 +51,7 @@ const PAYLOAD_BYTES = 50_000_000
 export function describeStreamStore(
   name: string,
   open: OpenStreamStore,
-  options: StreamStoreOptions = {},
+  options: StreamConformanceOptions = {},
   framework?: TestFramework,
 ): void {
   const { describe, it } = framework ?? globalFramework()
@@ -71,7 +71,7 @@ export function describeStreamStore(
 export async function runStreamCase(
   one: StreamCase,
   open: OpenStreamStore,
-  options: StreamStoreOptions = {},
+  options: StreamConformanceOptions = {},
 ): Promise<void> {
   if (!isClaimed(one, options)) return
   const lab = new Lab(open, options)
@@ -90,11 +90,11 @@ export async function runStreamCase(
 }
 
 /** True where the store claims all that the case needs. */
-function isClaimed(one: StreamCase, options: StreamStoreOptions): boolean {
+function isClaimed(one: StreamCase, options: StreamConformanceOptions): boolean {
   return (one.needs ?? []).every((need) => hasClaim(need, options))
 }
 
-function hasClaim(need: StreamNeed, options: StreamStoreOptions): boolean {
+function hasClaim(need: StreamNeed, options: StreamConformanceOptions): boolean {
   if (need === 'bigPayloads') return (options.payloadBytesMax ?? PAYLOAD_BYTES) > 0
   const claim = options[need]
   return claim !== undefined && claim !== false
@@ -103,12 +103,12 @@ function hasClaim(need: StreamNeed, options: StreamStoreOptions): boolean {
 /** The places of one case, and everything that is open there. */
 class Lab {
   readonly #open: OpenStreamStore
-  readonly #options: StreamStoreOptions
+  readonly #options: StreamConformanceOptions
   readonly #name: string
   readonly #places = new Set<string>()
   readonly #stores: StreamStore[] = []
 
-  constructor(open: OpenStreamStore, options: StreamStoreOptions) {
+  constructor(open: OpenStreamStore, options: StreamConformanceOptions) {
     this.#open = open
     this.#options = options
     this.#name = systemRuntime.uuid()
@@ -153,7 +153,7 @@ class Lab {
 
 function must<T>(claim: T | undefined, name: string): T {
   if (claim === undefined)
-    throw new InvalidArgumentError(`StreamStoreOptions.${name}`, 'what the case needs', undefined)
+    throw new InvalidArgumentError(`StreamConformanceOptions.${name}`, 'what the case needs', undefined)
   return claim
 }
 

@@ -189,8 +189,13 @@ export async function until(condition: () => boolean | Promise<boolean>, claim: 
 
 /** Gives everything that is under way the time to end: for showing that something does not happen. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await new Promise<void>((resolve) => systemRuntime.defer(resolve))
+  for (let i = 0; i < 10; i++) await turn()
   await pause(25)
+}
+
+/** Resolves when everything that is due has run. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => systemRuntime.defer(resolve))
 }
 
 /** Resolves after `ms` milliseconds. */

@@ -1,11 +1,17 @@
-import { describe, expect, test } from 'vitest'
-import { FaultPlan } from '../../src/testing/faults.js'
-import type { StreamStoreOptions } from '../../src/testing/stream-case.js'
-import { describeStreamStore, runStreamCase, streamStoreCases } from '../../src/testing/stream-conformance.js'
+import { afterAll, describe, test } from 'vitest'
+import * as sqlite from '../../src/sqlite/index.js'
+import * as streams from '../../src/streams/index.js'
+import { faultySqliteAdapter } from '../../src/testing/faults.js'
+import type { StreamConformanceOptions } from '../../src/testing/stream-case.js'
+import { describeStreamStore } from '../../src/testing/stream-conformance.js'
 import { ReferencePlace, ReferenceStore } from './reference.js'
+import { bindings, memoryPlaces, sqlitePlaces } from './stream-places.mjs'
+
+const varve = { ...sqlite, ...streams, faultySqliteAdapter }
+const framework = { describe, it: test }
 
 /** Places in memory by name. */
-function referencePlaces(): { open(place: string): ReferenceStore; options: StreamStoreOptions } {
+function referencePlaces(): { open(place: string): ReferenceStore; options: StreamConformanceOptions } {
   const places = new Map<string, ReferencePlace>()
   const at = (name: string): ReferencePlace => {
     const place = places.get(name) ?? new ReferencePlace()
@@ -26,4 +32,14 @@ function referencePlaces(): { open(place: string): ReferenceStore; options: Stre
 }
 
 const reference = referencePlaces()
-describeStreamStore('the reference', reference.open, reference.options, { describe, it: test })
+describeStreamStore('the reference', reference.open, reference.options, framework)
+
+const memory = memoryPlaces(varve)
+describeStreamStore('memory', memory.open, memory.options, framework)
+afterAll(memory.end)
+
+for (const binding of bindings(varve)) {
+  const places = sqlitePlaces(varve, binding)
+  describeStreamStore(binding.name, places.open, places.options, framework)
+  afterAll(places.end)
+}
