@@ -43,7 +43,7 @@ class Drill {
       const turn = this.#below(40)
       if (turn === 0 && this.#test.options.reopen === true) await this.#reopen()
       else if (turn < 12) await this.#together(2 + this.#below(12))
-      else await this.#one(this.#pick(this.#handles))
+      else await this.#one(this.#pick(this.#handles), true)
       if (step % 25 === 24) await this.#checkAll(`after step ${step}`)
     }
     await this.#checkAll('at the end')
@@ -52,11 +52,15 @@ class Drill {
   /** Calls on one handle, none of which is awaited before the next: they take effect in this order. */
   async #together(count: number): Promise<void> {
     const handle = this.#pick(this.#handles)
-    await Promise.all(Array.from({ length: count }, () => this.#one(handle)))
+    await Promise.all(Array.from({ length: count }, () => this.#one(handle, false)))
   }
 
-  /** Makes one call; what it should do is decided before it is awaited. */
-  #one(store: StreamStore): Promise<void> {
+  /**
+   * Makes one call; what it should do is decided before it is awaited.
+   *
+   * @param alone false: no `compact`, which takes its place in the order only when its fold is done.
+   */
+  #one(store: StreamStore, alone: boolean): Promise<void> {
     const id = this.#pick(IDS)
     const model = this.#model
     switch (this.#below(11)) {
@@ -82,7 +86,7 @@ class Drill {
       }
       case 7: {
         const existing = model.of(id)
-        if (existing.length === 0) return this.#read(store, id)
+        if (existing.length === 0 || !alone) return this.#read(store, id)
         const folded = [...existing.filter(({ kind }) => kind === 'meta').slice(-1), ...existing.slice(-1)]
         const promise = store.compact(id, () => folded)
         return expectRefusal(promise, model.replace(id, folded), 'compact')
