@@ -30,6 +30,29 @@ export const RECORDS_SHAPE: TableShape = {
 }
 export const STORE_META_SHAPE: TableShape = { columns: [text('key', 1), text('value')] }
 
+const count = (name: string, key = 0): Column => ({ name, sql: 'INTEGER NOT NULL', key })
+
+/** Shapes of Varve's own tables. Seqs of a document that is gone go on, so its row stays, without a meta. */
+export const OWN_DOCS_SHAPE: TableShape = {
+  columns: [text('doc_id', 1), { name: 'meta', sql: 'TEXT', key: 0 }, count('seq_next'), count('clears')],
+}
+export const OWN_RECORDS_SHAPE: TableShape = {
+  columns: [
+    text('doc_id', 1),
+    count('seq', 2),
+    text('kind'),
+    text('head'),
+    // Text or bytes, as it was given: BLOB is the affinity that changes nothing.
+    { name: 'data', sql: 'BLOB', key: 0 },
+    count('parts'),
+    count('size'),
+    count('sum'),
+  ],
+}
+export const OWN_PARTS_SHAPE: TableShape = {
+  columns: [text('doc_id', 1), count('seq', 2), count('part', 3), { name: 'data', sql: 'BLOB', key: 0 }],
+}
+
 /** SQL that makes a table where there is none. */
 export function tableSql(name: string, { columns }: TableShape): string {
   const keys = columns.filter(({ key }) => key > 0)
