@@ -30,9 +30,18 @@ export interface SqliteDatabase {
    * @throws whatever `fn` throws, after everything is undone; {SqliteError} it cannot begin or commit: nothing was written.
    */
   transaction<R>(fn: () => R): R
+  /** True where transactions run through `transaction` only: BEGIN is refused, or somebody else counts them. */
+  readonly hasOwnTransactions: boolean
+  /** Resolves when everything that was committed survives a power cut. Absent where `PRAGMA synchronous` decides. */
+  sync?(): Promise<void>
+  /** What the strongest commit survives, where the binding knows: the process, a power cut, or neither. */
+  readonly survives?: Survives
   /** Closes the connection; safe twice. A connection that was handed in stays open. */
   close(): void
 }
+
+/** What data outlives: nothing, the process, a power cut. */
+export type Survives = 'memory' | 'process' | 'disk'
 
 /** A way to open files with one of the bindings. */
 export interface SqliteDriver {
@@ -50,12 +59,14 @@ export interface Binding {
   prepare(sql: string, text: SqlText): BoundStatement
   /** Where BEGIN is not allowed: what is there instead. It nests. */
   transaction?<R>(fn: () => R): R
+  sync?(): Promise<void>
+  readonly survives?: Survives
   close(): unknown
 }
 
 /** A statement of a binding. Each call takes as many values as it has parameters, and leaves it reset. */
 export interface BoundStatement {
-  /** @returns how many rows were changed, if it is a statement that changes rows. */
+  /** @returns how many rows were changed; counts only for a statement that changes rows and answers none. */
   run(values: unknown[]): number | bigint
   get(values: unknown[]): unknown
   all(values: unknown[]): readonly unknown[]
@@ -69,6 +80,8 @@ export interface BoundStatement {
   finalize?(): void
 }
 
+/** SQL that may have parameters, or no statement. */
+const NEEDS_A_LOOK = /[?:@$#]|^\s*(?:$|--|\/\*)/
 const BEGIN = /^\s*BEGIN\b/i
 
 /** Statements kept per connection. A store uses about six per bucket. */
@@ -87,6 +100,9 @@ const REPEATABLE: readonly string[] = ['SELECT', 'VALUES', 'EXPLAIN']
  */
 export class Connection implements SqliteDatabase {
   readonly binding: Binding
+  readonly hasOwnTransactions: boolean
+  readonly survives?: Survives
+  readonly sync?: () => Promise<void>
   /** True while a transaction may be open that was begun here. */
   begun = false
   readonly #owned: boolean
@@ -99,6 +115,10 @@ export class Connection implements SqliteDatabase {
   constructor(binding: Binding, owned: boolean) {
     this.binding = binding
     this.#owned = owned
+    this.hasOwnTransactions = binding.transaction !== undefined
+    if (binding.survives !== undefined) this.survives = binding.survives
+    const { sync } = binding
+    if (sync !== undefined) this.sync = () => sync.call(binding)
     this.#transactions = new Transactions(this)
   }
 
@@ -111,7 +131,12 @@ export class Connection implements SqliteDatabase {
   exec(sql: string): void {
     this.checkUsable()
     if (typeof sql !== 'string') throw new InvalidArgumentError('SQL', 'a string', sql)
-    if (/[?:@$#]/.test(sql)) checkCount(0, readSql(sql).parameters)
+    if (NEEDS_A_LOOK.test(sql)) {
+      const { parameters, statements } = readSql(sql)
+      checkCount(0, parameters)
+      // Refused by some of the bindings.
+      if (statements === 0) return
+    }
     if (BEGIN.test(sql)) this.begun = true
     try {
       this.binding.exec(sql)
@@ -137,7 +162,15 @@ export class Connection implements SqliteDatabase {
       native = this.binding.prepare(sql, readSql(sql))
       this.#commands.set(sql, native)
     }
-    native.run([])
+    try {
+      native.run([])
+    } catch (error) {
+      this.#commands.delete(sql)
+      const thrownAway = native
+      // It says once more what it has just said.
+      quietly(() => thrownAway.finalize?.())
+      throw error
+    }
   }
 
   transaction<R>(fn: () => R): R {
@@ -159,10 +192,7 @@ export class Connection implements SqliteDatabase {
 
   close(): void {
     if (!this.#open) return
-    // A transaction that is left open would keep its lock: @photostructure/sqlite closes a connection only when the
-    // last of its statements has been collected as garbage. Mostly there is none, and this fails.
-    if (this.binding.transaction === undefined && (this.begun || this.#owned))
-      quietly(() => this.binding.exec('ROLLBACK'))
+    if (!this.hasOwnTransactions && (this.begun || this.#owned)) this.#rollBackWhatIsOpen()
     this.#dropStatements()
     this.#open = false
     if (!this.#owned) return
@@ -171,6 +201,12 @@ export class Connection implements SqliteDatabase {
     } catch (error) {
       throw asSqliteError(error)
     }
+  }
+
+  #rollBackWhatIsOpen(): void {
+    // A transaction that is left open would keep its lock: @photostructure/sqlite closes a connection only when the
+    // last of its statements has been collected as garbage. Mostly there is none, and this fails.
+    quietly(() => this.binding.exec('ROLLBACK'))
   }
 
   /** They are made anew when they are used again. */
@@ -207,10 +243,12 @@ class Statement implements SqliteStatement {
   run(...values: SqliteBind[]): number {
     const native = this.#ready(values)
     try {
+      // Some bindings answer a wrong number here, and some refuse to run it.
+      if (this.#text.returning) return native.all(values).length
       const changes = native.run(values)
       return this.#changes ? Number(changes) : 0
     } catch (error) {
-      throw this.#connection.failed(error)
+      throw this.#failed(error)
     }
   }
 
@@ -229,8 +267,9 @@ class Statement implements SqliteStatement {
   finalize(): void {
     const native = this.#native
     this.#native = undefined
+    if (native?.finalize === undefined) return
     // It is thrown away: an error of the last run, which some bindings tell again here, was told then.
-    if (native?.finalize !== undefined) quietly(() => native.finalize?.())
+    quietly(() => native.finalize?.())
   }
 
   #must(): BoundStatement {
@@ -255,26 +294,27 @@ class Statement implements SqliteStatement {
 
   #read(values: unknown[], call: (native: BoundStatement) => SqliteRow[]): SqliteRow[] {
     const native = this.#ready(values)
-    let rows: SqliteRow[]
     try {
-      rows = call(native)
+      const rows = call(native)
       if (normaliseRows(rows) || this.#wide || native.widen === undefined) return rows
       if (!this.#widen(native)) throw roundedError()
-      rows = call(native)
     } catch (error) {
-      if (this.#wide || !isOutOfRange(error) || !this.#widen(native)) throw this.#connection.failed(error)
-      rows = this.#readAgain(native, call)
+      if (this.#wide || !isOutOfRange(error) || !this.#widen(native)) throw this.#failed(error)
     }
-    normaliseRows(rows)
-    return rows
+    try {
+      const rows = call(native)
+      normaliseRows(rows)
+      return rows
+    } catch (error) {
+      throw this.#failed(error)
+    }
   }
 
-  #readAgain(native: BoundStatement, call: (native: BoundStatement) => SqliteRow[]): SqliteRow[] {
-    try {
-      return call(native)
-    } catch (error) {
-      throw this.#connection.failed(error)
-    }
+  /** Whatever state the statement is in now: another one takes its place. node-sqlite3-wasm cannot reset one that has failed. */
+  #failed(thrown: unknown): SqliteError {
+    const error = asSqliteError(thrown)
+    this.finalize()
+    return this.#connection.failed(error)
   }
 
   #widen(native: BoundStatement): boolean {
@@ -286,13 +326,14 @@ class Statement implements SqliteStatement {
 
 function normaliseRows(rows: readonly SqliteRow[]): boolean {
   let exact = true
-  for (const row of rows) if (!normaliseRow(row as { [column: string]: unknown })) exact = false
+  for (const row of rows) if (!normaliseRow(row)) exact = false
   return exact
 }
 
 /** node:sqlite, Deno and @photostructure/sqlite refuse to read an integer beyond 2^53 as a number. */
 function isOutOfRange(thrown: unknown): boolean {
-  return (asError(thrown) as Error & { code?: unknown }).code === 'ERR_OUT_OF_RANGE'
+  const error = asError(thrown) as Error & { code?: unknown }
+  return error.code === 'ERR_OUT_OF_RANGE' || error.message.startsWith('Value is too large to be represented')
 }
 
 function roundedError(): SqliteError {

@@ -44,7 +44,7 @@ const MESSAGES: readonly (readonly [words: RegExp, result: string])[] = [
   [/access permission denied/, 'PERM'],
   [/locking protocol/, 'PROTOCOL'],
   [
-    /database (connection )?is (not open|already closed|closed)|(closed|finalized) (database|statement)|API misuse/i,
+    /database (connection )?(is |has |already )+(been )?(not open|closed|already closed)|closed database|has finalized|API misuse/i,
     'MISUSE',
   ],
 ]

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import type { Binding, BoundStatement } from './binding.js'
+import { withFreshColumns } from './fresh-columns.js'
 import type { SqliteAdapter } from './port.js'
 import { traitsOf } from './traits.js'
 
@@ -46,7 +47,7 @@ export function nodeBinding(database: PreparingDatabase): Binding {
   return {
     traits: traitsOf(database, prepare),
     exec: (sql) => database.exec(sql),
-    prepare,
+    prepare: 'Deno' in globalThis ? withFreshColumns(prepare) : prepare,
     close: () => database.close(),
   }
 }

@@ -89,6 +89,11 @@ function bindingOf(database: PreparingDatabase): Binding {
   return 'defaultSafeIntegers' in database ? betterBinding(database) : nodeBinding(database)
 }
 
+/** The bindings spell it in two ways, and better-sqlite3 refuses the other. */
+function readOnlyOf(Database: Constructor): object {
+  return 'defaultSafeIntegers' in Database.prototype ? { readonly: true } : { readOnly: true }
+}
+
 function driverOf(name: string, module: NodeModule): SqliteDriver {
   const Database = module.Database ?? module.DatabaseSync
   if (Database === undefined) throw new Error(`${name} has neither Database nor DatabaseSync`)
@@ -96,8 +101,7 @@ function driverOf(name: string, module: NodeModule): SqliteDriver {
     name,
     open(path, readOnly = false) {
       try {
-        // The bindings spell it in two ways, and none minds the other.
-        const native = readOnly ? new Database(path, { readOnly, readonly: readOnly }) : new Database(path)
+        const native = readOnly ? new Database(path, readOnlyOf(Database)) : new Database(path)
         return new Connection(bindingOf(native), true)
       } catch (error) {
         throw asSqliteError(error)

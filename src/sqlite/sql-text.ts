@@ -2,12 +2,16 @@
 export interface SqlText {
   /** First word of what the statement does, upper case: of `WITH … INSERT` it is `INSERT`. Empty: there is none. */
   readonly verb: string
+  /** True when it answers the rows that it changes. */
+  readonly returning: boolean
   /** How many parameters it has. */
   readonly parameters: number
   /** False when a parameter has a name or a number. */
   readonly plain: boolean
   /** How many statements there are. */
   readonly statements: number
+  /** Where the last of them ends: only space, comments and semicolons come after it. */
+  readonly end: number
 }
 
 /** A token that matters here, or a piece that is to be skipped: quoted text, names, comments. */
@@ -21,21 +25,25 @@ const TOKENS =
  */
 export function readSql(sql: string): SqlText {
   let verb = ''
+  let returning = false
   let parameters = 0
   let plain = true
   let statements = 0
+  let end = 0
   let depth = 0
   let ended = true
   let first: string[] = []
   let inTrigger = false
   let cases = 0
-  for (const [token] of sql.matchAll(TOKENS)) {
+  for (const match of sql.matchAll(TOKENS)) {
+    const [token] = match
     const start = token.charCodeAt(0)
     if (token.startsWith('--') || token.startsWith('/*')) continue
     if (token === ';') {
       if (!inTrigger) ended = true
       continue
     }
+    end = match.index + token.length
     if (ended) {
       ended = false
       statements++
@@ -50,7 +58,10 @@ export function readSql(sql: string): SqlText {
     } else if (isWord(start)) {
       const word = token.toUpperCase()
       if (first.length < 4) first.push(word)
-      if (statements === 1 && depth === 0) verb = nextVerb(verb, word)
+      if (depth === 0) {
+        if (statements === 1) verb = nextVerb(verb, word)
+        if (word === 'RETURNING') returning = true
+      }
       // The body of a trigger has statements of its own; it ends with an END that closes no CASE.
       if (!inTrigger && word === 'BEGIN' && first[0] === 'CREATE' && first.slice(1, 4).includes('TRIGGER')) {
         inTrigger = true
@@ -61,7 +72,7 @@ export function readSql(sql: string): SqlText {
       }
     }
   }
-  return { verb, parameters, plain, statements }
+  return { verb, returning, parameters, plain, statements, end }
 }
 
 const AFTER_WITH: readonly string[] = ['SELECT', 'VALUES', 'INSERT', 'REPLACE', 'UPDATE', 'DELETE']

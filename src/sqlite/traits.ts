@@ -15,11 +15,15 @@ export function traitsOf(database: object, prepare: (sql: string) => BoundStatem
   const known = KNOWN.get(kind)
   if (known !== undefined) return known
   try {
-    const native = prepare('SELECT typeof(?) AS small, typeof(?) AS large, ? AS text')
-    const row = native.get([1, 2 ** 40, 'a\u0000b']) as { small: unknown; large: unknown; text: unknown }
+    const native = prepare('SELECT typeof(?) AS small, typeof(?) AS large, typeof(?) AS tiny, ? AS text')
+    const row = native.get([1, 2 ** 40, Number.MIN_VALUE, 'a\u0000b']) as { [column: string]: unknown }
     native.finalize?.()
-    const integers = row.small !== 'integer' ? 'bigint' : row.large === 'integer' ? 'all' : 'int32'
-    const traits: Traits = { integers, nul: row.text === 'a\u0000b' }
+    const integers = row['small'] !== 'integer' ? 'bigint' : row['large'] === 'integer' ? 'all' : 'int32'
+    const traits: Traits = {
+      integers,
+      nul: row['text'] === 'a\u0000b',
+      ...(row['tiny'] === 'real' ? {} : { tinyLost: true }),
+    }
     KNOWN.set(kind, traits)
     return traits
   } catch (error) {

@@ -23,11 +23,15 @@ export interface Traits {
   readonly nul: boolean
   /** True when it binds whole numbers beyond 2^53 as something else than they are. */
   readonly wholeUnsafe?: true
+  /** True when it makes 0 of what is closer to it than 2^-52. */
+  readonly tinyLost?: true
 }
 
 const SAFE = Number.MAX_SAFE_INTEGER
 const INT64_MIN = -(2n ** 63n)
 const INT64_MAX = 2n ** 63n - 1n
+/** What the largest integers are rounded to; numbers beyond it were never integers. */
+const INT64_EDGE = 2 ** 63
 
 /** Node 20 has it; the library that TypeScript is told to compile for does not. */
 interface WellFormed {
@@ -70,7 +74,10 @@ export function normaliseBinds(values: unknown[], traits: Traits): unknown[] {
 
 function numberBind(value: number, index: number, traits: Traits): number | bigint {
   if (value <= SAFE && value >= -SAFE) {
-    if (value % 1 !== 0) return value
+    if (value % 1 !== 0) {
+      if (traits.tinyLost && Math.abs(value) < Number.EPSILON) throw lossError(index, 'a number close to 0')
+      return value
+    }
     if (traits.integers === 'bigint') return BigInt(value)
     if (traits.integers === 'int32' && (value | 0) !== value) return BigInt(value)
     return value === 0 ? 0 : value
@@ -161,7 +168,7 @@ export function normaliseRow(row: { [column: string]: unknown }): boolean {
     const value = row[column]
     if (typeof value === 'string' || value === null) continue
     if (typeof value === 'number') {
-      if ((value > SAFE || value < -SAFE) && Number.isFinite(value)) exact = false
+      if ((value > SAFE || value < -SAFE) && value <= INT64_EDGE && value >= -INT64_EDGE) exact = false
     } else if (typeof value === 'bigint') {
       if (value <= SAFE && value >= -SAFE) row[column] = Number(value)
     } else if (typeof value === 'object') row[column] = ownBytes(value)

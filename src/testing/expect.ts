@@ -40,7 +40,7 @@ function isSame(a: unknown, b: unknown): boolean {
 
 function show(value: unknown): string {
   const text = JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'number' && !Number.isFinite(item) ? String(item) : item,
+    typeof item === 'bigint' ? `${item}n` : typeof item === 'number' && !Number.isFinite(item) ? String(item) : item,
   )
   return text === undefined
     ? String(value)

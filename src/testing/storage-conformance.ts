@@ -47,7 +47,7 @@ export const storageCases: readonly ConformanceCase[] = [...logCases, ...rowCase
  * @throws {InvalidArgumentError} there are no such globals.
  */
 export function describeStorageAdapter(name: string, options: ConformanceOptions, framework?: TestFramework): void {
-  const { describe, it } = framework ?? globalFramework()
+  const { describe, it } = testFramework('describeStorageAdapter(framework)', framework)
   describe(`storage contract: ${name}`, () => {
     for (const one of storageCases) it(one.name, () => runStorageCase(one, options))
   })
@@ -89,12 +89,14 @@ function mustReopen(fixture: AdapterFixture): StorageAdapter {
   return fixture.reopen()
 }
 
-function globalFramework(): TestFramework {
+/**
+ * `framework`, or the globals of the test framework that runs. @param place for the message.
+ *
+ * @throws {InvalidArgumentError} there are no such globals.
+ */
+export function testFramework(place: string, framework: TestFramework | undefined): TestFramework {
+  if (framework !== undefined) return framework
   const { describe, it } = globalThis as unknown as Partial<TestFramework>
   if (typeof describe === 'function' && typeof it === 'function') return { describe, it }
-  throw new InvalidArgumentError(
-    'describeStorageAdapter(framework)',
-    'describe and it of the test framework',
-    undefined,
-  )
+  throw new InvalidArgumentError(place, 'describe and it of the test framework', undefined)
 }
