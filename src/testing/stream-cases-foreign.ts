@@ -16,6 +16,17 @@ import {
 } from './stream-fixture.js'
 import { KYNETA_1_SQL, KYNETA_3_SQL } from './stream-foreign-sql.js'
 
+/** An id that kyneta keeps as text where the binding lets it. */
+const ID_WITH_NUL = 'a\0b'
+
+/** The script without the document whose id has a NUL, which has a case of its own. */
+function withoutNul(sql: string): string {
+  return sql
+    .split('\n')
+    .filter((line) => !line.includes("CAST(X'610062' AS TEXT)"))
+    .join('\n')
+}
+
 /** A database of kyneta, and what is in it. */
 interface Foreign {
   readonly name: string
@@ -58,9 +69,7 @@ function documentsOf({ meta, isMarked }: Foreign): Map<string, StreamRecord[]> {
     ],
     ['replaced', [entry('snapshot', '9', { kind: 'entirety' }), meta('h2', ['yjs', 1, 4]), entry('d', '10')]],
     ['gap', [meta(), entry('after a gap', '1')]],
-    ...['', 'a\0b', 'a', '日本/é', 'Users/A', 'users/a'].map(
-      (id) => [id, [meta(`of ${id.length}`, ['plain', 1, 0])]] as const,
-    ),
+    ...['', 'a', '日本/é', 'Users/A', 'users/a'].map((id) => [id, [meta(`of ${id.length}`, ['plain', 1, 0])]] as const),
   ]
   return new Map(streams.map(([id, records]) => [id, [...records]]))
 }
@@ -122,7 +131,7 @@ function recordOf(row: { readonly [column: string]: unknown }): StreamRecord {
 }
 
 async function checkForeignReads({ openForeign }: StreamTest, foreign: Foreign): Promise<void> {
-  const place = await openForeign(foreign.sql)
+  const place = await openForeign(withoutNul(foreign.sql))
   const streams = documentsOf(foreign)
   for (const [id, records] of streams) await checkStream(place.store, id, records, JSON.stringify(id))
   checkEqual((await listIds(place.store)).length, streams.size, 'count of ids')
@@ -134,7 +143,7 @@ async function checkForeignReads({ openForeign }: StreamTest, foreign: Foreign):
 }
 
 async function checkForeignWrites({ openForeign }: StreamTest, foreign: Foreign): Promise<void> {
-  const place = await openForeign(foreign.sql)
+  const place = await openForeign(withoutNul(foreign.sql))
   const { store } = place
   const { meta, isMarked } = foreign
   const streams = documentsOf(foreign)
@@ -143,7 +152,7 @@ async function checkForeignWrites({ openForeign }: StreamTest, foreign: Foreign)
   const text = entry('"é\0😀\\', 'v', isMarked ? { lineage: 'L2' } : {})
   const bytes = entry(Uint8Array.of(0, 255), 'v')
   const none = entry(new Uint8Array(0), 'v')
-  for (const id of ['text', 'gap', 'replaced', '', 'a\0b', '日本/é']) {
+  for (const id of ['text', 'gap', 'replaced', '', '日本/é']) {
     await store.append(id, text)
     await store.appendMany(id, [bytes, none])
     add(id, text, bytes, none)
@@ -192,6 +201,16 @@ export const foreignCases: readonly StreamCase[] = [
       run: (test) => checkForeignWrites(test, foreign),
     },
   ]),
+  {
+    name: 'a document of kyneta whose id has a NUL is read, and is listed only if it is',
+    needs: ['openForeign'],
+    async run({ openForeign }) {
+      for (const [at, { sql, meta }] of foreigns.entries()) {
+        const { store } = await openForeign(sql, `nul-${at}`)
+        await checkStream(store, ID_WITH_NUL, [meta('of 3', ['plain', 1, 0])], 'an id with a NUL')
+      }
+    },
+  },
   {
     name: 'a database of kyneta with a later minor version, or without documents, is opened',
     needs: ['openForeign'],

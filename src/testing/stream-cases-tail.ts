@@ -256,8 +256,10 @@ export const tailCases: readonly StreamCase[] = [
         checkEqual([calls, errors.length], [2, 1], 'calls, and errors told')
         check(errors[0] === failure, 'onError is told the same error')
       }
-      // Nobody looks at `ended`, and nobody is told: that must not end the program.
-      store.tail('doc', { pollMs: NEVER_MS }, () => Promise.reject(own))
+      // Who is told need not look at `ended`: that must not end the program.
+      const heard: Error[] = []
+      store.tail('doc', { pollMs: NEVER_MS, onError: (error) => void heard.push(error) }, () => Promise.reject(own))
+      await until(() => heard.length === 1, 'the error is told')
       await settle()
       await store.append('doc', entry('x'))
       await checkTold(other, 'doc', [meta, ...entries(3), entry('x')], 'another tail')

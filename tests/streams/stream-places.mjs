@@ -83,11 +83,18 @@ export function sqlitePlaces(varve, { open: connect, adapt }, options = {}) {
     }
     natives.delete(place)
   }
-  const tables = (namespace) => ({
+  const kynetaTables = (namespace) => ({
     docMeta: `${namespace} docs`,
     records: `${namespace}"records`,
     storeMeta: `${namespace}_store`,
   })
+  const ownTables = (namespace) => ({
+    docs: `${namespace}_own_docs`,
+    records: `${namespace}_own_records`,
+    parts: `${namespace}_own_parts`,
+    format: `${namespace}_own_format`,
+  })
+  const tables = options.format === 'varve' ? ownTables : kynetaTables
   return {
     open: (place) => varve.createSqliteStreamStore(adapter(place), options),
     options: {
