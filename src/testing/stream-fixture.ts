@@ -83,7 +83,7 @@ export function listIds(store: StreamStore, prefix?: string): Promise<string[]> 
 /** A copy of a record without its seq. */
 export function withoutSeq({ seq, ...record }: SequencedRecord): StreamRecord {
   check(Number.isSafeInteger(seq) && seq >= 0, `a seq is a whole number from 0, got ${String(seq)}`)
-  return record as StreamRecord
+  return record
 }
 
 /** One text for all values that are the same: keys sorted, bytes as hex, what is absent apart from what is undefined. */

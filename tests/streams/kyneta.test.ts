@@ -41,7 +41,7 @@ async function inFile(work: (file: string, open: () => Promise<StreamStore>) => 
   const file = join(folder, 'streams.db')
   const Database = createRequire(import.meta.url)('better-sqlite3') as new (path: string) => never
   try {
-    await work(file, () => createSqliteStreamStore(fromBetterSqlite3(new Database(file), { owned: true })))
+    await work(file, () => createSqliteStreamStore(fromBetterSqlite3(new Database(file), { own: true })))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

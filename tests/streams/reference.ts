@@ -77,7 +77,7 @@ export class ReferenceStore implements StreamStore {
   }
 
   async *loadAll(id: string): AsyncGenerator<StreamRecord> {
-    for await (const { seq: _seq, ...record } of this.load(id)) yield record as StreamRecord
+    for await (const { seq: _seq, ...record } of this.load(id)) yield record
   }
 
   async *load(id: string, options: LoadOptions = {}): AsyncGenerator<SequencedRecord> {
@@ -143,8 +143,7 @@ export class ReferenceStore implements StreamStore {
     const result = before.then(work, work)
     if (queued) this.#queues.set(id, result)
     this.#pending.add(result)
-    const done = (): void => void this.#pending.delete(result)
-    result.then(done, done)
+    void Promise.allSettled([result]).then(() => this.#pending.delete(result))
     return result
   }
 
@@ -304,7 +303,7 @@ export class ReferenceStore implements StreamStore {
 }
 
 function bare({ seq: _seq, ...record }: SequencedRecord): StreamRecord {
-  return record as StreamRecord
+  return record
 }
 
 function modeOf(meta: StreamMeta): SyncMode {

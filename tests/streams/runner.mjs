@@ -9,6 +9,7 @@ import { bindings, memoryPlaces, sqlitePlaces } from './stream-places.mjs'
 
 const varve = { ...sqlite, ...streams, faultySqliteAdapter }
 const [kind = '', words = ''] = process.argv.slice(2)
+/** @type {[string, import('./stream-places.mjs').Places][]} */
 const places = [['memory', memoryPlaces(varve)], ...bindings(varve).map((one) => [one.name, sqlitePlaces(varve, one)])]
 let failed = 0
 for (const [name, place] of places) {

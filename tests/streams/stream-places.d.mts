@@ -3,10 +3,10 @@ import type { OpenStreamStore, StreamConformanceOptions } from '../../src/testin
 interface Binding {
   readonly name: string
   open(path: string): unknown
-  adapt(native: unknown, options: { owned: boolean }): unknown
+  adapt(native: unknown, options: { own: boolean }): unknown
 }
 
-interface Places {
+export interface Places {
   readonly open: OpenStreamStore
   readonly options: StreamConformanceOptions
   end(): void

@@ -70,7 +70,7 @@ export function sqlitePlaces(varve, { open: connect, adapt }, options = {}) {
     if (script !== undefined) native.exec(script)
     native.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000')
     natives.set(place, [...(natives.get(place) ?? []), native])
-    return adapt(native, { owned: true })
+    return adapt(native, { own: true })
   }
   const closeAll = (place) => {
     for (const native of natives.get(place) ?? []) {
