@@ -24,10 +24,18 @@ export interface RebuildProgress {
 
 /** What `rebuild` takes besides the name. */
 export interface RebuildOptions {
-  /** Called after each batch of entries. What it throws ends the rebuild, as `signal` does. */
+  /** Called after each batch of entries. What it throws ends the rebuild for this caller, as `signal` does. */
   readonly onProgress?: (progress: RebuildProgress) => void
-  /** Ends it; nothing is left of it then. */
+  /** Ends it for this caller; where nobody else waits for it, nothing is left of it then. */
   readonly signal?: AbortSignal
+}
+
+/** Who a rebuild is made for. Neither may throw. */
+export interface RebuildAudience {
+  /** Told after each batch of entries. */
+  progressed(progress: RebuildProgress): void
+  /** Asked between two batches: whether it is to end as it is. */
+  isEnding(): boolean
 }
 
 /** What a rebuild has done. */
@@ -95,32 +103,31 @@ export class Rebuild implements FollowTarget {
   /**
    * Does all of it, or what is left of it. What it throws leaves the buckets as they were.
    *
-   * @param signal ends it; nothing is left then.
-   * @param isPaused asked between two batches: whether it is to end, to be gone on with later.
-   * @returns undefined where it was paused.
-   * @throws {ProjectionGapError} @throws {ProjectionFailedError} @throws the reason of `signal`.
+   * @returns undefined where it was to end before: then it can be gone on with, or discarded.
+   * @throws {ProjectionGapError} @throws {ProjectionFailedError}
    */
-  async run(options: RebuildOptions, isPaused: () => boolean): Promise<RebuildReport | undefined> {
+  async run(audience: RebuildAudience): Promise<RebuildReport | undefined> {
     const { engine, world, gate } = this.#parts
-    options.signal?.throwIfAborted()
     await this.#begin()
     const follower = new LogFollower(engine, world, this.#projection, this)
     const began = follower.position
+    let isMade = false
     this.#position = began
     const step = async (): Promise<void> => {
       await follower.step()
       this.#position = follower.position
-      options.signal?.throwIfAborted()
-      options.onProgress?.({ position: follower.position, total: engine.sequencer.position.visible, began })
+      audience.progressed({ position: follower.position, total: engine.sequencer.position.visible, began })
     }
-    while (!isPaused() && engine.sequencer.position.visible - follower.position > NEAR_ENTRIES) await step()
+    while (!audience.isEnding() && engine.sequencer.position.visible - follower.position > NEAR_ENTRIES) await step()
     await gate.hold(async () => {
       await engine.sequencer.settled()
       const last = engine.sequencer.position.visible
-      while (!isPaused() && follower.position < last) await step()
-      if (!isPaused()) await this.#switch(last)
+      while (!audience.isEnding() && follower.position < last) await step()
+      if (audience.isEnding()) return
+      await this.#switch(last)
+      isMade = true
     })
-    if (isPaused()) return undefined
+    if (!isMade) return undefined
     await this.#dropShadows()
     return { position: this.#position, changed: this.#changed }
   }
