@@ -12,6 +12,8 @@ export interface RebuildPoint {
   readonly version: number
   readonly from: readonly string[]
   readonly into: readonly string[]
+  /** Events that it has left out. */
+  readonly skipped?: number
 }
 
 /** How far a projection has got, as it is stored, in the commit that has the effects. */
@@ -71,7 +73,10 @@ export async function* storedCheckpoints(storage: StorageAdapter): AsyncGenerato
 }
 
 /** Whether `stored` is of another function of events than `projection`, so that what it has written is not what that would. */
-export function isOutdated(stored: Omit<RebuildPoint, 'seq'>, { version, from, into }: Projection): boolean {
+export function isOutdated(
+  stored: Omit<RebuildPoint, 'seq' | 'skipped'>,
+  { version, from, into }: Projection,
+): boolean {
   const isSame = (a: readonly string[], b: readonly string[]): boolean => a.join('\n') === b.join('\n')
   return stored.version !== version || !isSame(stored.from, from) || !isSame(stored.into, into)
 }

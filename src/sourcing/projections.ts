@@ -215,8 +215,8 @@ export class Projections implements CommitHook {
     for (const { projector, rebuilder } of this.#defined.values()) {
       const { seq = 0, isLive = false } = this.#checkpoints.get(projector.projection.name) ?? {}
       // What is stored counts: that is where the next run begins.
-      if (!isLive && projector.state !== 'halted') first = Math.min(first, seq + 1)
-      if (rebuilder.progress !== undefined) first = Math.min(first, rebuilder.progress.position + 1)
+      if (!isLive && stateOf(projector, rebuilder) !== 'halted') first = Math.min(first, seq + 1)
+      first = Math.min(first, rebuilder.needed ?? first)
     }
     return Number.isFinite(first) ? first : undefined
   }
@@ -225,8 +225,9 @@ export class Projections implements CommitHook {
   get stats(): ProjectionStats[] {
     const { visible } = this.#engine.sequencer.position
     return Array.from(this.#defined.values(), ({ projector, rebuilder }) => {
-      const { projection, position, state, error } = projector
+      const { projection, position, error } = projector
       const { name, mode, version } = projection
+      const state = stateOf(projector, rebuilder)
       const { skipped = 0 } = this.#checkpoints.get(name) ?? {}
       const { progress: rebuild } = rebuilder
       const lag = Math.max(0, visible - position)
@@ -266,4 +267,9 @@ export class Projections implements CommitHook {
     if (found === undefined) throw new ProjectionNotDefinedError(String(name))
     return found
   }
+}
+
+/** One whose buckets are of another definition stands still where they cannot be made anew. */
+function stateOf(projector: Projector, { error }: Rebuilder): ProjectionState {
+  return projector.state === 'rebuilding' && error !== undefined ? 'halted' : projector.state
 }

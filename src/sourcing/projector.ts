@@ -6,6 +6,7 @@ import { Process } from '../supervise/process.js'
 import type { Checkpoint, Checkpoints } from './checkpoints.js'
 import { isOutdated } from './checkpoints.js'
 import type { CommitGate } from './commit-gate.js'
+import { refusalOf } from './store-refusal.js'
 import { LogFollower, NEAR_ENTRIES } from './log-follower.js'
 import type { FollowTarget } from './log-follower.js'
 import type { Projection } from './projection.js'
@@ -177,13 +178,14 @@ export class Projector implements FollowTarget {
     const at = error instanceof ProjectionFailedError ? error.seq : (this.#follower?.position ?? 0) + 1
     this.#failures = at === this.#failedAt ? this.#failures + 1 : 1
     this.#failedAt = at
-    this.#error = error
+    const refusal = refusalOf(this.#parts.engine)
+    this.#error = refusal ?? error
     const { retries, onFailure } = this.projection.policy
     // A storage that cannot write may be able to later; what has left the log does not come back.
     const isLast = error instanceof ProjectionFailedError && this.#failures > retries && onFailure === 'halt'
-    this.#isHalted = isLast || error instanceof ProjectionGapError
+    this.#isHalted = isLast || error instanceof ProjectionGapError || refusal !== undefined
     if (this.#isHalted) {
-      this.#parts.engine.options.onError(error)
+      this.#parts.engine.options.onError(this.#error)
       this.#settle()
     } else this.process.kill(error)
   }

@@ -89,10 +89,12 @@ export class Rebuild implements FollowTarget {
   }
 
   /** See `FollowTarget`. */
-  store(transaction: Transaction, seq: number): void {
+  store(transaction: Transaction, seq: number, left: number): void {
     const { checkpoints } = this.#parts
     const stored = checkpoints.read(transaction, this.#projection.name) as Checkpoint
-    checkpoints.put(transaction, { ...stored, rebuild: { ...(stored.rebuild as RebuildPoint), seq } })
+    const rebuild = stored.rebuild as RebuildPoint
+    const skipped = (rebuild.skipped ?? 0) + left
+    checkpoints.put(transaction, { ...stored, rebuild: { ...rebuild, seq, skipped } })
   }
 
   /** See `FollowTarget`. */
@@ -198,7 +200,7 @@ export class Rebuild implements FollowTarget {
         // So that numbers go on where they were, or where they are now.
         transaction.raiseCounter(bucketOf(one), shadow.table.counter)
       }
-      const { skipped } = checkpoints.read(transaction, name) as Checkpoint
+      const { skipped = 0 } = (checkpoints.read(transaction, name) as Checkpoint).rebuild ?? {}
       checkpoints.put(transaction, { name, version, from, into, seq, isLive: mode === 'inline', skipped })
     })
   }

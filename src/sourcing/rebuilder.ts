@@ -1,6 +1,5 @@
 import { asError, VarveError } from '../base/errors.js'
 import { StoreStoppedError } from '../commit/errors.js'
-import type { Engine } from '../engine.js'
 import { Process } from '../supervise/process.js'
 import type { Checkpoint } from './checkpoints.js'
 import { isOutdated } from './checkpoints.js'
@@ -9,6 +8,7 @@ import type { Projection } from './projection.js'
 import type { Projector, ProjectorParts } from './projector.js'
 import { Rebuild } from './rebuild.js'
 import type { RebuildOptions, RebuildProgress, RebuildReport } from './rebuild.js'
+import { refusalOf } from './store-refusal.js'
 
 interface Asked {
   readonly options: RebuildOptions
@@ -52,9 +52,16 @@ export class Rebuilder {
     return this.#progress
   }
 
-  /** Why the buckets are not of the definition, where they are not and nothing is done about it. */
+  /** Why nothing is made, where it would have to be. */
   get error(): Error | undefined {
     return this.#error
+  }
+
+  /** The first entry that has to be read for what is being made, or is about to be; undefined where nothing is. */
+  get needed(): number | undefined {
+    if (!this.#isDue) return undefined
+    const { rebuild } = this.#checkpoint
+    return rebuild === undefined || isOutdated(rebuild, this.#projection) ? 1 : rebuild.seq + 1
   }
 
   async #start(): Promise<void> {
@@ -213,14 +220,4 @@ export class Rebuilder {
 function isOver(thrown: unknown): boolean {
   const isOwn = thrown instanceof ProjectionFailedError || thrown instanceof ProjectionGapError
   return isOwn || !(thrown instanceof VarveError)
-}
-
-/** Why the store will never write again, where that is so. */
-export function refusalOf({ sequencer }: Engine): VarveError | undefined {
-  try {
-    sequencer.mustTakeWrites()
-  } catch (refusal) {
-    return refusal as VarveError
-  }
-  return undefined
 }

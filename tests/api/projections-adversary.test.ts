@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { InvalidArgumentError, MemoryAdapter, Store } from '../../src/index.js'
 import type { ProjectionOptions, StoreOptions } from '../../src/index.js'
 import { FaultPlan, faultyAdapter } from '../../src/testing/faults.js'
-import { open, rejection } from './opened.js'
+import { virtualRuntime } from '../../src/testing/runtime.js'
+import { open, openVirtual, rejection } from './opened.js'
 
 const ROW = { key: 'id', schema: { id: { type: 'string' }, n: { type: 'number' } } } as const
 const OPTIONS = { buckets: { p: ROW, q: ROW }, events: { e: {} }, onError: () => undefined } satisfies StoreOptions
@@ -76,7 +77,98 @@ describe('a rebuild', () => {
     expect((await asked).name).toBe('StoreDegradedError')
     expect((await rejection(store.rebuild('p'))).name).toBe('StoreDegradedError')
     plan.arm(undefined)
+  })
+
+  test('of a version that fails stands still, lets history go, and goes on when it is told to', async () => {
+    const adapter = new MemoryAdapter()
+    const runtime = virtualRuntime({ seed: 1 })
+    const start = (options: StoreOptions) =>
+      Store.start({
+        ...OPTIONS,
+        persistence: { adapter },
+        history: { rows: 50 },
+        runtime,
+        ...options,
+      }) as Promise<Store>
+    const first = await start({ projections: { p: lastIn('p') } })
+    await fill(first, 20)
+    await first.stop()
+    let fails = true
+    const apply: ProjectionOptions['apply'] = (_, tx) => {
+      if (fails) throw new Error('bug')
+      tx.bucket('p').upsert({ id: 'v2' })
+    }
+    const store = await start({ projections: { p: lastIn('p', { version: 2, history: 'kept', apply }) } })
     await store.projected()
+    expect(store.projections).toMatchObject([{ state: 'halted', error: { name: 'ProjectionFailedError' } }])
+    const firstSeq = async () => (await store.log.read({ limit: 1 }))[0]?.seq
+    expect(await firstSeq()).toBe(1)
+    for (let i = 0; i < 20; i++) {
+      await fill(store, 50)
+      await runtime.advance(1_000)
+    }
+    expect(await firstSeq()).toBeGreaterThan(500)
+    fails = false
+    store.resumeProjection('p')
+    await store.projected()
+    expect(store.projections).toMatchObject([{ state: 'running', error: undefined }])
+    expect(await store.bucket('p').keys()).toEqual(['v2'])
+    await store.stop()
+  })
+
+  test('counts anew what it leaves out', async () => {
+    const store = await open(OPTIONS)
+    let bad = 3
+    const policy = { retries: 0, onFailure: 'skip' } as const
+    const apply: ProjectionOptions['apply'] = ({ data }, tx) => {
+      if (data.i < bad) throw new Error('bug')
+      tx.bucket('p').upsert({ id: String(data.i) })
+    }
+    await store.defineProjection('p', lastIn('p', { mode: 'async', policy, apply }))
+    for (let i = 0; i < 5; i++) await store.dispatch('e', { i })
+    await store.projected()
+    expect(store.projections).toMatchObject([{ skipped: 3 }])
+    bad = 1
+    await store.rebuild('p')
+    expect(store.projections).toMatchObject([{ skipped: 1 }])
+    expect(await store.bucket('p').keys()).toEqual(['1', '2', '3', '4'])
+  })
+})
+
+describe('an async projection', () => {
+  test('that has stood still goes on with what history has kept, where it may', async () => {
+    for (const history of ['complete', 'kept'] as const) {
+      const { store, runtime } = await openVirtual({ ...OPTIONS, history: { rows: 50 } })
+      let fails = true
+      const apply: ProjectionOptions['apply'] = ({ data }, tx) => {
+        if (fails && data.i === 7) throw new Error('bug')
+        tx.bucket('p').upsert({ id: String(data.i) })
+      }
+      await store.defineProjection('p', lastIn('p', { mode: 'async', history, policy: { retries: 0 }, apply }))
+      for (let i = 0; i < 20; i++) {
+        await fill(store, 50)
+        await runtime.advance(1_000)
+      }
+      expect(store.projections).toMatchObject([{ state: 'halted' }])
+      fails = false
+      store.resumeProjection('p')
+      await store.projected()
+      const isKept = history === 'kept'
+      expect(store.projections).toMatchObject([{ state: isKept ? 'running' : 'halted' }])
+      expect(await store.bucket('p').count()).toBe(isKept ? 50 : 7)
+    }
+  })
+
+  test('stands still where the store never writes again', async () => {
+    const plan = new FaultPlan()
+    const adapter = faultyAdapter(new MemoryAdapter(), plan)
+    const projections = { p: lastIn('p', { mode: 'async' }) }
+    const store = await open({ ...OPTIONS, persistence: { adapter }, projections })
+    await store.projected()
+    plan.arm({ failAt: 2, only: /append/, when: 'after', error: () => new Error('lost') })
+    await store.dispatch('e', { i: 1 })
+    await store.projected()
+    expect(store.projections).toMatchObject([{ state: 'halted', error: { name: 'StoreDegradedError' } }])
   })
 })
 
