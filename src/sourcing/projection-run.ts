@@ -61,7 +61,9 @@ export class ProjectionRun {
     this.#group = group
     this.#place = place
     this.#index = 0
-    const { source } = this.#transaction
+    const { source, numbers } = this.#transaction
+    // Those of its buckets are its own, also where the event has again the numbers that it had.
+    this.#transaction.numbers = undefined
     const { name } = this.#projection
     for (const { overlay } of this.#handles.values()) {
       const { owner } = overlay.bucketState
@@ -80,6 +82,7 @@ export class ProjectionRun {
       })
     } finally {
       this.#transaction.source = source
+      this.#transaction.numbers = numbers
       for (const handle of this.#handles.values()) handle.overlay.writer = undefined
     }
   }

@@ -144,6 +144,8 @@ export class Projections implements CommitHook {
       const put = (checkpoint: Checkpoint): void => this.#checkpoints.put(transaction, checkpoint)
       const known = this.#checkpoints.read(transaction, name)
       if (known === undefined) {
+        // Numbers that were given before it was there are none of its own.
+        for (const bucket of buckets) if (bucket.table.counter > 0) transaction.setCounter(bucket, 0)
         put({ name, version, from, into, seq: 0, isLive: mode === 'inline' && visible === 0, skipped: 0 })
       } else if (known.isLive && (mode === 'async' || isOutdated(known, projection))) {
         // Nothing that it is made of has happened since, or that would be written here.

@@ -197,8 +197,8 @@ export class Rebuild implements FollowTarget {
         const overlay = transaction.overlay(bucketOf(one))
         overlay.writer = this.#projection
         this.#changed += replace(overlay, shadow)
-        // So that numbers go on where they were, or where they are now.
-        transaction.raiseCounter(bucketOf(one), shadow.table.counter)
+        // Numbers are a part of what was made: the next one is what it would be if nothing else had ever been (EV7).
+        if (shadow.schema.counterFields.length > 0) transaction.setCounter(bucketOf(one), shadow.table.counter)
       }
       const { skipped = 0 } = (checkpoints.read(transaction, name) as Checkpoint).rebuild ?? {}
       checkpoints.put(transaction, { name, version, from, into, seq, isLive: mode === 'inline', skipped })

@@ -175,3 +175,76 @@ describe('an async projection', () => {
 function raise(error: Error): never {
   throw error
 }
+
+describe('autoincrement keys of a projection are a function of the log', () => {
+  const LINES = {
+    key: 'n',
+    schema: { n: { type: 'number', generated: 'autoincrement' }, i: { type: 'number' } },
+  } as const
+  const lines = (version: number, mode: 'inline' | 'async'): ProjectionOptions => ({
+    ...{ from: ['e'], into: ['lines'], version, mode },
+    apply: ({ data }, tx) => {
+      if (version === 1 || data.i % 2 === 0) tx.bucket('lines').insert({ i: data.i })
+    },
+  })
+  const pairs = async (store: Store) => (await store.bucket('lines').all()).map(({ n, i }) => [n, i])
+
+  test.each(['inline', 'async'] as const)('and not of what was there before, %s', async (mode) => {
+    const adapter = new MemoryAdapter()
+    const start = (version: number) =>
+      Store.start({
+        ...{ persistence: { adapter }, buckets: { lines: LINES }, events: { e: {} } },
+        ...(version > 0 && { projections: { p: lines(version, mode) } }),
+        onError: () => undefined,
+      }) as Promise<Store>
+    let store = await start(0)
+    for (let i = 0; i < 3; i++) await store.bucket('lines').insert({ i })
+    await store.bucket('lines').clear()
+    await store.stop()
+    store = await start(1)
+    await fill(store, 6)
+    await store.projected()
+    expect((await pairs(store)).at(-1)).toEqual([6, 5])
+    await store.stop()
+    store = await start(2)
+    await store.projected()
+    store.kill('bucket:lines')
+    await store.dispatch('e', { i: 8 })
+    await store.projected()
+    await store.stop()
+    store = await start(2)
+    await store.dispatch('e', { i: 10 })
+    await store.projected()
+    const made = [
+      [1, 0],
+      [2, 2],
+      [3, 4],
+      [4, 8],
+      [5, 10],
+    ]
+    expect(await pairs(store)).toEqual(made)
+    expect(await store.rebuild('p')).toMatchObject({ changed: 0 })
+    expect(await pairs(store)).toEqual(made)
+    await store.stop()
+  })
+
+  test('a write that the storage refuses takes none', async () => {
+    const plan = new FaultPlan()
+    const adapter = faultyAdapter(new MemoryAdapter(), plan)
+    const persistence = { adapter: Object.assign(adapter, { immediate: false }) }
+    const more = { persistence, projections: { p: lines(1, 'inline') } }
+    const store = await open({ ...OPTIONS, buckets: { lines: LINES }, ...more })
+    await store.dispatch('e', { i: 1 })
+    await store.settle()
+    plan.arm({ failAt: 1, only: /append/, error: () => new Error('full') })
+    await Promise.all([2, 3].map((i) => store.dispatch('e', { i })))
+    await store.settle()
+    expect(plan.hits).toBe(1)
+    await store.dispatch('e', { i: 4 })
+    expect(await pairs(store)).toEqual([
+      [1, 1],
+      [2, 4],
+    ])
+    expect(await store.rebuild('p')).toMatchObject({ changed: 0 })
+  })
+})
