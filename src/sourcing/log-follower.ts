@@ -160,9 +160,8 @@ export class LogFollower {
     const transaction = transactions.begin()
     const { head, bucketOf, store } = this.#target
     transaction.head = head
-    const run = new ProjectionRun(this.#projection, transaction, this.#world, (name) =>
-      bucketOf.call(this.#target, name),
-    )
+    const standsFor = (name: string): Bucket => bucketOf.call(this.#target, name)
+    const run = new ProjectionRun(this.#projection, transaction, this.#world, standsFor, true)
     let at = 0
     try {
       for (; at < taken.length; at++) {

@@ -97,7 +97,7 @@ export class Projector implements FollowTarget {
   /** See `FollowTarget`. */
   skips(seq: number): boolean {
     const { onFailure, retries } = this.projection.policy
-    return onFailure === 'skip' && this.#failedAt === seq && this.#failures >= retries
+    return onFailure === 'skip' && (this.#failedAt === seq ? this.#failures : 0) >= retries
   }
 
   /** The last entry that it has taken in, or need not. */
