@@ -161,7 +161,7 @@ export class EventStore<
    * `from` or `into` has changed is rebuilt; what it has stays until then.
    *
    * @returns when it is taken; it may still have a log to read (`store.projections`, `store.projected`).
-   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} @throws {EventNotDefinedError}
+   * @throws {ProjectionDefinitionError} it is wrong, or names an event or a bucket that is not defined (the `cause`).
    * @throws {ProjectionGapError} the log does not begin with its first entry any more. It was not taken.
    */
   async defineProjection<const F extends readonly ProjectionSource[]>(

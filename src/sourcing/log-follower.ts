@@ -7,7 +7,7 @@ import { firstSeq } from '../history/log-access.js'
 import type { Entry } from '../log/entry.js'
 import { groupOf } from './event-group.js'
 import type { EventGroup } from './event-group.js'
-import { ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
+import { maySkip, ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
 import type { Projection } from './projection.js'
 import type { ProjectionWorld } from './projection-run.js'
 import { ProjectionRun } from './projection-run.js'
@@ -144,8 +144,9 @@ export class LogFollower {
   }
 
   async #refused({ entry }: Taken, { type, error }: { readonly type: string; readonly error: Error }): Promise<void> {
-    const failed = new ProjectionFailedError(this.#projection.name, entry.seq, type, error)
-    if (!this.#target.skips(entry.seq)) throw failed
+    const isSkipped = maySkip(error) && this.#target.skips(entry.seq)
+    const failed = new ProjectionFailedError(this.#projection.name, entry.seq, type, error, isSkipped)
+    if (!isSkipped) throw failed
     await this.#commit([], entry.seq, 1)
     this.#engine.options.onError(failed)
   }

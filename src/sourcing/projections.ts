@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
+import { BucketNotDefinedError } from '../commit/errors.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
 import { checkSignal } from '../history/check-signal.js'
@@ -10,7 +11,7 @@ import { Supervisor } from '../supervise/supervisor.js'
 import { Checkpoints, isOutdated } from './checkpoints.js'
 import type { Checkpoint } from './checkpoints.js'
 import { CommitGate } from './commit-gate.js'
-import { EventFailedError } from './errors.js'
+import { EventFailedError, EventNotDefinedError } from './errors.js'
 import type { EventRegistry } from './event-registry.js'
 import type { EntryPlace, EventGroup } from './event-group.js'
 import { visitEvents } from './event-group.js'
@@ -73,14 +74,22 @@ export class Projections implements CommitHook {
   /**
    * Defines a projection. It begins where it has stopped. A new one is made of the log; one whose definition has changed is made anew.
    *
-   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} @throws {EventNotDefinedError}
-   * @throws {ProjectionGapError} it was not taken.
+   * @throws {ProjectionDefinitionError} @throws {ProjectionGapError} it was not taken.
    */
   async define(name: string, options: ProjectionOptions): Promise<void> {
     const projection = new Projection(name, options)
     if (this.#defined.has(name)) throw new ProjectionDefinitionError(name, 'it is defined already')
-    for (const type of projection.from) if (!type.endsWith('*')) this.#registry.must(type)
-    const buckets = projection.into.map((bucket) => this.#ownable(name, bucket))
+    const known = <T>(option: string, find: () => T): T => {
+      try {
+        return find()
+      } catch (cause) {
+        if (!(cause instanceof EventNotDefinedError || cause instanceof BucketNotDefinedError)) throw cause
+        const [problem] = cause.message.split(';')
+        throw new ProjectionDefinitionError(name, `${option}: ${problem}`, { cause })
+      }
+    }
+    for (const type of projection.from) if (!type.endsWith('*')) known('from', () => this.#registry.must(type))
+    const buckets = projection.into.map((bucket) => known('into', () => this.#ownable(name, bucket)))
     const projector = new Projector(projection, this.#parts)
     const rebuilder = new Rebuilder(projection, this.#parts, projector)
     this.#defined.set(name, { projector, rebuilder })

@@ -11,7 +11,7 @@ import { LogFollower, NEAR_ENTRIES } from './log-follower.js'
 import type { FollowTarget } from './log-follower.js'
 import type { Projection } from './projection.js'
 import type { ProjectionWorld } from './projection-run.js'
-import { ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
+import { maySkip, ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
 
 /** What projectors have in common. */
 export interface ProjectorParts {
@@ -182,7 +182,8 @@ export class Projector implements FollowTarget {
     this.#error = refusal ?? error
     const { retries, onFailure } = this.projection.policy
     // A storage that cannot write may be able to later; what has left the log does not come back.
-    const isLast = error instanceof ProjectionFailedError && this.#failures > retries && onFailure === 'halt'
+    const isStuck = onFailure === 'halt' || !maySkip(error.cause)
+    const isLast = error instanceof ProjectionFailedError && this.#failures > retries && isStuck
     this.#isHalted = isLast || error instanceof ProjectionGapError || refusal !== undefined
     if (this.#isHalted) {
       this.#parts.engine.options.onError(this.#error)

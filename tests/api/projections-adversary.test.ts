@@ -248,3 +248,48 @@ describe('autoincrement keys of a projection are a function of the log', () => {
     expect(await store.rebuild('p')).toMatchObject({ changed: 0 })
   })
 })
+
+describe('errors of projections say what to do', () => {
+  test.each<[string, 'halt' | 'skip', string]>([
+    ['old', 'halt', 'later events wait; repair upcast, then store.resumeProjection("p")'],
+    ['old', 'skip', 'it was left out; store.rebuild("p") takes it in, when that is repaired'],
+    ['new', 'halt', 'later events wait; run the code that has written it, or newer code'],
+    ['new', 'skip', 'later events wait; run the code that has written it, or newer code'],
+    ['bad', 'halt', 'repair apply, then store.resumeProjection("p"); or leave out what fails'],
+    ['gone', 'halt', 'later events wait; define the event'],
+  ])('%s, %s', async (type, onFailure, expected) => {
+    const adapter = new MemoryAdapter()
+    const v = (version: number, upcast = {}) => ({ version, upcast }) as object
+    const up = { 1: () => raise(new Error('no')) }
+    const first = await Store.start({
+      persistence: { adapter },
+      events: { old: v(1), new: v(2, { 1: (data: object) => data }), bad: {}, gone: {} },
+    } as StoreOptions)
+    await first.dispatch(type as never)
+    await first.stop()
+    const errors: Error[] = []
+    const events = { old: v(2, up), new: v(1), bad: {} }
+    const onError = (error: Error): void => void errors.push(error)
+    const store = await open({ buckets: { p: ROW }, persistence: { adapter }, events, onError } as StoreOptions)
+    const apply = (_: unknown, tx: never): void => void (tx as { bucket(n: string): never }).bucket('other')
+    const policy = { retries: 0, onFailure }
+    await store.defineProjection('p', { from: ['*'], into: ['p'], mode: 'async', policy, apply: apply as never })
+    await store.projected()
+    const [{ message } = new Error('none')] = errors
+    expect(message).toContain(expected)
+    expect(message.match(/nothing (of it )?was/g)).toEqual(['nothing of it was'])
+    const isSkipped = expected.startsWith('it was left out')
+    expect(store.projections).toMatchObject([{ state: isSkipped ? 'running' : 'halted', skipped: isSkipped ? 1 : 0 }])
+  })
+
+  test('a definition that names what is not there names the projection too', async () => {
+    const store = await open(OPTIONS)
+    const from = await rejection(store.defineProjection('p', { ...lastIn('p'), from: ['nobody'] }))
+    expect(from).toMatchObject({ name: 'ProjectionDefinitionError', cause: { name: 'EventNotDefinedError' } })
+    expect(from.message).toBe(
+      'projection "p": from: Event "nobody" is not defined; it was not taken, and nothing was changed; correct it and define it again',
+    )
+    const into = await rejection(store.defineProjection('p', { ...lastIn('p'), into: ['nobody'] }))
+    expect(into).toMatchObject({ name: 'ProjectionDefinitionError', cause: { name: 'BucketNotDefinedError' } })
+  })
+})
