@@ -1,6 +1,7 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import { Bucket } from '../commit/bucket.js'
+import type { BucketOwner } from '../commit/bucket.js'
 import { CommitDraft } from '../commit/draft.js'
 import { BucketAlreadyExistsError, BucketCrashedError, BucketNotDefinedError } from '../commit/errors.js'
 import type { Sequencer } from '../commit/sequencer.js'
@@ -60,6 +61,8 @@ export class Catalog {
   readonly #dropping = new Map<string, Promise<void>>()
   /** Told of each bucket whose writes are events; where nobody is, there are no such buckets. */
   onSourced: ((bucket: string) => void) | undefined
+  /** Who alone writes to a bucket that is about to be defined. */
+  ownerOf: ((bucket: string) => BucketOwner | undefined) | undefined
   /** Rows that were left out because they are damaged. */
   readonly quarantined: Quarantined[] = []
 
@@ -142,6 +145,7 @@ export class Catalog {
       },
       this.#options.runtime,
     )
+    bucket.owner = this.ownerOf?.(name)
     buckets.set(name, bucket)
     const loaded = this.#start(bucket).catch((error: unknown) => {
       if (buckets.get(name) === bucket) buckets.delete(name)

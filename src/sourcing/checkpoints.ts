@@ -1,5 +1,5 @@
 import type { Transaction } from '../commit/transaction.js'
-import { currentIn, setIn } from '../commit/transaction-writes.js'
+import { currentIn, deleteIn, setIn } from '../commit/transaction-writes.js'
 import type { Engine } from '../engine.js'
 import type { StorageAdapter } from '../log/storage.js'
 import type { BucketDefinition } from '../schema/definition.js'
@@ -62,6 +62,11 @@ export class Checkpoints extends InternalBucket<Checkpoint> {
     const { name, version, from, into, seq, isLive, skipped, rebuild } = checkpoint
     const stored = { name, version, from, into, seq, isLive, skipped, ...(rebuild && { rebuild }) }
     setIn(transaction, transaction.overlay(this.bucket), stored)
+  }
+
+  /** Forgets a projection, as a part of `transaction`. */
+  remove(transaction: Transaction, name: string): void {
+    deleteIn(transaction, transaction.overlay(this.bucket), name)
   }
 }
 

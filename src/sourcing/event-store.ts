@@ -207,6 +207,18 @@ export class EventStore<
     this.events.projections.resume(name)
   }
 
+  /**
+   * Gives a projection up, defined in this run or in an earlier one: it takes in nothing any more, and how far it has got is forgotten. Its
+   * buckets stay as they are, and everybody may write to them; `dropBucket` drops them. A rebuild of it ends.
+   *
+   * @throws {ProjectionNotDefinedError} nothing is known of it; nothing was done.
+   * @throws {StorageError} it could not be written; define it again, or drop it again.
+   */
+  async dropProjection(name: string): Promise<void> {
+    this.mustRun()
+    await this.events.projections.drop(name)
+  }
+
   /** Queued events that were set aside because they kept failing. */
   get parked(): ParkedEvents {
     return new ParkedEvents(this.events)

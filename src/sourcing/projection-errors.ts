@@ -88,9 +88,13 @@ export class BucketOwnedError extends VarveError {
   declare readonly bucket: string
   declare readonly projection: string
 
-  constructor(bucket: string, projection: string) {
-    const remedy = 'nothing was written; dispatch an event that the projection is made of, or write to another bucket'
-    const message = `Bucket "${bucket}" is written by projection "${projection}" only; ${remedy}`
+  /** @param isDefined whether the projection is, in this run of the store. */
+  constructor(bucket: string, projection: string, isDefined = true) {
+    const free = `free the bucket with store.dropProjection(${JSON.stringify(projection)})`
+    const remedy = isDefined
+      ? `dispatch an event that the projection is made of, or ${free}`
+      : `that is not defined in this run: define it and dispatch an event that it is made of, or ${free}`
+    const message = `Bucket "${bucket}" is written by projection "${projection}" only; nothing was written; ${remedy}`
     super('BUCKET_OWNED', message, { bucket, projection })
   }
 }

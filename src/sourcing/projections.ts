@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import type { Bucket } from '../commit/bucket.js'
+import type { Bucket, BucketOwner } from '../commit/bucket.js'
 import { BucketNotDefinedError } from '../commit/errors.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
@@ -11,6 +11,7 @@ import { Supervisor } from '../supervise/supervisor.js'
 import { Checkpoints, isOutdated } from './checkpoints.js'
 import type { Checkpoint } from './checkpoints.js'
 import { CommitGate } from './commit-gate.js'
+import { DormantOwner } from './dormant-owner.js'
 import { EventFailedError, EventNotDefinedError } from './errors.js'
 import type { EventRegistry } from './event-registry.js'
 import type { EntryPlace, EventGroup } from './event-group.js'
@@ -23,6 +24,7 @@ import { ProjectionDefinitionError, ProjectionGapError, ProjectionNotDefinedErro
 import type { ProjectionState, ProjectorParts } from './projector.js'
 import { Projector } from './projector.js'
 import type { RebuildOptions, RebuildProgress, RebuildReport } from './rebuild.js'
+import { dropShadows } from './rebuild.js'
 import { Rebuilder } from './rebuilder.js'
 
 /** What is known about a projection. */
@@ -69,6 +71,18 @@ export class Projections implements CommitHook {
     if (!this.#checkpoints.isStored) return
     await this.#checkpoints.open()
     this.#checkpoints.forEach(({ name, isLive }) => void (isLive && this.#dormant.add(name)))
+    const { catalog } = this.#engine
+    catalog.ownerOf = (bucket) => this.#storedOwner(bucket)
+    for (const bucket of catalog.buckets) bucket.owner = this.#storedOwner(bucket.name)
+  }
+
+  /** Who has written to a bucket in an earlier run, where that is not defined in this one. */
+  #storedOwner(bucket: string): BucketOwner | undefined {
+    let owner: BucketOwner | undefined
+    this.#checkpoints.forEach(({ name, into }) => {
+      if (into.includes(bucket)) owner = this.#defined.get(name)?.projector.projection ?? new DormantOwner(name)
+    })
+    return owner
   }
 
   /**
@@ -104,9 +118,48 @@ export class Projections implements CommitHook {
       await this.#supervise(projector, rebuilder)
     } catch (error) {
       this.#defined.delete(name)
-      for (const bucket of buckets) bucket.owner = undefined
+      for (const bucket of buckets) bucket.owner = this.#storedOwner(bucket.name)
       throw error
     }
+  }
+
+  /**
+   * Forgets a projection, defined or not. Its buckets stay as they are, and are everybody's.
+   *
+   * @throws {ProjectionNotDefinedError} there is none, in this run or an earlier one; nothing was done.
+   */
+  async drop(name: string): Promise<void> {
+    const stored = this.#checkpoints.get(name)
+    if (stored === undefined) throw new ProjectionNotDefinedError(String(name))
+    this.#engine.sequencer.mustTakeWrites()
+    await this.#end(name)
+    try {
+      await this.#checkpoints.ready()
+      await dropShadows(this.#engine, stored)
+      const head = { type: 'store/projection', data: Object.freeze({ projection: name }) }
+      await this.#checkpoints.commit(head, (transaction) => this.#checkpoints.remove(transaction, name))
+      await this.#engine.sequencer.settled()
+    } finally {
+      for (const bucket of this.#engine.catalog.buckets) {
+        if (bucket.owner?.name === name) bucket.owner = this.#storedOwner(bucket.name)
+      }
+    }
+    if (this.#checkpoints.get(name) === undefined) this.#dormant.delete(name)
+    else throw new StorageError(`dropProjection("${name}"): it could not be written; drop it again`)
+  }
+
+  /** From here on it takes in nothing: as if it were not defined in this run. */
+  async #end(name: string): Promise<void> {
+    const { projector, rebuilder } = this.#defined.get(name) ?? {}
+    if (projector === undefined || rebuilder === undefined) return
+    this.#defined.delete(name)
+    this.#inline = this.#inline.filter((one) => one !== projector.projection)
+    if (this.#checkpoints.get(name)?.isLive === true) this.#dormant.add(name)
+    const error = new ProjectionNotDefinedError(name)
+    await this.#supervisor?.terminateChild(rebuilder.process.name, error)
+    await this.#supervisor?.terminateChild(projector.process.name, error)
+    rebuilder.end(error)
+    projector.end()
   }
 
   async #supervise(projector: Projector, rebuilder: Rebuilder): Promise<void> {
@@ -129,7 +182,10 @@ export class Projections implements CommitHook {
     const refuse = (problem: string): never => {
       throw new ProjectionDefinitionError(projection, `into: bucket "${name}" ${problem}`)
     }
-    if (bucket.owner !== undefined) refuse(`is written by projection "${bucket.owner.name}"`)
+    const { owner } = bucket
+    if (owner !== undefined && owner.name !== projection) {
+      refuse(`is written by projection "${owner.name}", which store.dropProjection would give up`)
+    }
     if (!bucket.persistent) refuse('is not stored, so that it would not agree with how far the projection has got')
     if (sourced === true) refuse('is sourced: its writes would be events themselves')
     if (ttl !== undefined || maxSize !== undefined) {

@@ -213,7 +213,11 @@ export class Projector implements FollowTarget {
   }
 
   #settle(): void {
-    if (!this.#isIdle && !this.#parts.engine.isStopped) return
+    if (this.#isIdle || this.#parts.engine.isStopped) this.end()
+  }
+
+  /** Nobody has to wait for it any more. */
+  end(): void {
     for (const resolve of this.#settling.splice(0)) resolve()
   }
 }

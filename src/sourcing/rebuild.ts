@@ -4,6 +4,7 @@ import type { Key, StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Overlay } from '../commit/overlay.js'
 import type { Transaction } from '../commit/transaction.js'
+import type { Engine } from '../engine.js'
 import type { Slot } from '../state/slot.js'
 import type { Checkpoint, RebuildPoint } from './checkpoints.js'
 import { isOutdated } from './checkpoints.js'
@@ -183,7 +184,7 @@ export class Rebuild implements FollowTarget {
 
   /** One commit: the buckets hold what was made, and what made it is forgotten. */
   async #switch(seq: number): Promise<void> {
-    const { checkpoints, bucketOf } = this.#parts
+    const { checkpoints, bucketOf, engine } = this.#parts
     const { name, version, from, into, mode } = this.#projection
     const waits = (): Promise<unknown> | undefined => {
       const all = [...this.#shadows.values(), ...into.map((one) => bucketOf(one)), checkpoints.bucket]
@@ -192,6 +193,7 @@ export class Rebuild implements FollowTarget {
     for (let wait = waits(); wait !== undefined; wait = waits()) await wait
     assert(this.#position >= seq, 'EV6', () => `${name} is replaced with ${this.#position} of ${seq} entries`)
     this.#changed = 0
+    let given: readonly string[] = []
     await checkpoints.commit(this.head, (transaction) => {
       for (const [one, shadow] of this.#shadows) {
         const overlay = transaction.overlay(bucketOf(one))
@@ -200,9 +202,30 @@ export class Rebuild implements FollowTarget {
         // Numbers are a part of what was made: the next one is what it would be if nothing else had ever been (EV7).
         if (shadow.schema.counterFields.length > 0) transaction.setCounter(bucketOf(one), shadow.table.counter)
       }
-      const { skipped = 0 } = (checkpoints.read(transaction, name) as Checkpoint).rebuild ?? {}
+      const stored = checkpoints.read(transaction, name) as Checkpoint
+      given = stored.into.filter((one) => !into.includes(one))
+      const { skipped = 0 } = stored.rebuild ?? {}
       checkpoints.put(transaction, { name, version, from, into, seq, isLive: mode === 'inline', skipped })
     })
+    // Those that it is no longer into are everybody's.
+    for (const bucket of engine.catalog.buckets) {
+      if (given.includes(bucket.name) && bucket.owner?.name === name) bucket.owner = undefined
+    }
+  }
+}
+
+/** Throws away what a rebuild has left behind, also one of an earlier run. */
+export async function dropShadows(engine: Engine, { name, into, rebuild }: Checkpoint): Promise<void> {
+  const { catalog, report } = engine
+  for (const bucket of new Set([...into, ...(rebuild?.into ?? [])])) {
+    const shadow = shadowName(name, bucket)
+    const stored = report.buckets.find((meta) => meta.bucket === shadow)
+    if (catalog.own(shadow) === undefined) {
+      if (stored === undefined || stored.key === '') continue
+      // Only what is needed to have it loaded: what is in it is of no interest.
+      await catalog.define(shadow, { key: stored.key, schema: { [stored.key]: { type: 'string' } } }, true).loaded
+    }
+    await catalog.drop(shadow, true)
   }
 }
 

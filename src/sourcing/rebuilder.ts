@@ -73,11 +73,11 @@ export class Rebuilder {
   async #stop(): Promise<void> {
     this.#isRunning = false
     await this.#work
-    if (this.#parts.engine.isStopped) this.#over(new StoreStoppedError(this.#parts.engine.options.name))
+    if (this.#parts.engine.isStopped) this.end(new StoreStoppedError(this.#parts.engine.options.name))
   }
 
   /** Nothing is made any more. */
-  #over(error: Error): void {
+  end(error: Error): void {
     this.#leave?.()
     for (const { reject } of this.#asked.splice(0)) reject(error)
     this.#settle()
