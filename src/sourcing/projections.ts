@@ -276,6 +276,16 @@ export class Projections implements CommitHook {
     }
   }
 
+  /** Name of a projection, defined in this run or an earlier one, that takes in events of `type`. */
+  takerOf(type: string): string | undefined {
+    let taker: string | undefined
+    for (const [name, { projector }] of this.#defined) if (projector.projection.takes(type)) taker ??= name
+    this.#checkpoints.forEach(({ name, from }) => {
+      if (!this.#defined.has(name) && matchesType(from, type)) taker ??= name
+    })
+    return taker
+  }
+
   /** The first entry that one of them has to read yet. One that stands still does not keep the log for itself. */
   get needed(): number | undefined {
     let first = Number.POSITIVE_INFINITY
