@@ -264,13 +264,13 @@ describe('errors of projections say what to do', () => {
     const first = await Store.start({
       persistence: { adapter },
       events: { old: v(1), new: v(2, { 1: (data: object) => data }), bad: {}, gone: {} },
-    } as StoreOptions)
+    })
     await first.dispatch(type as never)
     await first.stop()
     const errors: Error[] = []
     const events = { old: v(2, up), new: v(1), bad: {} }
     const onError = (error: Error): void => void errors.push(error)
-    const store = await open({ buckets: { p: ROW }, persistence: { adapter }, events, onError } as StoreOptions)
+    const store = await open({ buckets: { p: ROW }, persistence: { adapter }, events, onError })
     const apply = (_: unknown, tx: never): void => void (tx as { bucket(n: string): never }).bucket('other')
     const policy = { retries: 0, onFailure }
     await store.defineProjection('p', { from: ['*'], into: ['p'], mode: 'async', policy, apply: apply as never })

@@ -60,7 +60,7 @@ describe('undo of a write to a sourced bucket', () => {
     const users = store.bucket('users')
     const meta = { who: 'eve' }
     await users.insert({ id: 'a', n: 1 }, { meta })
-    await users.update('a', { n: 2, more: 'x' } as never, { meta })
+    await users.update('a', { n: 2, more: 'x' }, { meta })
     const seq = store.position.visible
     const undone = await store.undo(seq, { meta })
     expect(await users.get('a')).toMatchObject({ n: 1, _version: 3 })
