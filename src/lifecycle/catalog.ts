@@ -179,7 +179,7 @@ export class Catalog {
     const damaged = await bucket.load(bucket.persistent ? storage : ephemeral, counter, pause)
     // From here on the table knows its counter, which may also fall.
     const stored = this.#stored.get(bucket.name)
-    if (stored !== undefined) this.#stored.set(bucket.name, { ...stored, counter: 0 })
+    if (bucket.persistent && stored !== undefined) this.#stored.set(bucket.name, { ...stored, counter: 0 })
     // Not spread into one call: there may be more of them than arguments are allowed.
     for (const row of damaged) this.quarantined.push(row)
     this.#options.onLoaded(bucket)
