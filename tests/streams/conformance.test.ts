@@ -9,13 +9,7 @@ import { bindings, memoryPlaces, sqlitePlaces } from './stream-places.mjs'
 
 const varve = { ...sqlite, ...streams, faultySqliteAdapter }
 
-/** Cases that SQLite does not pass yet, each of which has to fail: `src/streams/sqlite-ids.ts` looks for such ids as BLOBs only. */
-const KNOWN: readonly string[] = ['a document of kyneta whose id has a NUL is read, and is listed only if it is']
-const framework = {
-  describe,
-  it: (name: string, body: () => Promise<void>, timeoutMs?: number): void =>
-    (KNOWN.includes(name) ? test.fails : test)(name, body, timeoutMs),
-}
+const framework = { describe, it: test }
 
 /** Places in memory by name. */
 function referencePlaces(): { open(place: string): ReferenceStore; options: StreamConformanceOptions } {
