@@ -57,7 +57,7 @@ describe.skipIf(packages === undefined)('the real @kyneta/sqlite-store (VARVE_KY
           close(): void
         }
         const database = new Database(file)
-        database.exec(withoutNul(script))
+        database.exec(script)
         database.close()
         const store = await open()
         for (const id of ['text', 'new', '日本', 'a%']) {
