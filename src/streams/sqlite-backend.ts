@@ -1,6 +1,7 @@
 import type { Runtime } from '../base/runtime.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { retryBusy } from './sqlite-busy.js'
+import { flushSqlite, isForbidden } from './sqlite-flush.js'
 import { compareIds } from './id-order.js'
 import { bytesRange, idOf, type KeyRange, textRange } from './sqlite-ids.js'
 import type {
@@ -24,6 +25,8 @@ export interface SqliteStreams {
   head(id: string): StreamHead
   /** One statement when it is one record, and nothing depends on its being in a transaction. */
   append(entries: EntriesToAppend): boolean
+  /** Whether `append` is more than one statement. */
+  isLarge(entries: EntriesToAppend): boolean
   write(write: StreamWrite): void
   page(id: string, after: number, limit: number, mark: unknown): StreamPage | undefined
 }
@@ -45,6 +48,8 @@ export class SqliteBackend implements StreamBackend {
   readonly #runtime: Runtime
   readonly #shared: Shared
   readonly #lock: string
+  /** Commits of this one among them. */
+  #commits = 0
 
   constructor(adapter: SqliteAdapter, streams: SqliteStreams, runtime: Runtime) {
     this.#adapter = adapter
@@ -69,7 +74,8 @@ export class SqliteBackend implements StreamBackend {
 
   append(batch: readonly EntriesToAppend[]): MaybePromise<readonly boolean[]> {
     const [only] = batch
-    if (batch.length === 1 && only?.records.length === 1) return this.#write(() => [this.#streams.append(only)])
+    if (batch.length === 1 && only !== undefined && !this.#streams.isLarge(only))
+      return this.#write(() => [this.#streams.append(only)])
     return this.#write(() => this.#adapter.transaction(() => batch.map((entries) => this.#streams.append(entries))))
   }
 
@@ -92,8 +98,8 @@ export class SqliteBackend implements StreamBackend {
 
   version(): MaybePromise<unknown> {
     return this.#retry(() => {
-      const [row] = [...this.#adapter.iterate<{ data_version: unknown }>('PRAGMA data_version')]
-      return `${String(row?.data_version)} ${this.#shared.commits}`
+      const others = this.#shared.commits - this.#commits
+      return `${this.#dataVersion()} ${others}`
     })
   }
 
@@ -105,11 +111,23 @@ export class SqliteBackend implements StreamBackend {
   }
 
   flush(): MaybePromise<void> {
-    return undefined
+    return this.#retry(() => flushSqlite(this.#adapter))
   }
 
   close(): void {
     if (--this.#shared.stores === 0) this.#adapter.close()
+  }
+
+  /** Changes when another connection has written. */
+  #dataVersion(): string {
+    try {
+      const [row] = [...this.#adapter.iterate<{ data_version: unknown }>('PRAGMA data_version')]
+      return String(row?.data_version)
+    } catch (error) {
+      // A Durable Object has one connection, and does not let anybody ask.
+      if (!isForbidden(error)) throw error
+      return ''
+    }
   }
 
   #ids(range: KeyRange | undefined, limit: number): string[] {
@@ -123,6 +141,7 @@ export class SqliteBackend implements StreamBackend {
     return this.#retry(() => {
       const result = work()
       this.#shared.commits++
+      this.#commits++
       return result
     })
   }

@@ -29,6 +29,7 @@ const PAGE_BYTES_MAX = 16 * 1_024 * 1_024
  */
 export class PageReader<R extends SizedRow> {
   readonly #adapter: SqliteAdapter
+  readonly #large: readonly string[]
   readonly #first: string
   readonly #sizes: string
   readonly #next: string
@@ -45,6 +46,7 @@ export class PageReader<R extends SizedRow> {
     sizeOf: (column: string) => string,
   ) {
     this.#adapter = adapter
+    this.#large = large
     const size = large.map((column) => `ifnull(${sizeOf(column)}, 0)`).join(' + ')
     const shown = (condition: string): string =>
       columns
@@ -79,7 +81,7 @@ export class PageReader<R extends SizedRow> {
       const [sizes] = [...this.#adapter.iterate<{ n: number; size: number }>(this.#sizes, key, after, seqLast)]
       if (most === 1 || Number(sizes?.size) <= PAGE_BYTES_MAX) count = Math.max(1, Number(sizes?.n))
     }
-    const rows = this.#rows(this.#next, seqLast, key, after, count + 1)
+    const rows = this.#rows(this.#next, ...this.#large.map(() => seqLast), key, after, count + 1)
     const isWhole = rows.length <= count && (rows.length === 0 || Number((rows.at(-1) as R).seq) <= seqLast)
     if (isWhole) return { rows, more: false }
     return { rows: rows.slice(0, count).filter(({ seq }) => Number(seq) <= seqLast), more: true }
