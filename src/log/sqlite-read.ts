@@ -11,8 +11,6 @@ import { readTrimmed, type SqliteSession } from './sqlite-session.js'
 import type { ReadLogOptions, Row } from './storage.js'
 
 const ROWS_PER_CHUNK = 1_000
-/** Where bigger records come, chunks become smaller: this much text at once. */
-const CHUNK_LENGTH = 4_000_000
 const ENTRIES_PER_PAGE = 256
 const PAGE_BYTES = 4_000_000
 
@@ -33,7 +31,7 @@ export function* readRows(session: SqliteSession, bucket: string): Generator<rea
     if (chunk.rows.length > 0) yield chunk.rows
     after = chunk.last
     const average = chunk.length / Math.max(1, chunk.rows.length)
-    limit = Math.max(1, Math.min(ROWS_PER_CHUNK, Math.floor(CHUNK_LENGTH / Math.max(1, average))))
+    limit = Math.max(1, Math.min(ROWS_PER_CHUNK, Math.floor(session.place.limits.chunkLength / Math.max(1, average))))
   }
 }
 
@@ -74,7 +72,7 @@ function readSingly(session: SqliteSession, bucket: string, table: string, after
     const next = session.database.prepare(
       `SELECT ordinal, record FROM ${table} WHERE ordinal > ? ORDER BY ordinal LIMIT 1`,
     )
-    for (let n = 0; n < limit && length < CHUNK_LENGTH; n++) {
+    for (let n = 0; n < limit && length < session.place.limits.chunkLength; n++) {
       const row = next.get(last ?? after)
       if (row === undefined) break
       last = Number(row.ordinal)

@@ -7,7 +7,6 @@ import { traitsOf } from './traits.js'
 
 interface LibsqlStatement {
   run(values: unknown[]): { readonly changes: number | bigint }
-  get(values: unknown[]): { _metadata?: unknown } | undefined
   all(values: unknown[]): unknown[]
   safeIntegers(enabled: boolean): unknown
 }
@@ -81,12 +80,8 @@ function writing(
 function libsqlStatement(native: LibsqlStatement): BoundStatement {
   return {
     run: (values) => native.run(values).changes,
-    get(values) {
-      const row = native.get(values)
-      // How long it took; not a column.
-      if (row !== undefined) delete row._metadata
-      return row
-    },
+    // Its own `get` leaves the statement open at the first row.
+    get: (values) => native.all(values)[0],
     all: (values) => native.all(values),
     widen() {
       native.safeIntegers(true)

@@ -122,7 +122,7 @@ function faultyDatabase(database: SqliteDatabase, faults: FaultPlan): SqliteData
         sql,
         faults,
       ),
-    hasOwnTransactions: database.hasOwnTransactions,
+    begins: database.begins,
     transaction: (fn) => faults.run('transaction', () => database.transaction(fn)),
     close: () => database.close(),
   }

@@ -10,3 +10,10 @@ export type { AdapterFixture, ConformanceOptions, TestFramework } from './storag
 export { describeStorageAdapter, runStorageCase, storageCases } from './storage-conformance.js'
 export type { ForeignPlace, OpenStreamStore, StreamCase, StreamNeed, StreamConformanceOptions } from './stream-case.js'
 export { describeStreamStore, runStreamCase, streamStoreCases } from './stream-conformance.js'
+export type {
+  StoreDatabase,
+  StoreOnSqliteCase,
+  StoreOnSqliteOptions,
+  StoreOnSqliteReport,
+} from './store-on-sqlite.js'
+export { runStoreOnSqlite, storeOnSqliteCases } from './store-on-sqlite.js'
