@@ -78,7 +78,7 @@ export function bytesRange(prefix: string, after: string | undefined): KeyRange 
 }
 
 /** The first text that can be after `id`, which cannot be a text itself from `at` on. */
-function textAfter(id: string, at: number): string {
+export function textAfter(id: string, at: number): string {
   return id.slice(0, at) + (id[at] === '\0' ? '\u0001' : '\ue000')
 }
 
@@ -92,7 +92,8 @@ function bytesAfter(bytes: Uint8Array): Uint8Array | undefined {
   return after
 }
 
-function bytesOf(id: string): Uint8Array {
+/** The bytes of `id`: generalised UTF-8, in which halves of pairs stand for themselves. */
+export function bytesOf(id: string): Uint8Array {
   const parts: number[] = []
   for (const point of id) {
     const code = point.codePointAt(0) as number
