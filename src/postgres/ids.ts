@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import { compareIds, idAfterPrefix, unfitAt } from '../streams/id-order.js'
-import { bytesOf, idOf, textAfter } from '../streams/sqlite-ids.js'
+import { compareIds, unfitAt } from '../streams/id-order.js'
+import { bytesOf, idOf } from '../streams/sqlite-ids.js'
 
 /** What a key begins with that is not the id itself. The last code point: such keys come after all others. */
 const MARK = '\u{10ffff}'
@@ -51,6 +51,25 @@ export function keyRanges(prefix: string, after: string | undefined): KeyRange[]
   const at = start === undefined ? -1 : unfitAt(start)
   const from = start === undefined ? prefix : at === -1 ? start : textAfter(start, at)
   return [{ from, isAfter: start !== undefined && at === -1, end: idAfterPrefix(prefix) ?? MARK }, hex]
+}
+
+/** The first text that can be after `id`, which cannot be a text itself from `at` on. */
+function textAfter(id: string, at: number): string {
+  return id.slice(0, at) + (id[at] === '\0' ? '\u0001' : '\ue000')
+}
+
+/**
+ * The first string, of those without lone surrogates, after all that begin with `prefix`, which has none, either;
+ * `undefined` where there is none: `prefix` is empty, or nothing but U+10FFFF.
+ */
+function idAfterPrefix(prefix: string): string | undefined {
+  const points = Array.from(prefix)
+  for (let last = points.pop(); last !== undefined; last = points.pop()) {
+    const point = last.codePointAt(0) as number
+    if (point === 0x10ffff) continue
+    return points.join('') + String.fromCodePoint(point === 0xd7ff ? 0xe000 : point + 1)
+  }
+  return undefined
 }
 
 function isPlain(id: string): boolean {

@@ -2,8 +2,7 @@ import type { Runtime } from '../base/runtime.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { retryBusy } from './sqlite-busy.js'
 import { flushSqlite, isForbidden } from './sqlite-flush.js'
-import { compareIds } from './id-order.js'
-import { bytesRange, idOf, type KeyRange, textRange } from './sqlite-ids.js'
+import { idOf, keyRange } from './sqlite-ids.js'
 import type {
   EntriesToAppend,
   MaybePromise,
@@ -89,10 +88,10 @@ export class SqliteBackend implements StreamBackend {
 
   list(prefix: string, after: string | undefined, limit: number): MaybePromise<readonly string[]> {
     return this.#retry(() => {
-      const texts = this.#ids(textRange(prefix, after), limit)
-      const bytes = this.#ids(bytesRange(prefix, after), limit)
-      if (bytes.length === 0) return texts
-      return [...texts, ...bytes].sort(compareIds).slice(0, limit)
+      const { docs, isDoc } = this.#streams
+      const { where, binds } = keyRange(prefix, after)
+      const sql = `SELECT CAST(doc_id AS BLOB) AS id FROM ${docs} WHERE ${where}${isDoc} ORDER BY doc_id LIMIT ?`
+      return [...this.#adapter.iterate<{ id: unknown }>(sql, ...binds, limit)].map((row) => idOf(row.id))
     })
   }
 
@@ -128,13 +127,6 @@ export class SqliteBackend implements StreamBackend {
       if (!isForbidden(error)) throw error
       return ''
     }
-  }
-
-  #ids(range: KeyRange | undefined, limit: number): string[] {
-    if (range === undefined) return []
-    const { docs, isDoc } = this.#streams
-    const sql = `SELECT doc_id FROM ${docs} WHERE ${range.where}${isDoc} ORDER BY doc_id LIMIT ?`
-    return [...this.#adapter.iterate<{ doc_id: unknown }>(sql, ...range.binds, limit)].map((row) => idOf(row.doc_id))
   }
 
   #write<T>(work: () => T): MaybePromise<T> {

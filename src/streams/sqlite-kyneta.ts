@@ -3,7 +3,7 @@ import type { SqliteAdapter } from '../sqlite/port.js'
 import type { SqliteBind } from '../sqlite/binding.js'
 import { kynetaRow, metaOfKyneta, plainBytes, recordOfKyneta } from './kyneta-rows.js'
 import type { SqliteStreams } from './sqlite-backend.js'
-import { keyOf } from './sqlite-ids.js'
+import { KEY, keyOf } from './sqlite-ids.js'
 import { quoteTable } from './sqlite-names.js'
 import { PageReader } from './sqlite-page.js'
 import type { EntriesToAppend, PlacedRecord, StreamHead, StreamPage, StreamWrite } from './stream-backend.js'
@@ -45,17 +45,17 @@ export class KynetaStreams implements SqliteStreams {
     const size = `ifnull(${sizeOf('payload')}, 0) + ifnull(${sizeOf('blob')}, 0)`
     this.statsSql = `SELECT (SELECT count(*) FROM ${docs}) AS docs, count(*) AS records, sum(${size}) AS bytes FROM ${rows}`
     this.#sql = {
-      head: `SELECT (SELECT data FROM ${docs} WHERE doc_id = ?) AS data, (SELECT max(seq) FROM ${rows} WHERE doc_id = ?) AS seq`,
-      first: `SELECT min(seq) AS seq FROM ${rows} WHERE doc_id = ?`,
+      head: `SELECT (SELECT data FROM ${docs} WHERE doc_id = ${KEY}) AS data, (SELECT max(seq) FROM ${rows} WHERE doc_id = ${KEY}) AS seq`,
+      first: `SELECT min(seq) AS seq FROM ${rows} WHERE doc_id = ${KEY}`,
       // One statement finds the place, sees that the document exists (NOT NULL) and writes: it needs no transaction of its own.
       // Asked by SELECT instead of VALUES it would take a temporary table, and three times as long.
       append:
-        `INSERT INTO ${rows} (doc_id, seq, kind, payload, blob) VALUES ((SELECT doc_id FROM ${docs} WHERE doc_id = ?), ` +
-        `ifnull((SELECT seq FROM ${rows} WHERE doc_id = ? ORDER BY seq DESC LIMIT 1), -1) + 1, 'entry', ?, ?)`,
-      insert: `INSERT INTO ${rows} (doc_id, seq, kind, payload, blob) VALUES (?, ?, ?, ?, ?)`,
-      clear: `DELETE FROM ${rows} WHERE doc_id = ?`,
-      upsert: `INSERT OR REPLACE INTO ${docs} (doc_id, data) VALUES (?, ?)`,
-      remove: `DELETE FROM ${docs} WHERE doc_id = ?`,
+        `INSERT INTO ${rows} (doc_id, seq, kind, payload, blob) VALUES ((SELECT doc_id FROM ${docs} WHERE doc_id = ${KEY}), ` +
+        `ifnull((SELECT seq FROM ${rows} WHERE doc_id = ${KEY} ORDER BY seq DESC LIMIT 1), -1) + 1, 'entry', ?, ?)`,
+      insert: `INSERT INTO ${rows} (doc_id, seq, kind, payload, blob) VALUES (${KEY}, ?, ?, ?, ?)`,
+      clear: `DELETE FROM ${rows} WHERE doc_id = ${KEY}`,
+      upsert: `INSERT OR REPLACE INTO ${docs} (doc_id, data) VALUES (${KEY}, ?)`,
+      remove: `DELETE FROM ${docs} WHERE doc_id = ${KEY}`,
     }
   }
 

@@ -3,7 +3,7 @@ import type { SqliteBind } from '../sqlite/binding.js'
 import { metaOfKyneta } from './kyneta-rows.js'
 import { isInParts, type OwnRow, ownRow, recordOfOwn } from './own-rows.js'
 import type { SqliteStreams } from './sqlite-backend.js'
-import { keyOf } from './sqlite-ids.js'
+import { KEY, keyOf } from './sqlite-ids.js'
 import { quoteTable, type TABLES_OWN } from './sqlite-names.js'
 import { PageReader } from './sqlite-page.js'
 import type { EntriesToAppend, PlacedRecord, StreamHead, StreamPage, StreamWrite } from './stream-backend.js'
@@ -51,23 +51,23 @@ export class OwnStreams implements SqliteStreams {
     this.statsSql =
       `SELECT (SELECT count(*) FROM ${docs} WHERE meta IS NOT NULL) AS docs, count(*) AS records, ` +
       `sum(size) AS bytes FROM ${rows}`
-    const last = `(SELECT seq FROM ${rows} WHERE doc_id = ? ORDER BY seq DESC LIMIT 1)`
+    const last = `(SELECT seq FROM ${rows} WHERE doc_id = ${KEY} ORDER BY seq DESC LIMIT 1)`
     const insert = `INSERT INTO ${rows} (kind, head, data, parts, size, sum, doc_id, seq) VALUES (?, ?, ?, ?, ?, ?, `
     this.#sql = {
-      head: `SELECT meta, max(seq_next, ifnull(${last} + 1, 0)) AS seq FROM ${docs} WHERE doc_id = ?`,
-      clears: `SELECT clears FROM ${docs} WHERE doc_id = ?`,
+      head: `SELECT meta, max(seq_next, ifnull(${last} + 1, 0)) AS seq FROM ${docs} WHERE doc_id = ${KEY}`,
+      clears: `SELECT clears FROM ${docs} WHERE doc_id = ${KEY}`,
       // As in the format of kyneta: one statement, and no document is what NOT NULL finds.
-      append: `${insert}(SELECT doc_id FROM ${docs} WHERE doc_id = ?${this.isDoc}), ${last} + 1)`,
-      last: `SELECT max(seq) AS seq FROM ${rows} WHERE doc_id = ?`,
-      insert: `${insert}?, ?)`,
-      part: `INSERT INTO ${parts} (doc_id, seq, part, data) VALUES (?, ?, ?, ?)`,
-      parts: `SELECT data FROM ${parts} WHERE doc_id = ? AND seq = ? ORDER BY part`,
-      clear: `DELETE FROM ${rows} WHERE doc_id = ?`,
-      clearParts: `DELETE FROM ${parts} WHERE doc_id = ?`,
+      append: `${insert}(SELECT doc_id FROM ${docs} WHERE doc_id = ${KEY}${this.isDoc}), ${last} + 1)`,
+      last: `SELECT max(seq) AS seq FROM ${rows} WHERE doc_id = ${KEY}`,
+      insert: `${insert}${KEY}, ?)`,
+      part: `INSERT INTO ${parts} (doc_id, seq, part, data) VALUES (${KEY}, ?, ?, ?)`,
+      parts: `SELECT data FROM ${parts} WHERE doc_id = ${KEY} AND seq = ? ORDER BY part`,
+      clear: `DELETE FROM ${rows} WHERE doc_id = ${KEY}`,
+      clearParts: `DELETE FROM ${parts} WHERE doc_id = ${KEY}`,
       upsert:
-        `INSERT INTO ${docs} (doc_id, meta, seq_next, clears) VALUES (?, ?, ?, ?) ON CONFLICT (doc_id) DO UPDATE SET ` +
+        `INSERT INTO ${docs} (doc_id, meta, seq_next, clears) VALUES (${KEY}, ?, ?, ?) ON CONFLICT (doc_id) DO UPDATE SET ` +
         'meta = excluded.meta, seq_next = excluded.seq_next, clears = clears + excluded.clears',
-      moved: `UPDATE ${docs} SET seq_next = ?, clears = clears + 1 WHERE doc_id = ?`,
+      moved: `UPDATE ${docs} SET seq_next = ?, clears = clears + 1 WHERE doc_id = ${KEY}`,
     }
   }
 

@@ -1,4 +1,5 @@
 import type { SqliteAdapter } from '../sqlite/port.js'
+import { KEY } from './sqlite-ids.js'
 import type { SqliteBind } from '../sqlite/binding.js'
 
 /** Rows of one state of a stream. */
@@ -52,7 +53,7 @@ export class PageReader<R extends SizedRow> {
       columns
         .map((column) => (large.includes(column) ? `CASE WHEN ${condition} THEN ${column} END AS ${column}` : column))
         .join(', ')
-    const where = `FROM ${table} WHERE doc_id = ? AND seq > ?`
+    const where = `FROM ${table} WHERE doc_id = ${KEY} AND seq > ?`
     this.#first = `SELECT seq, ${size} AS size, ${shown(`${size} <= ${FIRST_ROW_BYTES_MAX}`)} ${where} ORDER BY seq LIMIT ?`
     this.#sizes = `SELECT count(*) AS n, sum(${size}) AS size ${where} AND seq <= ?`
     this.#next = `SELECT seq, 0 AS size, ${shown('seq <= ?')} ${where} ORDER BY seq LIMIT ?`
