@@ -50,7 +50,7 @@ export function quoteName(name: string): string {
 /** The beginning of a name that leaves room for `ending`. */
 export function nameWith(name: string, ending: string): string {
   let start = name
-  while (bytesOfName(start + ending) > NAME_BYTES_MAX) start = [...start].slice(0, -1).join('')
+  while (bytesOfName(start + ending) > NAME_BYTES_MAX) start = Array.from(start).slice(0, -1).join('')
   return start + ending
 }
 
