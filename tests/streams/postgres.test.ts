@@ -2,7 +2,6 @@ import pg, { type Pool, type PoolClient } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPostgresStreamStore } from '../../src/postgres/index.js'
 import type { PostgresStreamOptions } from '../../src/postgres/index.js'
-import type { StreamStore } from '../../src/streams/index.js'
 import type { FaultPlan } from '../../src/testing/faults.js'
 import { describeStreamStore } from '../../src/testing/stream-conformance.js'
 import {
