@@ -44,8 +44,9 @@ export interface StreamHost {
   readonly position: { readonly visible: number }
   hasBucket(name: string): boolean
   defineBucket(name: string, definition: never): PromiseLike<unknown>
-  transaction(fn: (tx: never) => Promise<void>, options?: { readonly retries?: number }): Promise<unknown>
-  read(fn: (view: never) => unknown): unknown
+  /** Its types depend on the store's buckets; here there is one. */
+  transaction(fn: never, options?: { readonly retries?: number }): Promise<unknown>
+  read(fn: never): unknown
   flush(): Promise<void>
 }
 
@@ -97,7 +98,7 @@ export class BucketBackend implements StreamBackend {
         await bucket.upsert(nextRow(doc, write, rows.get(write.id), added))
       }
     }
-    await this.#store.transaction(run, { retries: RETRIES_MAX })
+    await this.#store.transaction(run as never, { retries: RETRIES_MAX })
   }
 
   head(id: string): StreamHead {
@@ -156,7 +157,7 @@ export class BucketBackend implements StreamBackend {
   close(): void {}
 
   #read<T>(work: (view: StreamView) => T): T {
-    return this.#store.read(work) as T
+    return this.#store.read(work as never) as T
   }
 }
 
