@@ -18,7 +18,7 @@ import type { EventDefinitions } from './sourcing/event-definition.js'
 import type { AnyEvents } from './sourcing/event-store.js'
 import { EventStore } from './sourcing/event-store.js'
 import { checkEventOptions } from './sourcing/events.js'
-import type { ProjectionDefinitions } from './sourcing/projection-definition.js'
+import type { ProjectionDefinitions, ProjectionsFor, ProjectionSources } from './sourcing/projection-definition.js'
 import { UndoEvents } from './sourcing/undo-events.js'
 import type { Links } from './schema/links.js'
 import type { TraceHandler } from './query/evaluation.js'
@@ -36,8 +36,11 @@ import { startWorker } from './supervise/worker.js'
 import type { WorkerSpec } from './supervise/worker.js'
 
 /** Options of `Store.start`. */
-export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E = EventDefinitions>
-  extends Omit<CoreStoreOptions<B>, 'persistence'> {
+export interface StoreOptions<
+  B extends BucketDefinitions = BucketDefinitions,
+  E = EventDefinitions,
+  P = ProjectionDefinitions,
+> extends Omit<CoreStoreOptions<B>, 'persistence'> {
   /** Events to define before anything is handled. Handlers know the type of their data where it is given as `event({ … })`. */
   readonly events?: E
   /** Path of an SQLite file, made where there is none. All that it takes to be durable. */
@@ -59,7 +62,7 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E
    */
   readonly queue?: 'running' | 'paused'
   /** Projections to define before events are handled. */
-  readonly projections?: ProjectionDefinitions
+  readonly projections?: P
   /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
   readonly history?: HistoryOption
 }
@@ -87,7 +90,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
   static override async start<
     const B extends BucketDefinitions = BucketDefinitions,
     const E extends EventDefinitions<B> = EventDefinitions<B>,
-  >(options: StoreOptions<B, E> & BucketsCheck<B> = {}): Promise<Store<B, E>> {
+    const P extends ProjectionSources = ProjectionSources,
+  >(options: StoreOptions<B, E, ProjectionsFor<B, E, P>> & BucketsCheck<B> = {}): Promise<Store<B, E>> {
     checkOptionNames(options, OPTIONS)
     const {
       file,

@@ -47,7 +47,8 @@ export type ProjectionEvent<F extends readonly ProjectionSource[], E> = F[number
 /** What `defineProjection` takes. */
 export interface ProjectionOptions<
   B = AnyBuckets,
-  E = unknown,
+  // oxlint-disable-next-line typescript/no-explicit-any -- with `unknown`, it could not be given to a store with events
+  E = any,
   F extends readonly ProjectionSource[] = readonly string[],
 > {
   /** Types of the events that it is made of, sub-events included; `order/*` stands for all that begin so, `*` for all. */
@@ -80,6 +81,19 @@ export type ProjectionDefinitions<B = AnyBuckets> = {
   // oxlint-disable-next-line typescript/no-explicit-any -- as above
   readonly [name: string]: ProjectionOptions<B, any, readonly any[]>
 }
+
+/** The sources of projections, by name: what is inferred of `ProjectionsFor`. */
+export type ProjectionSources = { readonly [name: string]: readonly ProjectionSource[] }
+
+/** Projections by name, made of the events `E` into the buckets `B`: each knows the data of the types in its `from`. */
+export type ProjectionsFor<B, E, P extends ProjectionSources> = {
+  readonly [N in keyof P]: ProjectionOptions<B, E, P[N]> & {
+    readonly from: string extends P[N][number] ? unknown : readonly SourceIn<B, E>[]
+  }
+}
+
+/** Whatever is defined at the same moment can be named. */
+type SourceIn<B, E> = (keyof E & string) | `${string}*` | `bucket/${keyof B & string}` | EventRef<never>
 
 /** `apply`, called on the object that it was given in. */
 export type ProjectionApply = (event: ProjectedEvent<EventData>, tx: never) => unknown
