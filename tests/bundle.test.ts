@@ -15,6 +15,7 @@ async function bundle(code: string): Promise<string> {
       'varve/snapshots': './src/snapshots.ts',
       'varve/sqlite': './src/sqlite.ts',
       'varve/react': './src/react/index.ts',
+      'varve/streams': './src/streams/index.ts',
     },
     external: ['react'],
     bundle: true,
@@ -132,6 +133,24 @@ test('SQLite is no part of varve/core; with varve/sqlite a store is on a connect
   )
   expect(sizes).toEqual([0])
   database.close()
+})
+
+test('varve/streams bundles for a browser, and works where there is no Node', async () => {
+  const code = await bundle(`
+    import { createMemoryStreamStore, createSqliteStreamStore } from 'varve/streams'
+    export async function run() {
+      const store = createMemoryStreamStore()
+      const syncMode = { writerModel: 'concurrent', delivery: 'delta-capable', durability: 'persistent' }
+      await store.append('a', { kind: 'meta', meta: { replicaType: ['yjs', 1, 0], syncMode, schemaHash: '' } })
+      let count = 0
+      for await (const record of store.loadAll('a')) count++
+      await store.close()
+      return [count, typeof createSqliteStreamStore]
+    }
+  `)
+  const context = browserGlobals()
+  runInNewContext(code, context)
+  expect(await (context['bundled'] as { run(): Promise<unknown[]> }).run()).toEqual([1, 'function'])
 })
 
 test('varve/react bundles for a browser, with React left out, and adds little to varve/core', async () => {

@@ -40,6 +40,24 @@ export function checksum(text: string): number {
   }
 }
 
+/** The same for bytes: equal to `checksum` of the text that they are the UTF-8 form of, where that is no more than 64 KB. */
+export function checksumBytes(data: Uint8Array): number {
+  let a = 0x2f6e2b1
+  let b = 0x5f3c7a95
+  for (let from = 0; from < data.length; from += CHUNK_BYTES) {
+    const chunk = data.subarray(from, from + CHUNK_BYTES)
+    bytes.set(chunk)
+    bytes[chunk.length] = bytes[chunk.length + 1] = bytes[chunk.length + 2] = 0
+    const count = (chunk.length + 3) >> 2
+    for (let i = 0; i < count; i++) {
+      const word = words[i] as number
+      a = laneA(a, word)
+      b = laneB(b, word)
+    }
+  }
+  return finish(a ^ data.length, b ^ data.length)
+}
+
 /**
  * The link after `chain` in a chain of checksums, for an item whose checksum is `sum`: it depends on every item before.
  *

@@ -23,20 +23,6 @@ export function hasIdPrefix(id: string, prefix: string): boolean {
   return !(end > 0 && end < id.length && isHigh(prefix.charCodeAt(end - 1)) && isLow(id.charCodeAt(end)))
 }
 
-/**
- * The first string, of those without lone surrogates, after all that begin with `prefix`, which has none, either;
- * `undefined` where there is none: `prefix` is empty, or nothing but U+10FFFF.
- */
-export function idAfterPrefix(prefix: string): string | undefined {
-  const points = Array.from(prefix)
-  for (let last = points.pop(); last !== undefined; last = points.pop()) {
-    const point = last.codePointAt(0) as number
-    if (point === 0x10ffff) continue
-    return points.join('') + String.fromCodePoint(point === 0xd7ff ? 0xe000 : point + 1)
-  }
-  return undefined
-}
-
 /** Where `id` first has something that not every storage can keep in a text: NUL, or half a surrogate pair; -1: nowhere. */
 export function unfitAt(id: string): number {
   return id.search(/[\0\p{Surrogate}]/u)

@@ -31,9 +31,11 @@ export function recordOfKyneta(id: string, seq: number, kind: unknown, payload: 
     const content = JSON.parse(payload as string) as { readonly [field: string]: unknown }
     if (kind === 'meta') return { kind: 'meta', meta: metaOf(content) }
     const { lineage, version } = content
-    const data = blob === null ? content['data'] : plainBytes(blob)
-    if (typeof version !== 'string' || (typeof data !== 'string' && blob === null))
+    // Some bindings make NULL of an empty BLOB; bytes are what has no text.
+    const data = blob !== null ? plainBytes(blob) : 'data' in content ? content['data'] : new Uint8Array()
+    if (typeof version !== 'string' || (blob === null && 'data' in content && typeof data !== 'string')) {
       throw new Error('fields are missing')
+    }
     const entry = {
       kind: content['kind'] as StreamPayload['kind'],
       encoding: content['encoding'] as StreamPayload['encoding'],

@@ -28,14 +28,15 @@ export class MemoryStreams {
 
   /** A backend on these streams. Any number of them see the same. */
   backend(): StreamBackend {
+    let own = 0
     return {
       name: 'memory',
-      commit: (ids, plan) => this.#commit(ids, plan),
-      append: (batch) => this.#append(batch),
+      commit: (ids, plan) => (own++, this.#commit(ids, plan)),
+      append: (batch) => (own++, this.#append(batch)),
       head: (id) => this.#head(id),
       page: (id, after, limit, mark) => this.#page(id, after, limit, mark),
       list: (prefix, after, limit) => this.#list(prefix, after, limit),
-      version: () => this.#version,
+      version: () => this.#version - own,
       stats: () => this.#stats(),
       flush: () => undefined,
       close: () => undefined,
@@ -49,8 +50,8 @@ export class MemoryStreams {
   }
 
   #commit(ids: readonly string[], plan: PlanWrites): void {
-    for (const write of plan(new Map(ids.map((id) => [id, this.#head(id)])))) this.#write(write)
     this.#version++
+    for (const write of plan(new Map(ids.map((id) => [id, this.#head(id)])))) this.#write(write)
   }
 
   #write({ id, clear, meta, records, seqNext }: StreamWrite): void {

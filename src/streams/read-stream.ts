@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import { asError } from '../base/errors.js'
 import { StreamReplacedError } from './errors.js'
 import type { MaybePromise, PlacedRecord, StreamPage } from './stream-backend.js'
@@ -112,9 +113,12 @@ export class StreamReader<T> implements AsyncIterableIterator<T> {
         `${this.#after}; nothing was written; read it again`
       throw new StreamReplacedError('STREAM_REPLACED', message, { id: this.#id })
     }
+    for (const { seq } of page.records) {
+      assert(seq > this.#after, 'RS2', () => `stream ${JSON.stringify(this.#id)}: ${seq} comes after ${this.#after}`)
+      this.#after = seq
+    }
     this.#page = page
     this.#index = 0
-    this.#after = page.records.at(-1)?.seq ?? this.#after
     return this.#buffered() ?? { value: undefined, done: true }
   }
 }

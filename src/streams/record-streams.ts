@@ -2,11 +2,13 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import { type Runtime, systemRuntime } from '../base/runtime.js'
 import { CallQueue, type WriteCall } from './call-queue.js'
 import { checkId, checkRecord, checkRecords } from './check-record.js'
-import { StreamClosedError, StreamConflictError } from './errors.js'
+import { StreamClosedError, StreamConflictError, StreamReplacedError } from './errors.js'
 import { listIds } from './list-ids.js'
 import { type Folded, type StreamChange, StreamMovedError } from './plan.js'
 import type { SequencedRecord, StreamMeta, StreamRecord } from './record.js'
 import { StreamReader } from './read-stream.js'
+import { Tail, type TailSource } from './tail.js'
+import { checkTail } from './tail-request.js'
 import type { MaybePromise, PlacedRecord, StreamBackend, StreamPage } from './stream-backend.js'
 import type {
   Fold,
@@ -66,12 +68,24 @@ function hasMethods(value: unknown, names: readonly string[]): boolean {
  */
 export class RecordStreams implements StreamStore {
   readonly #backend: StreamBackend
+  readonly #runtime: Runtime
   readonly #queue: CallQueue
+  readonly #tails = new Set<Tail>()
+  readonly #source: TailSource
   #closing: Promise<void> | undefined
 
   constructor(backend: StreamBackend, runtime: Runtime) {
     this.#backend = backend
-    this.#queue = new CallQueue(backend, runtime, () => undefined)
+    this.#runtime = runtime
+    this.#queue = new CallQueue(backend, runtime, (call) => {
+      for (const tail of this.#tails) tail.written(call)
+    })
+    const queue = this.#queue
+    this.#source = {
+      page: (id, after, limit, mark) => queue.read(id, () => backend.page(id, after, limit, mark)),
+      list: (prefix, after, limit) => queue.read(undefined, () => backend.list(prefix, after, limit)),
+      version: () => backend.version(),
+    }
   }
 
   append(id: string, record: StreamRecord): Promise<void> {
@@ -128,13 +142,18 @@ export class RecordStreams implements StreamStore {
       this.#mustBeOpen()
       if (typeof prefix !== 'string')
         throw new InvalidArgumentError('StreamStore.listDocIds(prefix)', 'a string', prefix)
-      return this.#queue.read(undefined, () => this.#backend.list(prefix, after, limit))
+      return this.#source.list(prefix, after, limit)
     }
     return listIds(read, () => this.#mustBeOpen())
   }
 
-  tail(_target: string | TailPrefix, _options: TailOptions, _onRecord: OnRecord): StreamTail {
-    throw new Error('not there yet')
+  tail(target: string | TailPrefix, options: TailOptions, onRecord: OnRecord): StreamTail {
+    this.#mustBeOpen()
+    const tail = new Tail(this.#source, this.#runtime, checkTail(target, options, onRecord), () =>
+      this.#tails.delete(tail),
+    )
+    this.#tails.add(tail)
+    return tail
   }
 
   async compact(id: string, fold: Fold): Promise<void> {
@@ -142,7 +161,8 @@ export class RecordStreams implements StreamStore {
     checkId('StreamStore.compact', id)
     if (typeof fold !== 'function') throw new InvalidArgumentError('StreamStore.compact(fold)', 'a function', fold)
     for (let folds = 1; ; folds++) {
-      const all = await this.#readAll(id)
+      const all = await this.#readAll(id, folds)
+      if (all === undefined) continue
       const last = all.at(-1)
       if (last === undefined) return
       const folded: Folded = { seqFirst: (all[0] as PlacedRecord).seq, seqLast: last.seq, count: all.length }
@@ -175,6 +195,7 @@ export class RecordStreams implements StreamStore {
   }
 
   async #close(): Promise<void> {
+    for (const tail of this.#tails) tail.stop()
     await this.#queue.settled()
     await this.#backend.close()
   }
@@ -204,15 +225,24 @@ export class RecordStreams implements StreamStore {
           return { next: () => Promise.reject(asError(error)) }
         }
         const read = (after: number, limit: number, mark: unknown): MaybePromise<StreamPage | undefined> =>
-          this.#queue.read(id, () => this.#backend.page(id, after, limit, mark))
+          this.#source.page(id, after, limit, mark)
         const { after = -1, limit = Infinity } = limits
         return new StreamReader(id, read, () => this.#mustBeOpen(), show, after, limit)
       },
     }
   }
 
-  /** One state of a whole stream. */
-  async #readAll(id: string): Promise<PlacedRecord[]> {
+  /** One state of a whole stream; `undefined` when it was replaced meanwhile and may be read again. */
+  async #readAll(id: string, reads: number): Promise<PlacedRecord[] | undefined> {
+    try {
+      return await this.#readOnce(id)
+    } catch (error) {
+      if (error instanceof StreamReplacedError && reads < FOLDS_MAX) return undefined
+      throw error
+    }
+  }
+
+  async #readOnce(id: string): Promise<PlacedRecord[]> {
     const all: PlacedRecord[] = []
     for await (const placed of this.#reader(
       () => id,

@@ -1,8 +1,8 @@
 import type { Runtime } from '../base/runtime.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { retryBusy } from './sqlite-busy.js'
-import { compareIds } from './id-order.js'
-import { bytesRange, idOf, type KeyRange, textRange } from './sqlite-ids.js'
+import { flushSqlite, isForbidden } from './sqlite-flush.js'
+import { idOf, keyRange } from './sqlite-ids.js'
 import type {
   EntriesToAppend,
   MaybePromise,
@@ -24,6 +24,8 @@ export interface SqliteStreams {
   head(id: string): StreamHead
   /** One statement when it is one record, and nothing depends on its being in a transaction. */
   append(entries: EntriesToAppend): boolean
+  /** Whether `append` is more than one statement. */
+  isLarge(entries: EntriesToAppend): boolean
   write(write: StreamWrite): void
   page(id: string, after: number, limit: number, mark: unknown): StreamPage | undefined
 }
@@ -45,6 +47,8 @@ export class SqliteBackend implements StreamBackend {
   readonly #runtime: Runtime
   readonly #shared: Shared
   readonly #lock: string
+  /** Commits of this one among them. */
+  #commits = 0
 
   constructor(adapter: SqliteAdapter, streams: SqliteStreams, runtime: Runtime) {
     this.#adapter = adapter
@@ -69,7 +73,8 @@ export class SqliteBackend implements StreamBackend {
 
   append(batch: readonly EntriesToAppend[]): MaybePromise<readonly boolean[]> {
     const [only] = batch
-    if (batch.length === 1 && only?.records.length === 1) return this.#write(() => [this.#streams.append(only)])
+    if (batch.length === 1 && only !== undefined && !this.#streams.isLarge(only))
+      return this.#write(() => [this.#streams.append(only)])
     return this.#write(() => this.#adapter.transaction(() => batch.map((entries) => this.#streams.append(entries))))
   }
 
@@ -83,17 +88,17 @@ export class SqliteBackend implements StreamBackend {
 
   list(prefix: string, after: string | undefined, limit: number): MaybePromise<readonly string[]> {
     return this.#retry(() => {
-      const texts = this.#ids(textRange(prefix, after), limit)
-      const bytes = this.#ids(bytesRange(prefix, after), limit)
-      if (bytes.length === 0) return texts
-      return [...texts, ...bytes].sort(compareIds).slice(0, limit)
+      const { docs, isDoc } = this.#streams
+      const { where, binds } = keyRange(prefix, after)
+      const sql = `SELECT CAST(doc_id AS BLOB) AS id FROM ${docs} WHERE ${where}${isDoc} ORDER BY doc_id LIMIT ?`
+      return [...this.#adapter.iterate<{ id: unknown }>(sql, ...binds, limit)].map((row) => idOf(row.id))
     })
   }
 
   version(): MaybePromise<unknown> {
     return this.#retry(() => {
-      const [row] = [...this.#adapter.iterate<{ data_version: unknown }>('PRAGMA data_version')]
-      return `${String(row?.data_version)} ${this.#shared.commits}`
+      const others = this.#shared.commits - this.#commits
+      return `${this.#dataVersion()} ${others}`
     })
   }
 
@@ -105,24 +110,30 @@ export class SqliteBackend implements StreamBackend {
   }
 
   flush(): MaybePromise<void> {
-    return undefined
+    return this.#retry(() => flushSqlite(this.#adapter))
   }
 
   close(): void {
     if (--this.#shared.stores === 0) this.#adapter.close()
   }
 
-  #ids(range: KeyRange | undefined, limit: number): string[] {
-    if (range === undefined) return []
-    const { docs, isDoc } = this.#streams
-    const sql = `SELECT doc_id FROM ${docs} WHERE ${range.where}${isDoc} ORDER BY doc_id LIMIT ?`
-    return [...this.#adapter.iterate<{ doc_id: unknown }>(sql, ...range.binds, limit)].map((row) => idOf(row.doc_id))
+  /** Changes when another connection has written. */
+  #dataVersion(): string {
+    try {
+      const [row] = [...this.#adapter.iterate<{ data_version: unknown }>('PRAGMA data_version')]
+      return String(row?.data_version)
+    } catch (error) {
+      // A Durable Object has one connection, and does not let anybody ask.
+      if (!isForbidden(error)) throw error
+      return ''
+    }
   }
 
   #write<T>(work: () => T): MaybePromise<T> {
     return this.#retry(() => {
       const result = work()
       this.#shared.commits++
+      this.#commits++
       return result
     })
   }

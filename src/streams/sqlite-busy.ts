@@ -2,12 +2,13 @@ import type { Runtime } from '../base/runtime.js'
 import type { MaybePromise } from './stream-backend.js'
 
 const WAIT_MS_FIRST = 5
-const WAIT_MS_MAX = 100
+/** Short: among many writers the lock is free for moments only. */
+const WAIT_MS_MAX = 25
 /** Beyond what the connection itself waits (`PRAGMA busy_timeout`). */
-const WAITED_MS_MAX = 5_000
+const WAITED_MS_MAX = 10_000
 
 /**
- * What `work` returns. While it throws because somebody else has the database locked, it is tried again, for about five
+ * What `work` returns. While it throws because somebody else has the database locked, it is tried again, for about ten
  * seconds: then the answer is a promise.
  *
  * @throws what `work` throws; the last one when it is locked all the time.

@@ -1,24 +1,28 @@
 import type { SqliteBind } from '../sqlite/binding.js'
-import { compareIds, idAfterPrefix, unfitAt } from './id-order.js'
+import { compareIds, unfitAt } from './id-order.js'
+import { plainBytes } from './kyneta-rows.js'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
- * What stands for `id` in a `doc_id` column: the text itself, as kyneta has it; bytes (generalised UTF-8) where it holds
- * NUL or half a surrogate pair, which texts of SQLite cannot hold on every binding. A BLOB is never equal to a TEXT, so ids
- * keep apart, and prefixes stay prefixes.
+ * What is bound for an id, in SQL. `keyOf` may be bytes, and the column holds text, also with NUL in it, which not every binding
+ * can bind or read; half a surrogate pair is text that is no UTF-8, which SQLite compares byte by byte like any other. So ids are
+ * as kyneta has them, they keep apart, and their order and their prefixes are those of their bytes.
  *
- * Source: https://sqlite.org/nulinstr.html, https://simonsapin.github.io/wtf-8/
+ * Source: https://sqlite.org/lang_expr.html#castexpr, https://simonsapin.github.io/wtf-8/
  */
+export const KEY = 'CAST(? AS TEXT)'
+
+/** What stands for `id`, to be bound to `KEY`. */
 export function keyOf(id: string): string | Uint8Array {
   return unfitAt(id) === -1 ? id : bytesOf(id)
 }
 
-/** The id that `key` stands for. */
+/** The id of which these are the bytes: `CAST(doc_id AS BLOB)`. */
 export function idOf(key: unknown): string {
-  if (typeof key === 'string') return key
-  const bytes = key instanceof ArrayBuffer ? new Uint8Array(key) : (key as Uint8Array)
+  // Some bindings make NULL of an empty BLOB.
+  const bytes = key === null ? new Uint8Array() : plainBytes(key)
   let id = ''
   let from = 0
   // Halves of pairs are ED A0..BF xx; the decoder would put U+FFFD in their place.
@@ -38,48 +42,13 @@ export interface KeyRange {
   readonly binds: readonly SqliteBind[]
 }
 
-/** The ids after `after` that begin with `prefix`, among those that are texts; `undefined`: there can be none. */
-export function textRange(prefix: string, after: string | undefined): KeyRange | undefined {
-  if (unfitAt(prefix) !== -1) return undefined
-  const binds: SqliteBind[] = []
-  const conditions: string[] = []
-  if (after !== undefined && compareIds(after, prefix) >= 0) {
-    const at = unfitAt(after)
-    conditions.push(at === -1 ? 'doc_id > ?' : 'doc_id >= ?')
-    binds.push(at === -1 ? after : textAfter(after, at))
-  } else {
-    conditions.push('doc_id >= ?')
-    binds.push(prefix)
-  }
-  const end = idAfterPrefix(prefix)
-  // All texts come before all BLOBs.
-  conditions.push(end === undefined ? "doc_id < x''" : 'doc_id < ?')
-  if (end !== undefined) binds.push(end)
-  return { where: conditions.join(' AND '), binds }
-}
-
-/** The same among those that are bytes. */
-export function bytesRange(prefix: string, after: string | undefined): KeyRange {
-  const binds: SqliteBind[] = []
-  const conditions: string[] = []
+/** The ids after `after` that begin with `prefix`. */
+export function keyRange(prefix: string, after: string | undefined): KeyRange {
   const isAfter = after !== undefined && compareIds(after, prefix) >= 0
-  const from = bytesOf(isAfter ? after : prefix)
-  if (from.length === 0) conditions.push("doc_id >= x''")
-  else {
-    conditions.push(isAfter ? 'doc_id > ?' : 'doc_id >= ?')
-    binds.push(from)
-  }
   const end = bytesAfter(bytesOf(prefix))
-  if (end !== undefined) {
-    conditions.push('doc_id < ?')
-    binds.push(end)
-  }
-  return { where: conditions.join(' AND '), binds }
-}
-
-/** The first text that can be after `id`, which cannot be a text itself from `at` on. */
-function textAfter(id: string, at: number): string {
-  return id.slice(0, at) + (id[at] === '\0' ? '\u0001' : '\ue000')
+  const from = keyOf(isAfter ? after : prefix)
+  const where = `doc_id ${isAfter ? '>' : '>='} ${KEY}`
+  return end === undefined ? { where, binds: [from] } : { where: `${where} AND doc_id < ${KEY}`, binds: [from, end] }
 }
 
 /** The first bytes after all that begin with `bytes`; `undefined`: there are none. */

@@ -23,6 +23,10 @@ export interface StreamTablesOwn {
   readonly docs?: string
   /** Default `varve_stream_records`. */
   readonly records?: string
+  /** What large records have beyond one row. Default `varve_stream_parts`. */
+  readonly parts?: string
+  /** Default `varve_stream_format`. */
+  readonly format?: string
 }
 
 /** The tables of one store: names by what they are for. */
@@ -34,7 +38,12 @@ export const TABLES_V2 = {
   storeMeta: 'kyneta_store_meta',
 } as const
 export const TABLES_V1 = { meta: 'kyneta_meta', records: 'kyneta_records' } as const
-export const TABLES_OWN = { docs: 'varve_streams', records: 'varve_stream_records' } as const
+export const TABLES_OWN = {
+  docs: 'varve_streams',
+  records: 'varve_stream_records',
+  parts: 'varve_stream_parts',
+  format: 'varve_stream_format',
+} as const
 
 const ARGUMENT = 'createSqliteStreamStore(options.tables)'
 

@@ -1,4 +1,5 @@
 import type { SqliteAdapter } from '../sqlite/port.js'
+import { KEY } from './sqlite-ids.js'
 import type { SqliteBind } from '../sqlite/binding.js'
 
 /** Rows of one state of a stream. */
@@ -29,6 +30,7 @@ const PAGE_BYTES_MAX = 16 * 1_024 * 1_024
  */
 export class PageReader<R extends SizedRow> {
   readonly #adapter: SqliteAdapter
+  readonly #large: readonly string[]
   readonly #first: string
   readonly #sizes: string
   readonly #next: string
@@ -45,12 +47,13 @@ export class PageReader<R extends SizedRow> {
     sizeOf: (column: string) => string,
   ) {
     this.#adapter = adapter
+    this.#large = large
     const size = large.map((column) => `ifnull(${sizeOf(column)}, 0)`).join(' + ')
     const shown = (condition: string): string =>
       columns
         .map((column) => (large.includes(column) ? `CASE WHEN ${condition} THEN ${column} END AS ${column}` : column))
         .join(', ')
-    const where = `FROM ${table} WHERE doc_id = ? AND seq > ?`
+    const where = `FROM ${table} WHERE doc_id = ${KEY} AND seq > ?`
     this.#first = `SELECT seq, ${size} AS size, ${shown(`${size} <= ${FIRST_ROW_BYTES_MAX}`)} ${where} ORDER BY seq LIMIT ?`
     this.#sizes = `SELECT count(*) AS n, sum(${size}) AS size ${where} AND seq <= ?`
     this.#next = `SELECT seq, 0 AS size, ${shown('seq <= ?')} ${where} ORDER BY seq LIMIT ?`
@@ -79,7 +82,7 @@ export class PageReader<R extends SizedRow> {
       const [sizes] = [...this.#adapter.iterate<{ n: number; size: number }>(this.#sizes, key, after, seqLast)]
       if (most === 1 || Number(sizes?.size) <= PAGE_BYTES_MAX) count = Math.max(1, Number(sizes?.n))
     }
-    const rows = this.#rows(this.#next, seqLast, key, after, count + 1)
+    const rows = this.#rows(this.#next, ...this.#large.map(() => seqLast), key, after, count + 1)
     const isWhole = rows.length <= count && (rows.length === 0 || Number((rows.at(-1) as R).seq) <= seqLast)
     if (isWhole) return { rows, more: false }
     return { rows: rows.slice(0, count).filter(({ seq }) => Number(seq) <= seqLast), more: true }

@@ -5,12 +5,14 @@ import { checkRuntime, RecordStreams } from './record-streams.js'
 import { SqliteBackend, type SqliteStreams } from './sqlite-backend.js'
 import { retryBusy } from './sqlite-busy.js'
 import { KynetaStreams } from './sqlite-kyneta.js'
+import { OwnStreams } from './sqlite-own.js'
 import {
   checkTables,
   quoteTable,
   type StreamTablesOwn,
   type StreamTablesV1,
   type StreamTablesV2,
+  TABLES_OWN,
   TABLES_V1,
   TABLES_V2,
 } from './sqlite-names.js'
@@ -19,6 +21,9 @@ import {
   formatError,
   hasTable,
   isTaken,
+  OWN_DOCS_SHAPE,
+  OWN_PARTS_SHAPE,
+  OWN_RECORDS_SHAPE,
   RECORDS_SHAPE,
   STORE_META_SHAPE,
   tableSql,
@@ -38,8 +43,8 @@ export interface SqliteStreamOptions {
   readonly runtime?: Runtime
 }
 
-/** The version of kyneta's tables that is written here, and the major that is read. */
-const KYNETA_FORMAT = { major: 1, minor: 0 }
+/** The version of kyneta's tables, and of Varve's own, that is written here; the major that is read. */
+const FORMAT = { major: 1, minor: 0 }
 const ADAPTER_METHODS = ['exec', 'iterate', 'transaction', 'close']
 
 /**
@@ -68,8 +73,7 @@ export async function createSqliteStreamStore(
   if (format !== 'kyneta' && format !== 'varve') {
     throw new InvalidArgumentError('createSqliteStreamStore(options.format)', "'kyneta' or 'varve'", format)
   }
-  if (format === 'varve') throw new Error('not there yet')
-  const streams = await retryBusy(runtime, () => openKyneta(adapter, tables))
+  const streams = await retryBusy(runtime, () => (format === 'varve' ? openOwn : openKyneta)(adapter, tables))
   return new RecordStreams(new SqliteBackend(adapter, streams, runtime), runtime)
 }
 
@@ -94,6 +98,21 @@ function openKyneta(adapter: SqliteAdapter, tables: object | undefined): SqliteS
     () => checkStamp(adapter, docMeta, storeMeta),
   )
   return new KynetaStreams(adapter, docMeta, records, sizeSql(adapter))
+}
+
+function openOwn(adapter: SqliteAdapter, tables: object | undefined): SqliteStreams {
+  const names = checkTables(tables, TABLES_OWN)
+  makeTables(
+    adapter,
+    [
+      [names.docs, OWN_DOCS_SHAPE],
+      [names.records, OWN_RECORDS_SHAPE],
+      [names.parts, OWN_PARTS_SHAPE],
+      [names.format, STORE_META_SHAPE],
+    ],
+    () => checkStamp(adapter, names.docs, names.format),
+  )
+  return new OwnStreams(adapter, names)
 }
 
 /** Whether the documents of this database are those of kyneta 1.6, whose records are in a table that 2.x uses, too. */
@@ -128,15 +147,15 @@ function makeTables(
 function checkStamp(adapter: SqliteAdapter, docMeta: string, storeMeta: string): void {
   const table = quoteTable(storeMeta)
   const [row] = [...adapter.iterate<{ value: unknown }>(`SELECT value FROM ${table} WHERE key = 'format'`)]
-  const current = `${KYNETA_FORMAT.major}.${KYNETA_FORMAT.minor}`
+  const current = `${FORMAT.major}.${FORMAT.minor}`
   if (row === undefined) {
     if (hasRows(adapter, docMeta)) throw formatError('unversioned-existing-data', 'none', current, storeMeta)
-    adapter.exec(`INSERT OR IGNORE INTO ${table} (key, value) VALUES ('format', ?)`, JSON.stringify(KYNETA_FORMAT))
+    adapter.exec(`INSERT OR IGNORE INTO ${table} (key, value) VALUES ('format', ?)`, JSON.stringify(FORMAT))
     return
   }
   const stored = parseStamp(row.value)
   if (stored === undefined) throw formatError('malformed-version', String(row.value), current, storeMeta)
-  if (stored.major === KYNETA_FORMAT.major) return
+  if (stored.major === FORMAT.major) return
   throw formatError('incompatible-major', `${stored.major}.${stored.minor}`, current, storeMeta)
 }
 

@@ -42,7 +42,7 @@ export interface StreamBackend {
   page(id: string, after: number, limit: number, mark?: unknown): MaybePromise<StreamPage | undefined>
   /** Ids of documents that begin with `prefix` and come after `after`, by `compareIds` and `hasIdPrefix`, at most `limit`. */
   list(prefix: string, after: string | undefined, limit: number): MaybePromise<readonly string[]>
-  /** Something that changes (`!==`), at the latest, when another handle has written. */
+  /** Something that changes (`!==`), at the latest, when another handle has written; not for writes of this one, at best. */
   version(): MaybePromise<unknown>
   stats(): MaybePromise<{ readonly docs: number; readonly records: number; readonly bytes: number }>
   /** Returns when everything that was committed is on the disk, as far as the storage can tell; throws otherwise. */
@@ -91,6 +91,6 @@ export interface StreamPage {
   readonly records: readonly PlacedRecord[]
   /** True when there may be more. */
   readonly more: boolean
-  /** Says which state this is of, for the next page. */
+  /** Says which state this is of, and where it ended, for the next page; `undefined` where nothing is known of that. */
   readonly mark: unknown
 }

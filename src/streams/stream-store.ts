@@ -17,7 +17,13 @@ export interface StreamStore {
   append(id: string, record: StreamRecord): Promise<void>
   /** Adds records, in this order, all or none. Errors as `append`. An empty list does nothing. */
   appendMany(id: string, records: readonly StreamRecord[]): Promise<void>
-  /** All records in order, metas included; none when there is no such document. Always one state of the stream. */
+  /**
+   * All records in order, metas included; none when there is no such document. Always one state of the stream. It counts as
+   * called when the first record is asked for, and each iteration reads anew; until then nothing is thrown, either.
+   *
+   * @throws {StreamReplacedError} it has more than 10,000 records, or 16 MB, and was replaced meanwhile.
+   * {StreamDamagedError}
+   */
   loadAll(id: string): AsyncIterable<StreamRecord>
   /** The records with a seq beyond `after` (default: all), in order, at most `limit` of them, with their seqs. */
   load(id: string, options?: LoadOptions): AsyncIterable<SequencedRecord>
@@ -38,11 +44,18 @@ export interface StreamStore {
   /**
    * Calls `onRecord` with every record beyond `after` of the document, or of every document whose id begins with
    * `prefix`: those that are there, then those that come, in order for each document, each once.
+   *
+   * A stream that is replaced is told on with the new one. One that is compacted is not told again to who has seen all that
+   * was folded; who has not is told all that `fold` made. After a deletion, what comes is told from its beginning. When another
+   * process compacts a stream in kyneta's format, which keeps no trace of it, who has not seen all may be told only the end.
+   *
+   * @throws {InvalidArgumentError} {StreamClosedError} at once.
    */
   tail(target: string | TailPrefix, options: TailOptions, onRecord: OnRecord): StreamTail
   /**
    * Puts what `fold` makes of all records in their place. What is appended by others meanwhile is not lost: `fold` is
-   * called again with it. @throws what `replace` and `fold` throw; {StreamConflictError} others kept writing.
+   * called again with it. They take the last seqs of what they are made of, when they are not more; an error of `fold` is
+   * passed on. No such document: nothing happens. @throws what `replace` and `fold` throw; {StreamConflictError} others kept writing.
    */
   compact(id: string, fold: Fold): Promise<void>
   stats(): Promise<StreamStats>
@@ -81,7 +94,10 @@ export type OnRecord = (record: SequencedRecord, id: string) => void | Promise<v
 export interface StreamTail {
   /** No record is told after this; safe twice. */
   stop(): void
-  /** Resolves when it has been stopped or the store was closed, rejects with the error that ended it. */
+  /**
+   * Resolves when it has been stopped or the store was closed, rejects with the error that ended it. Where nobody looks at it, the
+   * program goes on: take `onError`, too.
+   */
   readonly ended: Promise<void>
 }
 

@@ -1,34 +1,19 @@
 import { describe, expect, it } from 'vitest'
-import {
-  createMemoryStreamStore,
-  createSqliteStreamStore,
-  type StreamMeta,
-  type StreamRecord,
-  type StreamStore,
-} from '../../src/streams/index.js'
+import { createMemoryStreamStore, createSqliteStreamStore, type StreamStore } from '../../src/streams/index.js'
+import { loadBindings } from '../sqlite/places.js'
 import { adapterOn } from './adapters.js'
-
-export const META: StreamMeta = {
-  replicaType: ['yjs', 1, 0],
-  syncMode: { writerModel: 'concurrent', delivery: 'delta-capable', durability: 'persistent' },
-  schemaHash: 'h1',
-}
-export const meta = (schemaHash = 'h1'): StreamRecord => ({ kind: 'meta', meta: { ...META, schemaHash } })
-export const entry = (data: string | Uint8Array, version = 'v'): StreamRecord => ({
-  kind: 'entry',
-  payload: { kind: 'since', encoding: typeof data === 'string' ? 'json' : 'binary', data },
-  version,
-})
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = []
-  for await (const item of items) found.push(item)
-  return found
-}
+import { all, entry, META, meta } from './records.js'
 
 const STORES: [string, () => StreamStore | Promise<StreamStore>][] = [
   ['memory', () => createMemoryStreamStore()],
   ['sqlite', () => createSqliteStreamStore(adapterOn())],
+  ['sqlite, own format', () => createSqliteStreamStore(adapterOn(), { format: 'varve' })],
 ]
+
+for (const { name, open } of (await loadBindings()).bindings) {
+  STORES.push([name, async () => createSqliteStreamStore((await open()).adapter)])
+  STORES.push([`${name}, own format`, async () => createSqliteStreamStore((await open()).adapter, { format: 'varve' })])
+}
 
 describe.each(STORES)('%s', (_name, open) => {
   it('what is appended is loaded, in order', async () => {
