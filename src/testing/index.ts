@@ -1,6 +1,6 @@
 export { failOnDivergence } from './divergence.js'
 export type { Fault } from './faults.js'
-export { FaultPlan, faultyAdapter } from './faults.js'
+export { FaultPlan, faultyAdapter, faultySqliteAdapter } from './faults.js'
 export type { VirtualRuntime, VirtualRuntimeOptions } from './runtime.js'
 export { virtualRuntime } from './runtime.js'
 export type { SqliteBindingFixture, SqliteBindingOptions } from './sqlite-binding.js'
@@ -15,3 +15,5 @@ export type {
   StoreOnSqliteReport,
 } from './store-on-sqlite.js'
 export { runStoreOnSqlite, storeOnSqliteCases } from './store-on-sqlite.js'
+export type { ForeignPlace, OpenStreamStore, StreamCase, StreamNeed, StreamConformanceOptions } from './stream-case.js'
+export { describeStreamStore, runStreamCase, streamStoreCases } from './stream-conformance.js'
