@@ -19,7 +19,12 @@ const LOOK_EVERY_COMMITS = 16
 const LOOK_EVERY_MS = 5
 
 // SQLite takes 2,000 columns, and statements of a billion bytes.
-const FILE_LIMITS: SqliteLimits = { viewColumns: 1_905, viewLength: Number.POSITIVE_INFINITY, chunkLength: 4_000_000 }
+const FILE_LIMITS: SqliteLimits = {
+  viewColumns: 1_905,
+  viewLength: Number.POSITIVE_INFINITY,
+  chunkLength: 4_000_000,
+  pageBytes: 4_000_000,
+}
 
 /** What whoever opens a file knows about it. */
 export interface FileFacts {

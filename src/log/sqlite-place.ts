@@ -7,6 +7,8 @@ import type { Durability } from './storage.js'
 export interface SqliteLimits extends ViewLimits {
   /** UTF-16 units of records that are read as one text. */
   readonly chunkLength: number
+  /** Bytes of entries that are read as one text, unless one alone has more. */
+  readonly pageBytes: number
 }
 
 /**
@@ -63,6 +65,7 @@ const CONNECTION_LIMITS: SqliteLimits = {
   viewColumns: 100,
   viewLength: 30_000,
   chunkLength: 500_000,
+  pageBytes: 1_000_000,
 }
 
 /** What whoever opens a connection knows about it. */

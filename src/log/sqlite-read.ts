@@ -12,7 +12,6 @@ import type { ReadLogOptions, Row } from './storage.js'
 
 const ROWS_PER_CHUNK = 1_000
 const ENTRIES_PER_PAGE = 256
-const PAGE_BYTES = 4_000_000
 
 /**
  * The rows of a bucket by rising ordinal, in chunks. Damaged rows are moved to quarantine and left out.
@@ -143,8 +142,11 @@ function readPage(session: SqliteSession, after: number, entries: number): reado
       .prepare(`SELECT seq, bytes_end AS bytesEnd FROM varve_log WHERE seq > ? ORDER BY seq LIMIT 1`)
       .get(after)
     if (first === undefined) return []
-    const binds = [after, Number(first.seq), Number(first.bytesEnd) + PAGE_BYTES, entries] as const
-    return readJoinedLog(database, binds) ?? (database.prepare(PAGE_SQL).all(...binds) as unknown as LogRow[])
+    const binds = [after, Number(first.seq), Number(first.bytesEnd) + session.place.limits.pageBytes, entries] as const
+    // Texts that are too large together are read row by row. Any other failure comes again there, and says itself.
+    return (
+      quietly(() => readJoinedLog(database, binds)) ?? (database.prepare(PAGE_SQL).all(...binds) as unknown as LogRow[])
+    )
   } catch (error) {
     throw storageError(error, session.path, 'read the log')
   }

@@ -1,5 +1,5 @@
 import { afterAll, describe, test } from 'vitest'
-import * as sqlite from '../../src/sqlite/index.js'
+import * as sqlite from '../../src/sqlite.js'
 import * as streams from '../../src/streams/index.js'
 import { faultySqliteAdapter } from '../../src/testing/faults.js'
 import type { StreamConformanceOptions } from '../../src/testing/stream-case.js'

@@ -2,7 +2,7 @@
  * Runs the contract of record streams without a test framework, one line per case: `node tests/streams/runner.mjs [words]`.
  * It takes the library from `dist`.
  */
-import * as sqlite from '../../dist/sqlite/index.js'
+import * as sqlite from '../../dist/sqlite.js'
 import * as streams from '../../dist/streams/index.js'
 import { faultySqliteAdapter, runStreamCase, streamStoreCases } from '../../dist/testing/index.js'
 import { bindings, memoryPlaces, sqlitePlaces } from './stream-places.mjs'
