@@ -106,7 +106,7 @@ describe('what a commit survives', () => {
         exec: (sql) => database.exec(sql),
         prepare: (sql) => database.prepare(sql),
         transaction: (fn) => database.transaction(fn),
-        hasOwnTransactions: true,
+        begins: false,
         close: () => database.close(),
         sync,
       }

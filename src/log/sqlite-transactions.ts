@@ -19,7 +19,7 @@ export interface Transactions {
 
 /** The transactions of `database`: by statements, where those are allowed. */
 export function transactionsOf(database: SqliteDatabase): Transactions {
-  if (!database.hasOwnTransactions) return new StatementTransactions(database)
+  if (database.begins) return new StatementTransactions(database)
   return {
     run: (work) => database.transaction(work),
     recover: () => undefined,

@@ -1,4 +1,4 @@
-import { afterAll, describe, test } from 'vitest'
+import { afterAll, describe, it } from 'vitest'
 import * as sqlite from '../../src/sqlite.js'
 import * as streams from '../../src/streams/index.js'
 import { faultySqliteAdapter } from '../../src/testing/faults.js'
@@ -8,14 +8,6 @@ import { ReferencePlace, ReferenceStore } from './reference.js'
 import { bindings, memoryPlaces, sqlitePlaces } from './stream-places.mjs'
 
 const varve = { ...sqlite, ...streams, faultySqliteAdapter }
-
-/** Cases that SQLite does not pass yet, each of which has to fail: `src/streams/sqlite-ids.ts` looks for such ids as BLOBs only. */
-const KNOWN: readonly string[] = ['a document of kyneta whose id has a NUL is read, and is listed only if it is']
-const framework = {
-  describe,
-  it: (name: string, body: () => Promise<void>, timeoutMs?: number): void =>
-    (KNOWN.includes(name) ? test.fails : test)(name, body, timeoutMs),
-}
 
 /** Places in memory by name. */
 function referencePlaces(): { open(place: string): ReferenceStore; options: StreamConformanceOptions } {
@@ -39,18 +31,18 @@ function referencePlaces(): { open(place: string): ReferenceStore; options: Stre
 }
 
 const reference = referencePlaces()
-describeStreamStore('the reference', reference.open, reference.options, framework)
+describeStreamStore('the reference', reference.open, reference.options, { describe, it })
 
 const memory = memoryPlaces(varve)
-describeStreamStore('memory', memory.open, memory.options, framework)
+describeStreamStore('memory', memory.open, memory.options, { describe, it })
 afterAll(memory.end)
 
 for (const binding of bindings(varve)) {
   const places = sqlitePlaces(varve, binding)
-  describeStreamStore(binding.name, places.open, places.options, framework)
+  describeStreamStore(binding.name, places.open, places.options, { describe, it })
   afterAll(places.end)
   const own = sqlitePlaces(varve, binding, { format: 'varve' })
   const { openForeign: _none, ...claims } = own.options
-  describeStreamStore(`${binding.name}, in Varve's own format`, own.open, claims, framework)
+  describeStreamStore(`${binding.name}, in Varve's own format`, own.open, claims, { describe, it })
   afterAll(own.end)
 }

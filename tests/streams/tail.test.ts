@@ -1,7 +1,9 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
+import { fromBetterSqlite3 } from '../../src/sqlite.js'
 import {
   createMemoryStreamStore,
   createSqliteStreamStore,
@@ -41,6 +43,13 @@ const PLACES: [string, () => Place][] = [
     () => {
       const adapter = adapterOn()
       return () => createSqliteStreamStore(adapter)
+    },
+  ],
+  [
+    'sqlite, one connection, an adapter each',
+    () => {
+      const database = new Database(':memory:')
+      return () => createSqliteStreamStore(fromBetterSqlite3(database))
     },
   ],
 ]
