@@ -144,9 +144,8 @@ function readPage(session: SqliteSession, after: number, entries: number): reado
     if (first === undefined) return []
     const binds = [after, Number(first.seq), Number(first.bytesEnd) + session.place.limits.pageBytes, entries] as const
     // Texts that are too large together are read row by row. Any other failure comes again there, and says itself.
-    return (
-      quietly(() => readJoinedLog(database, binds)) ?? (database.prepare(PAGE_SQL).all(...binds) as unknown as LogRow[])
-    )
+    const joined = quietly(() => readJoinedLog(database, binds))
+    return joined ?? (database.prepare(PAGE_SQL).all(...binds) as unknown as LogRow[])
   } catch (error) {
     throw storageError(error, session.path, 'read the log')
   }

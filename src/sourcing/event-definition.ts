@@ -80,16 +80,16 @@ export interface BucketResult<D = AnyBuckets> {
   readonly upsert?: OneOrMany<InputOf<D> | UpdateOf<D>> | undefined
 }
 
-/** What a reducer wants done: results by bucket; and under `events`, where that is a list, sub-events. */
+/** What a reducer wants done: results by bucket; and under `events`, where that is a list or has a type, sub-events. */
 export type ReduceResult<B = AnyBuckets> = { readonly [N in keyof B]?: BucketResult<B[N]> | undefined } & {
-  readonly events?: readonly SubEventInput[] | undefined
-} & { readonly [bucket: string]: BucketResult | readonly SubEventInput[] | undefined }
+  readonly events?: OneOrMany<SubEventInput> | undefined
+} & { readonly [bucket: string]: BucketResult | OneOrMany<SubEventInput> | undefined }
 
 /** How an event is handled. All but `transact` are synchronous functions of what they are given. */
 export interface EventHandlers<D = { readonly [field: string]: unknown }, B = AnyBuckets, R = unknown> {
   /** What errors call these handlers. Default: the type of the event. */
   readonly name?: string
-  /** May return other data: canonical, or with ids assigned. It is checked again. */
+  /** May return other data: canonical, or with ids assigned. Fields are checked again, Standard Schema validators are not asked again. */
   preprocess?(event: DomainEvent<D>, view: EventView<B>): object | undefined | void
   /** Says what changes, from the state before the event. */
   reduce?(event: DomainEvent<D>, view: EventView<B>): ReduceResult<B> | undefined | void

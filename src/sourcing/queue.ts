@@ -65,7 +65,7 @@ export class EventQueue {
   readonly #running = new Map<number, Promise<void>>()
   /** Events on their way to the disk: they have their place already, and are handled when they are there. */
   readonly #pending = new Map<number, object>()
-  #recovering: Promise<void> | undefined
+  #isRecovering = false
   #halted: EventFailedError | undefined
   #isPaused = false
   #idle: (() => void)[] = []
@@ -111,14 +111,17 @@ export class EventQueue {
   /** Whether what is stored can be looked at. While it comes back after a crash, nothing is; then the order is made anew. */
   get #isReadable(): boolean {
     if (this.#stored.isReady) return true
-    this.#recovering ??= this.#stored.ready().then(
-      () => {
-        this.#recovering = undefined
-        if (this.#isRunning) this.#start()
-      },
-      // It never will: the store has failed, or stops, and says so itself.
-      () => undefined,
-    )
+    if (!this.#isRecovering) {
+      this.#isRecovering = true
+      this.#stored.ready().then(
+        () => {
+          this.#isRecovering = false
+          if (this.#isRunning) this.#start()
+        },
+        // It never will: the store has failed, or stops, and says so itself.
+        () => undefined,
+      )
+    }
     return false
   }
 
@@ -179,7 +182,9 @@ export class EventQueue {
     while (this.#isRunning && !this.#isStill && this.#running.size < RUNNING_MAX && this.#isReadable) {
       const event = this.#lanes.take()
       if (event === undefined) break
-      void this.#run(event.id, () => this.#handle(event.id)).then((outcome) => this.#changed(event, outcome))
+      this.#run(event.id, () => this.#handle(event.id))
+        .then((outcome) => this.#changed(event, outcome))
+        .catch((bug: unknown) => void this.#process?.kill(bug))
     }
     this.#settleIdle()
   }
