@@ -17,6 +17,8 @@ interface QueuedCall extends WriteCall {
   readonly ticket: number
   /** Reads that wait for it. */
   waiting?: (() => void)[]
+  /** True: nobody need wait for it, though the group that it is in may not be done. */
+  isSettled?: boolean
 }
 
 type Refusals = readonly (Error | undefined)[]
@@ -93,7 +95,7 @@ export class CallQueue {
   }
 
   #lastCall(id: string | undefined): QueuedCall | undefined {
-    const touches = (call: QueuedCall): boolean => id === undefined || call.id === id
+    const touches = (call: QueuedCall): boolean => call.isSettled !== true && (id === undefined || call.id === id)
     return this.#waiting.findLast(touches) ?? this.#running.findLast(touches)
   }
 
@@ -239,6 +241,7 @@ export class CallQueue {
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i] as QueuedCall
       const refusal = refusals[i]
+      call.isSettled = true
       if (refusal === undefined) {
         this.#onWritten(call)
         call.resolve()

@@ -7,6 +7,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ['events', 'supervise'],
   ['schema', 'sqlite'],
   ['log', 'streams'],
+  // Storages of record streams, each a door.
+  ['postgres', 'idb'],
   ['state'],
   ['query'],
   ['commit'],
