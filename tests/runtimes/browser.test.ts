@@ -117,33 +117,40 @@ describe.skipIf(isSkipped)('chromium', () => {
 
   const limits = { payloadBytesMax: 1_000_000, steps: 100 }
   const places: readonly (readonly [name: string, where: string, suites: readonly Expected[], limits: object])[] = [
-    ['in memory, in the page', 'memory', ALL, limits],
-    ['in OPFS, a pool of access handles, in a worker', 'sah', ALL, limits],
+    ['sqlite-wasm in memory, in the page', 'memory', ALL, limits],
+    ['sqlite-wasm in OPFS, a pool of access handles, in a worker', 'sah', ALL, limits],
     // Each call waits for another thread: what takes thousands of them is left to the others.
-    ['in OPFS by itself, in a worker', 'opfs', [['binding'], ['streams', SLOW], ['store']], { ...limits, ...WITHOUT }],
+    [
+      'sqlite-wasm in OPFS by itself, in a worker',
+      'opfs',
+      [['binding'], ['streams', SLOW], ['store']],
+      { ...limits, ...WITHOUT },
+    ],
+    ['IndexedDB, in a worker', 'idb', [['streams', SLOW]], limits],
   ]
-  describe.each(places)('@sqlite.org/sqlite-wasm %s', (_name, where, suites, limits) => {
+  describe.each(places)('%s', (_name, where, suites, limits) => {
     let run: Told
     beforeAll(async () => {
       run = await runIn(where, suites, limits)
     }, LIMIT_MS)
 
-    test('it is SQLite in a browser', () => {
-      expect(run.facts['runtime']).toMatch(/Chrome\/.*, SQLite 3\./)
+    test('it is a browser', () => {
+      expect(run.facts['runtime']).toMatch(/Chrome\/.*, (?:SQLite 3\.|IndexedDB)/)
     })
 
     const only: readonly Expected[] = suites.map((one) => (one[0] === 'binding' ? ['binding', ['another']] : one))
     testSuites(() => run, only)
   })
 
-  test.each(['sah', 'opfs'])(
-    'a page that is loaded again finds everything in OPFS (%s)',
+  test.each(['sah', 'opfs', 'idb'])(
+    'a page that is loaded again finds everything (%s)',
     async (where) => {
       const page = await open(() => undefined)
       const bytes = Array.from({ length: 256 }, (_, byte) => byte)
       for (const visits of [[1], [1, 2]]) {
         const found = await page.evaluate(`call(true, 'visit', '${where}')`)
-        expect(found).toEqual({ durability: 'disk', visits, bytes: visits.map(() => bytes) })
+        const expected = { bytes: visits.map(() => bytes) }
+        expect(found).toEqual(where === 'idb' ? expected : { durability: 'disk', visits, ...expected })
         await page.reload()
         await page.waitForFunction('window.isReady')
       }

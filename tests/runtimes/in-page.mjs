@@ -1,8 +1,10 @@
 /**
  * The suites in a browser, bundled by browser.test.ts for the page and for a worker: `run(where)` of SQLite in memory, in OPFS by
- * a pool of access handles (`sah`, worker only), in OPFS by itself (`opfs`, worker only). Outcomes go to `report`.
+ * a pool of access handles (`sah`, worker only), in OPFS by itself (`opfs`, worker only), or of streams in IndexedDB (`idb`).
+ * Outcomes go to `report`.
  */
 import { Store } from '../../dist/core.js'
+import { createIndexedDbStreamStore, deleteIndexedDbStreamStore } from '../../dist/idb/index.js'
 import { fromSqliteWasm, SqliteStorage } from '../../dist/sqlite.js'
 import { createSqliteStreamStore } from '../../dist/streams/index.js'
 import { ALL_BYTES, bindingSuite, placesOn, runSuites, storeSuite, streamSuite } from './suites.mjs'
@@ -39,6 +41,7 @@ async function load(where) {
 
 /** @param limits `{ steps, payloadBytesMax }`; `suites` are the names of those to run. */
 export async function run(where, suites, limits, report) {
+  if (where === 'idb') return runIdb(limits, report)
   const { sqlite3, open, remove } = await load(where)
   report({ runtime: `${navigator.userAgent}, SQLite ${sqlite3.version.libVersion} (${where})` })
   let made = 0
@@ -94,8 +97,21 @@ export async function run(where, suites, limits, report) {
   )
 }
 
+async function runIdb(limits, report) {
+  report({ runtime: `${navigator.userAgent}, IndexedDB` })
+  const options = {
+    reopen: true,
+    secondHandle: true,
+    namespaces: (place, namespace) => createIndexedDbStreamStore(`${place}/${namespace}`),
+    cleanup: (place) => deleteIndexedDbStreamStore(place),
+    ...limits,
+  }
+  await runSuites([streamSuite('streams', { open: (place) => createIndexedDbStreamStore(place), options })], report)
+}
+
 /** Opens a store and streams in one database, adds to both, and tells what is in them: with what was there before. */
 export async function visit(where) {
+  if (where === 'idb') return { bytes: await visitStreams(await createIndexedDbStreamStore('kept')) }
   const { sqlite3, open } = await load(where)
   const native = open('kept')
   const connection = fromSqliteWasm(native, { sqlite3 })
@@ -106,7 +122,12 @@ export async function visit(where) {
   const { durability } = store.openReport
   const visits = await store.bucket('visits').keys()
   await store.stop()
-  const streams = await createSqliteStreamStore(connection)
+  const bytes = await visitStreams(await createSqliteStreamStore(connection))
+  native.close()
+  return { durability, visits, bytes }
+}
+
+async function visitStreams(streams) {
   await streams.append('doc', { kind: 'meta', meta: META })
   const payload = { kind: 'since', encoding: 'binary', data: ALL_BYTES }
   await streams.append('doc', { kind: 'entry', payload, version: 'v' })
@@ -114,8 +135,7 @@ export async function visit(where) {
   const bytes = []
   for await (const record of streams.loadAll('doc')) if (record.kind === 'entry') bytes.push([...record.payload.data])
   await streams.close()
-  native.close()
-  return { durability, visits, bytes }
+  return bytes
 }
 
 /** In a worker: each message is the name of one of the functions above and its arguments. */

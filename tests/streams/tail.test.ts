@@ -1,9 +1,8 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
-import { fromBetterSqlite3 } from '../../src/sqlite.js'
+import { fromBetterSqlite3, fromNodeSqlite } from '../../src/sqlite.js'
 import {
   createMemoryStreamStore,
   createSqliteStreamStore,
@@ -11,6 +10,7 @@ import {
   type StreamStore,
 } from '../../src/streams/index.js'
 import { adapterOn } from './adapters.js'
+import { isBetter, openNative } from './native.mjs'
 import { entry, META, meta } from './records.js'
 
 /** Opens stores on one place, as other processes would. */
@@ -48,8 +48,9 @@ const PLACES: [string, () => Place][] = [
   [
     'sqlite, one connection, an adapter each',
     () => {
-      const database = new Database(':memory:')
-      return () => createSqliteStreamStore(fromBetterSqlite3(database))
+      const database = openNative(':memory:')
+      const from = isBetter ? fromBetterSqlite3 : fromNodeSqlite
+      return () => createSqliteStreamStore(from(database))
     },
   ],
 ]
