@@ -19,6 +19,7 @@ import type { AnyEvents } from './sourcing/event-store.js'
 import { EventStore } from './sourcing/event-store.js'
 import { checkEventOptions } from './sourcing/events.js'
 import type { ProjectionDefinitions } from './sourcing/projection-definition.js'
+import { UndoEvents } from './sourcing/undo-events.js'
 import type { Links } from './schema/links.js'
 import type { TraceHandler } from './query/evaluation.js'
 import { Trace } from './reactive/trace.js'
@@ -202,17 +203,20 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
   /**
    * Commits the inverse of commit `seq`, as a new commit, if all that it changed is still as it has left it. Undoing that one
    * does it again. Fields, `_createdAt` and `_expiresAt` are what they were; `_version` and `_updatedAt` go on, because an undo is a new
-   * write; a record that comes back stands at the end of its bucket.
+   * write; a record that comes back stands at the end of its bucket. Writes to a sourced bucket are taken back by writes that are events, which
+   * its handlers and projections see; those give records new times as well.
    *
    * @returns seq of the new commit; undefined where there was nothing to take back.
    * @throws {UndoConflictError} with the records that were changed since, and by which commits.
+   * @throws {UndoRefusedError} a projection, defined now or earlier, takes in an event of it, or what handlers of sourced buckets have made
+   *   cannot be told apart: dispatch what takes it back.
    * @throws {HistoryGoneError} it is not in the log any more, or has cleared or dropped a bucket.
    * @throws {UniqueConstraintError} @throws {ValidationError} what was before is not allowed now.
    * @throws {NotYetCommittedError} @throws {BucketNotDefinedError} @throws {InvalidArgumentError} Nothing was written.
    */
   async undo(seq: number, options: UndoOptions = {}): Promise<number | undefined> {
     this.mustRun()
-    return undoCommit(this.engine, seq, options)
+    return undoCommit(this.engine, seq, options, new UndoEvents(this.engine, this.events))
   }
 
   /**

@@ -143,7 +143,8 @@ async function checkStamp(ask: Ask, docs: string, storeMeta: string, name: strin
   const { major, minor } = (JSON.parse(String(row['value'])) ?? {}) as { major?: unknown; minor?: unknown }
   const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0
   if (!isCount(major) || !isCount(minor)) throw formatError(String(row['value']), current, 'malformed-version', name)
-  if (major !== FORMAT.major) throw formatError(`${String(major)}.${String(minor)}`, current, 'incompatible-major', name)
+  if (major !== FORMAT.major)
+    throw formatError(`${String(major)}.${String(minor)}`, current, 'incompatible-major', name)
 }
 
 /** Ids are listed by their bytes. Tables of kyneta may have another order, so they get an index more. */

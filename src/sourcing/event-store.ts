@@ -171,7 +171,7 @@ export class EventStore<
    * `from` or `into` has changed is rebuilt; what it has stays until then.
    *
    * @returns when it is taken; it may still have a log to read (`store.projections`, `store.projected`).
-   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} @throws {EventNotDefinedError}
+   * @throws {ProjectionDefinitionError} it is wrong, or names an event or a bucket that is not defined (the `cause`).
    * @throws {ProjectionGapError} the log does not begin with its first entry any more. It was not taken.
    */
   async defineProjection<const F extends readonly ProjectionSource[]>(
@@ -215,6 +215,18 @@ export class EventStore<
   resumeProjection(name: string): void {
     this.mustRun()
     this.events.projections.resume(name)
+  }
+
+  /**
+   * Gives a projection up, defined in this run or in an earlier one: it takes in nothing any more, and how far it has got is forgotten. Its
+   * buckets stay as they are, and everybody may write to them; `dropBucket` drops them. A rebuild of it ends.
+   *
+   * @throws {ProjectionNotDefinedError} nothing is known of it; nothing was done.
+   * @throws {StorageError} it could not be written; define it again, or drop it again.
+   */
+  async dropProjection(name: string): Promise<void> {
+    this.mustRun()
+    await this.events.projections.drop(name)
   }
 
   /** Queued events that were set aside because they kept failing. */

@@ -63,7 +63,8 @@ export interface ProjectionOptions<
   readonly version?: number
   /**
    * What to do where the log does not begin with its first entry any more and the projection is to be made of it: refuse (`complete`, the
-   * default), or make it of the entries that are `kept`.
+   * default), or make it of the entries that are `kept`. So one that has stood still for so long that history has let go of what comes next
+   * goes on, with `kept`, with what is there.
    */
   readonly history?: 'complete' | 'kept'
   readonly policy?: ProjectionPolicy

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import * as sqlite from '../../src/sqlite.js'
 import * as streams from '../../src/streams/index.js'
 import { faultySqliteAdapter } from '../../src/testing/faults.js'
@@ -8,6 +8,8 @@ import { ReferencePlace, ReferenceStore } from './reference.js'
 import { bindings, memoryPlaces, sqlitePlaces } from './stream-places.mjs'
 
 const varve = { ...sqlite, ...streams, faultySqliteAdapter }
+
+const framework = { describe, it: test }
 
 /** Places in memory by name. */
 function referencePlaces(): { open(place: string): ReferenceStore; options: StreamConformanceOptions } {
@@ -31,14 +33,14 @@ function referencePlaces(): { open(place: string): ReferenceStore; options: Stre
 }
 
 const reference = referencePlaces()
-describeStreamStore('the reference', reference.open, reference.options, { describe, it })
+describeStreamStore('the reference', reference.open, reference.options, framework)
 
 const memory = memoryPlaces(varve)
-describeStreamStore('memory', memory.open, memory.options, { describe, it })
+describeStreamStore('memory', memory.open, memory.options, framework)
 afterAll(memory.end)
 
 const found = bindings(varve)
-it('node:sqlite is among the bindings, where Node.js has it', () => {
+test('node:sqlite is among the bindings, where Node.js has it', () => {
   const names = found.map((one) => one.name)
   expect(names.includes('node:sqlite')).toBe(Number(process.versions.node.split('.')[0]) >= 22)
   expect(names.length).toBeGreaterThanOrEqual(3)
@@ -46,10 +48,10 @@ it('node:sqlite is among the bindings, where Node.js has it', () => {
 
 for (const binding of found) {
   const places = sqlitePlaces(varve, binding)
-  describeStreamStore(binding.name, places.open, places.options, { describe, it })
+  describeStreamStore(binding.name, places.open, places.options, framework)
   afterAll(places.end)
   const own = sqlitePlaces(varve, binding, { format: 'varve' })
   const { openForeign: _none, ...claims } = own.options
-  describeStreamStore(`${binding.name}, in Varve's own format`, own.open, claims, { describe, it })
+  describeStreamStore(`${binding.name}, in Varve's own format`, own.open, claims, framework)
   afterAll(own.end)
 }
