@@ -14,6 +14,7 @@ async function bundle(code: string): Promise<string> {
       'varve/core': './src/core.ts',
       'varve/snapshots': './src/snapshots.ts',
       'varve/sqlite': './src/sqlite.ts',
+      'varve/idb': './src/idb/index.ts',
       'varve/react': './src/react/index.ts',
       'varve/streams': './src/streams/index.ts',
     },
@@ -152,6 +153,37 @@ test('varve/streams bundles for a browser, and works where there is no Node', as
   runInNewContext(code, context)
   expect(await (context['bundled'] as { run(): Promise<unknown[]> }).run()).toEqual([1, 'function'])
 })
+
+test('varve/idb bundles for a browser, and works where there is an IndexedDB and no Node', async () => {
+  const code = await bundle(`
+    import { createIndexedDbStreamStore } from 'varve/idb'
+    export async function run(options) {
+      const found = []
+      for (const schemaHash of ['a', 'b']) {
+        const store = await createIndexedDbStreamStore('bundled', options)
+        const syncMode = { writerModel: 'concurrent', delivery: 'delta-capable', durability: 'persistent' }
+        await store.append('a', { kind: 'meta', meta: { replicaType: ['yjs', 1, 0], syncMode, schemaHash } })
+        for await (const record of store.loadAll('a')) found.push(record.meta.schemaHash)
+        await store.close()
+      }
+      return found
+    }
+  `)
+  const { IDBFactory, IDBKeyRange } = await import('fake-indexeddb')
+  // Its keys are bytes, and it takes no bytes of another context for them.
+  const context = { ...browserGlobals(), ArrayBuffer, Uint8Array }
+  runInNewContext(code, context)
+  const run = ((context as Record<string, unknown>)['bundled'] as { run(options: object): Promise<unknown[]> }).run
+  expect(await run({ indexedDB: new IDBFactory(), IDBKeyRange })).toEqual(['a', 'a', 'b'])
+})
+
+test.each(['sqlite', 'streams', 'idb'])(
+  'everything that varve/%s exports bundles for a browser without Node',
+  async (door) => {
+    // A Node module would be an error, as the test below says.
+    expect((await bundle(`export * from 'varve/${door}'`)).length).toBeGreaterThan(5_000)
+  },
+)
 
 test('varve/react bundles for a browser, with React left out, and adds little to varve/core', async () => {
   const core = await bundle(`export * from 'varve/core'`)

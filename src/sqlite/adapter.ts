@@ -12,8 +12,23 @@ export interface AdapterOptions {
 /** The connections under adapters; of those of others, what `databaseOf` has made. */
 export const DATABASES: WeakMap<object, SqliteDatabase> = new WeakMap<object, SqliteDatabase>()
 
-/** The adapter on a binding. @param factory for messages: `fromNodeSqlite`. */
-export function adapterOf(factory: string, binding: Binding, options: AdapterOptions | undefined): SqliteAdapter {
+const NATIVES = new WeakMap<object, object>()
+
+/**
+ * What tells connections apart: two adapters on one connection have the same, and SQLite tells neither what the other has
+ * written. Of an adapter of others, itself.
+ */
+export function connectionOf(adapter: SqliteAdapter): object {
+  return NATIVES.get(adapter) ?? adapter
+}
+
+/** The adapter on a binding. @param factory for messages: `fromNodeSqlite`. @param native what the factory was given. */
+export function adapterOf(
+  factory: string,
+  binding: Binding,
+  options: AdapterOptions | undefined,
+  native: object,
+): SqliteAdapter {
   const own: unknown = options?.own ?? false
   if (typeof own !== 'boolean') throw new InvalidArgumentError(`${factory}(options.own)`, 'a boolean', own)
   const connection = new Connection(binding, own)
@@ -28,5 +43,6 @@ export function adapterOf(factory: string, binding: Binding, options: AdapterOpt
     close: () => connection.close(),
   }
   DATABASES.set(adapter, connection)
+  NATIVES.set(adapter, native)
   return adapter
 }

@@ -28,7 +28,7 @@ export type BetterSqlite3Class = new (filename: string, options?: object) => Pre
  */
 export function fromBetterSqlite3(database: PreparingDatabase, options?: AdapterOptions): SqliteAdapter {
   checkDatabase('fromBetterSqlite3', database, 'an open database of better-sqlite3')
-  return adapterOf('fromBetterSqlite3', betterBinding(database), options)
+  return adapterOf('fromBetterSqlite3', betterBinding(database), options, database)
 }
 
 /**

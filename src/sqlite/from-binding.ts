@@ -28,7 +28,7 @@ export function fromBinding(binding: SimpleBinding, options?: AdapterOptions): S
   checkDatabase('fromBinding', binding, 'an object with exec and all', ['exec', 'all'])
   const all = (sql: string, values: readonly unknown[]): unknown[] => Array.from(binding.all(sql, values))
   const { traits, rounds } = probeTraits(all)
-  return adapterOf('fromBinding', simpleBinding(binding, traits, rounds), options)
+  return adapterOf('fromBinding', simpleBinding(binding, traits, rounds), options, binding)
 }
 
 const READING: readonly string[] = ['SELECT', 'VALUES', 'EXPLAIN', 'PRAGMA']

@@ -19,7 +19,7 @@ interface BunStatement {
  */
 export function fromBunSqlite(database: PreparingDatabase, options?: AdapterOptions): SqliteAdapter {
   checkDatabase('fromBunSqlite', database, 'an open database of bun:sqlite')
-  return adapterOf('fromBunSqlite', bunBinding(database), options)
+  return adapterOf('fromBunSqlite', bunBinding(database), options, database)
 }
 
 /** The binding of a connection of bun:sqlite. */

@@ -27,7 +27,7 @@ export function fromDurableObjectSql(
   const expected = 'ctx.storage of a Durable Object with SQLite (new_sqlite_classes)'
   checkDatabase('fromDurableObjectSql', found, expected, ['transactionSync'])
   checkDatabase('fromDurableObjectSql', found.sql, expected, ['exec'])
-  return adapterOf('fromDurableObjectSql', durableObjectBinding(found), options)
+  return adapterOf('fromDurableObjectSql', durableObjectBinding(found), options, found)
 }
 
 function durableObjectBinding(storage: DurableObjectSqlStorage): Binding {

@@ -19,7 +19,7 @@ interface LibsqlStatement {
  */
 export function fromLibsql(database: PreparingDatabase, options?: AdapterOptions): SqliteAdapter {
   checkDatabase('fromLibsql', database, 'an open database of libsql')
-  return adapterOf('fromLibsql', libsqlBinding(database), options)
+  return adapterOf('fromLibsql', libsqlBinding(database), options, database)
 }
 
 /** The binding of a connection of libsql. */

@@ -27,7 +27,7 @@ interface NodeStatement {
  */
 export function fromNodeSqlite(database: PreparingDatabase, options?: AdapterOptions): SqliteAdapter {
   checkDatabase('fromNodeSqlite', database, 'an open database of node:sqlite or @photostructure/sqlite')
-  return adapterOf('fromNodeSqlite', nodeBinding(database), options)
+  return adapterOf('fromNodeSqlite', nodeBinding(database), options, database)
 }
 
 /**
@@ -38,7 +38,7 @@ export function fromNodeSqlite(database: PreparingDatabase, options?: AdapterOpt
  */
 export function fromDeno(database: PreparingDatabase, options?: AdapterOptions): SqliteAdapter {
   checkDatabase('fromDeno', database, "an open database of Deno's node:sqlite")
-  return adapterOf('fromDeno', nodeBinding(database), options)
+  return adapterOf('fromDeno', nodeBinding(database), options, database)
 }
 
 /** The binding of a `DatabaseSync`, whoever made it. */

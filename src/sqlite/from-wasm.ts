@@ -60,7 +60,7 @@ export function fromSqliteWasm(database: PreparingDatabase, options?: SqliteWasm
   const binding = isOo1
     ? oo1Binding(database as Oo1Database, bindDouble as BindDouble | undefined)
     : nswBinding(database)
-  return adapterOf('fromSqliteWasm', binding, options)
+  return adapterOf('fromSqliteWasm', binding, options, database)
 }
 
 type BindDouble = (statement: unknown, index: number, value: number) => number

@@ -1,4 +1,5 @@
 import type { Runtime } from '../base/runtime.js'
+import { connectionOf } from '../sqlite/adapter.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { retryBusy } from './sqlite-busy.js'
 import { flushSqlite, isForbidden } from './sqlite-flush.js'
@@ -30,14 +31,11 @@ export interface SqliteStreams {
   page(id: string, after: number, limit: number, mark: unknown): StreamPage | undefined
 }
 
-/** What stores on one adapter have in common. */
-interface Shared {
-  stores: number
-  /** Commits of all of them: SQLite does not tell a connection of its own. */
-  commits: number
-}
+/** How many stores are on one adapter. */
+const STORES = new WeakMap<SqliteAdapter, number>()
 
-const SHARED = new WeakMap<SqliteAdapter, Shared>()
+/** Commits of all stores on one connection, on whatever adapters: SQLite does not tell a connection of its own. */
+const COMMITS = new WeakMap<object, { count: number }>()
 
 /** The backend on tables of SQLite. Answers at once, but for waiting where somebody else has the database locked. */
 export class SqliteBackend implements StreamBackend {
@@ -45,19 +43,21 @@ export class SqliteBackend implements StreamBackend {
   readonly #adapter: SqliteAdapter
   readonly #streams: SqliteStreams
   readonly #runtime: Runtime
-  readonly #shared: Shared
+  readonly #connection: { count: number }
   readonly #lock: string
-  /** Commits of this one among them. */
-  #commits = 0
+  /** Commits of this one among them, and those before it. */
+  #commits: number
 
   constructor(adapter: SqliteAdapter, streams: SqliteStreams, runtime: Runtime) {
     this.#adapter = adapter
     this.#streams = streams
     this.#runtime = runtime
     this.#lock = `DELETE FROM ${streams.docs} WHERE 0`
-    this.#shared = SHARED.get(adapter) ?? { stores: 0, commits: 0 }
-    this.#shared.stores++
-    SHARED.set(adapter, this.#shared)
+    STORES.set(adapter, (STORES.get(adapter) ?? 0) + 1)
+    const connection = connectionOf(adapter)
+    this.#connection = COMMITS.get(connection) ?? { count: 0 }
+    this.#commits = this.#connection.count
+    COMMITS.set(connection, this.#connection)
   }
 
   commit(ids: readonly string[], plan: PlanWrites): MaybePromise<void> {
@@ -97,7 +97,7 @@ export class SqliteBackend implements StreamBackend {
 
   version(): MaybePromise<unknown> {
     return this.#retry(() => {
-      const others = this.#shared.commits - this.#commits
+      const others = this.#connection.count - this.#commits
       return `${this.#dataVersion()} ${others}`
     })
   }
@@ -114,7 +114,9 @@ export class SqliteBackend implements StreamBackend {
   }
 
   close(): void {
-    if (--this.#shared.stores === 0) this.#adapter.close()
+    const left = (STORES.get(this.#adapter) ?? 1) - 1
+    STORES.set(this.#adapter, left)
+    if (left === 0) this.#adapter.close()
   }
 
   /** Changes when another connection has written. */
@@ -132,7 +134,7 @@ export class SqliteBackend implements StreamBackend {
   #write<T>(work: () => T): MaybePromise<T> {
     return this.#retry(() => {
       const result = work()
-      this.#shared.commits++
+      this.#connection.count++
       this.#commits++
       return result
     })

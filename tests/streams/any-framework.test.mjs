@@ -10,7 +10,7 @@ const { describe, it, after, afterAll } = await import(process.versions.bun === 
 
 const dist = process.env['VARVE_DIST'] ?? fileURLToPath(new URL('../../dist', import.meta.url))
 const library = (path) => import(pathToFileURL(join(dist, path)).href)
-const sqlite = await library('sqlite.js').catch(() => library('sqlite/index.js'))
+const sqlite = await library('sqlite.js')
 const streams = await library('streams/index.js')
 const { describeStreamStore, faultySqliteAdapter } = await library('testing/index.js')
 const varve = { ...sqlite, ...streams, faultySqliteAdapter }

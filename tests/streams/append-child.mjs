@@ -1,17 +1,11 @@
 /** Appends to one document, from a process of its own: `append-child.mjs <path> <name> <count>`. */
-import Database from 'better-sqlite3'
 import { createSqliteStreamStore } from '../../dist/streams/index.js'
+import { bareAdapter, openNative } from './native.mjs'
 
 const [path, name, count] = process.argv.slice(2)
-const database = new Database(path)
-database.pragma('busy_timeout = 1')
-database.pragma('synchronous = NORMAL')
-const adapter = {
-  exec: (sql, ...params) => void (params.length === 0 ? database.exec(sql) : database.prepare(sql).run(...params)),
-  iterate: (sql, ...params) => database.prepare(sql).all(...params),
-  transaction: (fn) => database.transaction(fn)(),
-  close: () => database.close(),
-}
+const database = openNative(path)
+database.exec('PRAGMA busy_timeout = 1; PRAGMA synchronous = NORMAL')
+const adapter = bareAdapter(database)
 const META = {
   replicaType: ['yjs', 1, 0],
   syncMode: { writerModel: 'concurrent', delivery: 'delta-capable', durability: 'persistent' },

@@ -1,4 +1,4 @@
-import { afterAll, describe, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import * as sqlite from '../../src/sqlite.js'
 import * as streams from '../../src/streams/index.js'
 import { faultySqliteAdapter } from '../../src/testing/faults.js'
@@ -39,7 +39,14 @@ const memory = memoryPlaces(varve)
 describeStreamStore('memory', memory.open, memory.options, framework)
 afterAll(memory.end)
 
-for (const binding of bindings(varve)) {
+const found = bindings(varve)
+test('node:sqlite is among the bindings, where Node.js has it', () => {
+  const names = found.map((one) => one.name)
+  expect(names.includes('node:sqlite')).toBe(Number(process.versions.node.split('.')[0]) >= 22)
+  expect(names.length).toBeGreaterThanOrEqual(3)
+})
+
+for (const binding of found) {
   const places = sqlitePlaces(varve, binding)
   describeStreamStore(binding.name, places.open, places.options, framework)
   afterAll(places.end)

@@ -106,7 +106,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL${missing === undefined ? '' :
     place('race', async (pool) => {
       const stores = await Promise.all(Array.from({ length: 8 }, () => open('race', {}, pool)))
       await Promise.all(stores.map((store, i) => store.append(`d${i}`, metaRecord())))
-      expect(await listIds(stores[0] as StreamStore)).toHaveLength(8)
+      expect(await listIds(stores[0] ?? expect.fail())).toHaveLength(8)
       for (const store of stores) await store.close()
       const { rows } = await pool.query('SELECT 1 AS one')
       expect(rows).toEqual([{ one: 1 }])
@@ -230,7 +230,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL${missing === undefined ? '' :
           ),
         )
         for (const id of ids) {
-          const all = (await loadAll(stores[1] as StreamStore, id)).filter(({ kind }) => kind === 'entry')
+          const all = (await loadAll(stores[1] ?? expect.fail(), id)).filter(({ kind }) => kind === 'entry')
           expect(all).toHaveLength(50)
           for (const s of stores.keys()) {
             const own = all.filter((one) => one.kind === 'entry' && String(one.payload.data).startsWith(`s${s}-`))

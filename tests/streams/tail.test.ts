@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { fromBetterSqlite3, fromNodeSqlite } from '../../src/sqlite.js'
 import {
   createMemoryStreamStore,
   createSqliteStreamStore,
@@ -9,6 +10,7 @@ import {
   type StreamStore,
 } from '../../src/streams/index.js'
 import { adapterOn } from './adapters.js'
+import { isBetter, openNative } from './native.mjs'
 import { entry, META, meta } from './records.js'
 
 /** Opens stores on one place, as other processes would. */
@@ -41,6 +43,14 @@ const PLACES: [string, () => Place][] = [
     () => {
       const adapter = adapterOn()
       return () => createSqliteStreamStore(adapter)
+    },
+  ],
+  [
+    'sqlite, one connection, an adapter each',
+    () => {
+      const database = openNative(':memory:')
+      const from = isBetter ? fromBetterSqlite3 : fromNodeSqlite
+      return () => createSqliteStreamStore(from(database))
     },
   ],
 ]
