@@ -26,7 +26,7 @@ export type { UpdateOptions, WriteOptions } from './commit/write-options.js'
 export type { OpenReport } from './core-store.js'
 export { ArchiveError } from './history/archive-format.js'
 export type { UndoConflict } from './history/errors.js'
-export { HistoryGoneError, NotYetCommittedError, UndoConflictError } from './history/errors.js'
+export { HistoryGoneError, NotYetCommittedError, UndoConflictError, UndoRefusedError } from './history/errors.js'
 export type { AtOptions, PastView } from './history/past-view.js'
 export type { ReadArchiveOptions } from './history/read-archive.js'
 export { readArchive } from './history/read-archive.js'
@@ -133,6 +133,7 @@ export {
   NonDeterministicError,
   UpcastError,
 } from './sourcing/errors.js'
+export { QueuedEventFailedError } from './sourcing/queued-failure.js'
 export type { EventPhase } from './sourcing/errors.js'
 export { event } from './sourcing/event-definition.js'
 export type {
@@ -154,10 +155,10 @@ export type {
   ReduceResult,
   SubEventInput,
 } from './sourcing/event-definition.js'
-export type { ParkedEvents, QueueControl } from './sourcing/parked.js'
-export type { ProjectedEvent } from './sourcing/projected-event.js'
+export type { ParkedEvents } from './sourcing/parked.js'
 export type { ProjectionBucket } from './sourcing/projection-bucket.js'
 export type {
+  ProjectedEvent,
   ProjectionDefinitions,
   ProjectionOptions,
   ProjectionPolicy,
@@ -174,6 +175,7 @@ export type { EventStoreStats } from './sourcing/event-store.js'
 export type { ProjectionStats } from './sourcing/projections.js'
 export type { RebuildOptions, RebuildProgress, RebuildReport } from './sourcing/rebuild.js'
 export type { QueueStats } from './sourcing/queue.js'
+export type { QueueControl } from './sourcing/queue-control.js'
 export type { QueuedEvent } from './sourcing/queue-bucket.js'
 export type { StoreOptions } from './store.js'
 export type { StorePersistenceConfig } from './store-storage.js'

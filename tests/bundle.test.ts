@@ -13,6 +13,7 @@ async function bundle(code: string): Promise<string> {
     alias: {
       'varve/core': './src/core.ts',
       'varve/snapshots': './src/snapshots.ts',
+      'varve/sqlite': './src/sqlite.ts',
       'varve/react': './src/react/index.ts',
       'varve/streams': './src/streams/index.ts',
     },
@@ -99,6 +100,39 @@ test('snapshots are no part of varve/core; with varve/snapshots they work where 
   const context = browserGlobals()
   runInNewContext(code, context)
   expect(await (context['bundled'] as { run(): Promise<number[]> }).run()).toEqual([1, 2])
+})
+
+test('SQLite is no part of varve/core; with varve/sqlite a store is on a connection where there is no Node', async () => {
+  expect(await bundle(`export * from 'varve/core'`)).not.toContain('varve_log')
+  const code = await bundle(`
+    import { Store } from 'varve/core'
+    import { fromSqliteWasm, SqliteStorage } from 'varve/sqlite'
+    export async function run(database) {
+      const connection = fromSqliteWasm(database)
+      const definition = { key: 'id', schema: { id: { type: 'string' } } }
+      const counts = []
+      for (const id of ['a', 'ä€'.repeat(100)]) {
+        const persistence = { adapter: new SqliteStorage(connection, { durability: 'process' }) }
+        const store = await Store.start({ name: 'kept', persistence, buckets: { notes: definition } })
+        await store.bucket('notes').insert({ id })
+        counts.push(await store.bucket('notes').count(), store.openReport.durability)
+        await store.stop()
+      }
+      return counts
+    }
+  `)
+  const { default: init } = await import('@sqlite.org/sqlite-wasm')
+  const database = new (await init()).oo1.DB(':memory:')
+  const context = browserGlobals()
+  runInNewContext(code, context)
+  const run = (context['bundled'] as { run(database: unknown): Promise<unknown[]> }).run
+  expect(await run(database)).toEqual([1, 'process', 2, 'process'])
+  // Its sizes are those that a store in Node gives.
+  const sizes = database.selectValues(
+    'SELECT bytes_end - length(CAST(body AS BLOB)) FROM varve_log ORDER BY seq LIMIT 1',
+  )
+  expect(sizes).toEqual([0])
+  database.close()
 })
 
 test('varve/streams bundles for a browser, and works where there is no Node', async () => {

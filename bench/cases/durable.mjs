@@ -6,8 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BINDING } from '../contestants/sqlite.mjs'
 import { openVarve } from '../contestants/varve.mjs'
-import { expect, makeRecords } from '../data.mjs'
+import { expect } from '../data.mjs'
 import { rawRow } from './raw-row.mjs'
+import { concurrently, timed } from './writers.mjs'
 
 const WRITERS = 100
 
@@ -60,27 +61,13 @@ export function durableCases({ scale, dir }) {
     rounds: 11,
     rows: [
       raw('raw SQLite, group commit', crowd, (store, records) =>
-        concurrently(records, (record) => store.insertGrouped(record)),
+        concurrently(WRITERS, records, (record) => store.insertGrouped(record)),
       ),
       varve('Varve', 'raw SQLite, group commit', { minRate: 0.6 }, crowd, (people, records) =>
-        concurrently(records, (record) => people.insert(record)),
+        concurrently(WRITERS, records, (record) => people.insert(record)),
       ),
       raw('raw SQLite, groups without writers', crowd, (store, records) => store.insertInGroups(records)),
     ],
   }
   return { cases: [oneWriter, manyWriters] }
-}
-
-/** Records to insert before the clock starts, and as many to be timed. */
-function timed(count) {
-  const all = makeRecords(2 * count)
-  return { first: all.slice(0, count), records: all.slice(count) }
-}
-
-/** Inserts `records` from a hundred writers, each of which waits for its own insert before it goes on. */
-async function concurrently(records, insert) {
-  const writer = async (first) => {
-    for (let i = first; i < records.length; i += WRITERS) await insert(records[i])
-  }
-  await Promise.all(Array.from({ length: WRITERS }, (_, i) => writer(i)))
 }

@@ -12,10 +12,16 @@ const { values, positionals } = parseArgs({
   options: { orders: { type: 'string', default: '300' }, quiet: { type: 'boolean', default: false } },
 })
 const [file = 'shop.db'] = positionals
-const say = (line) => values.quiet || console.log(line)
+/** For people, with a table where there are rows. */
+const say = (line, rows) => {
+  if (values.quiet) return
+  console.log(line)
+  if (rows !== undefined) console.table(rows)
+}
 
 const store = await Store.start({ file, buckets, events, projections, history: 'forever' })
-const { orders, products } = { orders: store.bucket('orders'), products: store.bucket('products') }
+const orders = store.bucket('orders')
+const products = store.bucket('products')
 if ((await products.count()) === 0) {
   for (const [item, price] of Object.entries({ tea: 4, coffee: 6, cocoa: 5 })) {
     await store.dispatch('product/delivered', { item, price, count: 1_000_000 }, { meta: { who: 'warehouse' } })
@@ -47,16 +53,11 @@ await Promise.all(Array.from({ length: 10 }, (_, i) => customer(`customer ${i + 
 
 await store.queue.idle()
 await store.projected()
-say('\nWhat is left')
-if (!values.quiet) console.table(await products.query().select('item', 'price', 'left'))
-say('Revenue, kept by an inline projection')
-if (!values.quiet)
-  console.table((await store.bucket('revenue').all()).map(({ item, orders, amount }) => ({ item, orders, amount })))
-say('Orders by day, kept by an async projection')
-if (!values.quiet)
-  console.table(
-    (await store.bucket('daily').all()).map(({ day, placed, cancelled, paid }) => ({ day, placed, cancelled, paid })),
-  )
+const revenue = store.bucket('revenue').query().select('item', 'orders', 'amount')
+const daily = store.bucket('daily').query().select('day', 'placed', 'cancelled', 'paid')
+say('\nWhat is left', await products.query().select('item', 'price', 'left'))
+say('Revenue, kept by an inline projection', await revenue)
+say('Orders by day, kept by an async projection', await daily)
 for (const { name, state, lag } of store.projections) say(`projection ${name}: ${state}, ${lag} entries behind`)
 
 // Everything there is, made again from what has happened.

@@ -40,6 +40,11 @@ interface HostPort {
 
 let channel: { post(fn: () => void): void } | undefined
 
+/** In workerd a port belongs to the request or object that made it: one for all crashes it. Timers are not throttled there. */
+function isWorkerd(): boolean {
+  return (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent === 'Cloudflare-Workers'
+}
+
 /** Runs `fn` as a task of its own where there is no `setImmediate` (browsers): timers there are throttled, messages are not. */
 function postTask(fn: () => void): void {
   if (channel === undefined) {
@@ -69,6 +74,7 @@ export const systemRuntime: Runtime = {
   },
   defer(fn) {
     if (typeof setImmediate === 'function') setImmediate(fn)
+    else if (isWorkerd()) setTimeout(fn, 0)
     else postTask(fn)
   },
 }

@@ -1,5 +1,4 @@
 import { isKey } from '../base/value.js'
-import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import { AsyncReads } from '../query/async-reads.js'
 import { parseFilter } from '../query/filter.js'
@@ -10,9 +9,9 @@ import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } fro
 import type { AnyLinks } from '../schema/links.js'
 import type { Bucket } from './bucket.js'
 import { CommitDraft } from './draft.js'
-import { BucketNotDefinedError, RecordNotFoundError, TransactionConflictError } from './errors.js'
+import { BucketNotDefinedError, RecordNotFoundError } from './errors.js'
 import type { Sequencer } from './sequencer.js'
-import { checkKey, checkList, checkOptions, checkVersion } from './write-options.js'
+import { checkExpected, checkKey, checkList, checkOptions, checkVersion, keyIn } from './write-options.js'
 import type { UpdateOptions, WriteOptions } from './write-options.js'
 
 /** Type of the entries that plain writes make. */
@@ -160,6 +159,7 @@ export class BucketHandle<D = AnyDefinition, L = AnyLinks> extends AsyncReads<Re
   }
 
   #write<T>(method: string, options: WriteOptions | undefined, steps: (draft: CommitDraft) => T): Promise<T> {
+    this.#sequencer.onWrite?.()
     return this.#call(() => {
       this.#sequencer.mustTakeWrites()
       const draft = new CommitDraft(WRITE)
@@ -171,30 +171,5 @@ export class BucketHandle<D = AnyDefinition, L = AnyLinks> extends AsyncReads<Re
       const written = this.#sequencer.submit(draft, durability)
       return written === undefined ? result : written.then(() => result)
     })
-  }
-}
-
-/** Throws unless `current` has the version that the caller expects. */
-export function checkExpected(bucket: string, key: Key, current: StoredRecord, version: number | undefined): void {
-  if (version === undefined || current._version === version) return
-  throw new TransactionConflictError(
-    bucket,
-    key,
-    `Version mismatch: expected ${version}, got ${String(current._version)}`,
-  )
-}
-
-/** The key in what a caller gave, where there is one. @throws {InvalidArgumentError} reading it failed. */
-export function keyIn(where: string, data: unknown, field: string): Key | undefined {
-  try {
-    if (typeof data !== 'object' || data === null || !Object.hasOwn(data, field)) return undefined
-    const key = (data as Record<string, unknown>)[field]
-    return typeof key === 'string' || typeof key === 'number' || typeof key === 'boolean' ? key : undefined
-  } catch (thrown) {
-    throw new InvalidArgumentError(
-      `${where}: reading it failed: ${asError(thrown).message}`,
-      'plain field values',
-      data,
-    )
   }
 }

@@ -77,6 +77,11 @@ export class Bucket {
     return this
   }
 
+  /** Resolves when the bucket answers, at once where it does. @throws {BucketCrashedError} it never will. */
+  whenReady(): Promise<void> {
+    return this.process.call(() => undefined)
+  }
+
   /** This bucket, for questions about others that include it. */
   asPeer(): Peer {
     return { source: this.source, reads: () => this.ready().reads }
@@ -90,7 +95,7 @@ export class Bucket {
       } catch (error) {
         if (!(error instanceof BucketUnavailableError) || error.bucket === this.name) throw error
         // Rejects where that bucket is down for good.
-        await this.peer(error.bucket).process.call(() => undefined)
+        await this.peer(error.bucket).whenReady()
       }
     }
   }

@@ -5,10 +5,9 @@ import type { Reads } from '../query/reads.js'
 import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
 import type { AnyLinks } from '../schema/links.js'
 import type { Bucket } from './bucket.js'
-import { keyIn } from './bucket-handle.js'
 import type { Overlay } from './overlay.js'
 import type { Transaction } from './transaction.js'
-import { currentIn, deleteIn, insertIn, updateIn } from './transaction-writes.js'
+import { deleteIn, insertIn, updateIn, upsertIn } from './transaction-writes.js'
 import { checkKey, checkList, checkVersion } from './write-options.js'
 import type { UpdateOptions } from './write-options.js'
 
@@ -71,13 +70,7 @@ export class TransactionBucketHandle<D = AnyDefinition, L = AnyLinks> extends As
 
   /** As on the plain handle. */
   upsert(data: InputOf<D>): Promise<RecordOf<D>> {
-    return this.run((overlay) => {
-      const key = keyIn(this.at('upsert(data)'), data, this.#bucket.schema.key)
-      const isThere = key !== undefined && currentIn(this.#transaction, overlay, key) !== undefined
-      return (
-        isThere ? updateIn(this.#transaction, overlay, key, data) : insertIn(this.#transaction, overlay, data)
-      ) as RecordOf<D>
-    })
+    return this.run((overlay) => upsertIn(this.#transaction, overlay, this.at('upsert(data)'), data) as RecordOf<D>)
   }
 
   /** As on the plain handle. */

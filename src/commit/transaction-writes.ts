@@ -1,9 +1,9 @@
 import type { Key, StoredRecord } from '../base/value.js'
 import type { Bucket } from './bucket.js'
-import { checkExpected } from './bucket-handle.js'
 import { DuplicateKeyError, RecordNotFoundError } from './errors.js'
 import type { Overlay } from './overlay.js'
 import type { Transaction } from './transaction.js'
+import { checkExpected, keyIn } from './write-options.js'
 
 /** The record under `key` as the transaction sees it; that it was looked at is noted. */
 export function currentIn(transaction: Transaction, overlay: Overlay, key: Key): StoredRecord | undefined {
@@ -48,6 +48,17 @@ export function updateIn(
   const record = schema.prepareUpdate(current, changes, transaction.now())
   overlay.update(key, record)
   return record
+}
+
+/**
+ * As `updateIn` where the record is there, as `insertIn` where it is not.
+ *
+ * @param where how `data` is called in errors.
+ */
+export function upsertIn(transaction: Transaction, overlay: Overlay, where: string, data: unknown): StoredRecord {
+  const key = keyIn(where, data, overlay.key)
+  const isThere = key !== undefined && currentIn(transaction, overlay, key) !== undefined
+  return isThere ? updateIn(transaction, overlay, key, data) : insertIn(transaction, overlay, data)
 }
 
 /** Writes a whole record, in place of the one under its key where there is one. @throws {ValidationError} */

@@ -1,10 +1,11 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { isKey } from '../base/value.js'
-import type { Key } from '../base/value.js'
+import type { Key, StoredRecord } from '../base/value.js'
 import type { EventData } from '../log/entry.js'
 import { isDurabilityOption } from '../log/storage.js'
 import type { Durability } from '../log/storage.js'
 import { copyPlainObject } from '../schema/copy-value.js'
+import { TransactionConflictError } from './errors.js'
 
 /** What every write takes. */
 export interface WriteOptions {
@@ -27,7 +28,7 @@ export interface UpdateOptions extends WriteOptions {
 }
 
 /** What `read` returns; when it throws, whoever gave the value is told, and no bucket takes it for a bug of its own. */
-function readFrom<T>(where: string, value: unknown, read: () => T): T {
+export function readFrom<T>(where: string, value: unknown, read: () => T): T {
   try {
     return read()
   } catch (thrown) {
@@ -51,6 +52,22 @@ export function checkVersion(where: string, options: UpdateOptions | undefined):
   const version = readFrom(where, options, () => options?.ifVersion)
   if (version === undefined || Number.isSafeInteger(version)) return version
   throw new InvalidArgumentError(`${where}: ifVersion`, 'a whole number', version)
+}
+
+/** Throws unless `current` has the version that the caller expects. @throws {TransactionConflictError} */
+export function checkExpected(bucket: string, key: Key, current: StoredRecord, version: number | undefined): void {
+  if (version === undefined || current._version === version) return
+  const what = `Version mismatch: expected ${version}, got ${String(current._version)}`
+  throw new TransactionConflictError(bucket, key, what)
+}
+
+/** The key in what a caller gave, where there is one. @throws {InvalidArgumentError} reading it failed. */
+export function keyIn(where: string, data: unknown, field: string): Key | undefined {
+  return readFrom(where, data, () => {
+    if (typeof data !== 'object' || data === null || !Object.hasOwn(data, field)) return undefined
+    const key = (data as Record<string, unknown>)[field]
+    return typeof key === 'string' || typeof key === 'number' || typeof key === 'boolean' ? key : undefined
+  })
 }
 
 /** `key`, which can be one. @throws {InvalidArgumentError} */

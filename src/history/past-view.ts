@@ -18,6 +18,7 @@ import type { BucketName, Named, StoreView } from '../store-contexts.js'
 import type { AnyBuckets } from '../store-options.js'
 import { ChangesSince } from './changes-since.js'
 import type { RowsOf } from './changes-since.js'
+import { checkSignal } from './check-signal.js'
 import { HistoryGoneError, NotYetCommittedError } from './errors.js'
 import type { LogAccess } from './log-access.js'
 import { entryAfter, oldestState, readRange } from './log-access.js'
@@ -211,8 +212,6 @@ function checkArguments(when: unknown, options: AtOptions): AtOptions {
   if (buckets !== undefined && !Array.isArray(buckets)) {
     throw new InvalidArgumentError('at(when, { buckets })', 'an array of names', buckets)
   }
-  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
-    throw new InvalidArgumentError('at(when, { signal })', 'an AbortSignal', signal)
-  }
+  checkSignal('at(when, { signal })', signal)
   return options
 }

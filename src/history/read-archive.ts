@@ -1,12 +1,14 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { InvalidArgumentError } from '../base/errors.js'
 import type { LogReader } from '../lifecycle/log-reader.js'
 import type { Entry } from '../log/entry.js'
 import { fileError } from '../log/file-errors.js'
-import { nodeFileSystem } from '../log/file-system.js'
+import { nodeFileSystem, readAll } from '../log/file-system.js'
 import { deepFreeze } from '../schema/copy-value.js'
 import { ArchiveError, decodeArchive, listArchive } from './archive-format.js'
-import { readAll } from './archive.js'
+import { ownerOf } from './archive-owner.js'
+import { checkSignal } from './check-signal.js'
 
 /** What `readArchive` takes besides the folder. */
 export interface ReadArchiveOptions {
@@ -23,7 +25,7 @@ export interface ReadArchiveOptions {
  * archives more. Every file is checked as a whole before its first entry is given out: checksums, chain, seqs. One file is in memory
  * at a time.
  *
- * @throws {InvalidArgumentError} at once. @throws {ArchiveError} a file is damaged, or entries are missing between two files, or
+ * @throws {InvalidArgumentError} at once. @throws {ArchiveError} there is no such folder, a file is damaged, or entries are missing between two files, or
  *   between archive and log. @throws {StorageError} a file cannot be read. @throws the reason of the signal.
  */
 export function readArchive(folder: string, options: ReadArchiveOptions = {}): AsyncIterable<Entry> {
@@ -39,9 +41,7 @@ export function readArchive(folder: string, options: ReadArchiveOptions = {}): A
   if (log !== undefined && typeof log?.read !== 'function') {
     throw new InvalidArgumentError('readArchive(folder, { log })', 'the log of a store', log)
   }
-  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
-    throw new InvalidArgumentError('readArchive(folder, { signal })', 'an AbortSignal', signal)
-  }
+  checkSignal('readArchive(folder, { signal })', signal)
   return { [Symbol.asyncIterator]: () => readAllEntries(folder, after, log, signal) }
 }
 
@@ -51,6 +51,9 @@ async function* readAllEntries(
   log: Pick<LogReader, 'read'> | undefined,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Entry> {
+  if (!isFolder(folder)) {
+    throw new ArchiveError(folder, 'there is no such folder', 'give the one that the store archives to')
+  }
   const archive = new ArchiveReader(folder, after)
   for (;;) {
     for await (const entry of archive.read()) {
@@ -63,7 +66,7 @@ async function* readAllEntries(
     for await (const entry of log.read({ after: archived })) {
       signal?.throwIfAborted()
       // The log has moved entries into the archive while this was read: they are there now.
-      if (archive.seq > 0 && entry.seq !== archive.seq + 1) {
+      if (entry.seq !== archive.seq + 1 && !archive.mayBegin(entry.seq)) {
         gapBefore = entry.seq
         break
       }
@@ -96,16 +99,27 @@ class ArchiveReader {
     return listArchive(nodeFileSystem, this.#folder).some(({ last }) => last > this.seq)
   }
 
+  /** Whether nothing is missing before `first`: entries had left the log before there was an archive. */
+  mayBegin(first: number): boolean {
+    if (this.seq > 0) return false
+    try {
+      return (ownerOf(nodeFileSystem, this.#folder)?.begins ?? 1) >= first
+    } catch (error) {
+      throw fileError(error, this.#folder, 'read the archive', 'nothing was changed')
+    }
+  }
+
   /** Entries after `seq`. */
   async *read(): AsyncGenerator<Entry> {
     for (const file of listArchive(nodeFileSystem, this.#folder)) {
       if (file.last <= this.seq) continue
       const path = join(this.#folder, file.name)
-      if (this.seq > 0 && file.first > this.seq + 1) {
+      const { entries, chain, chainEnd } = await decodeArchive(readBytes(path), path, file)
+      // The chain of the first file of all begins with 0, wherever the log began.
+      if (file.first > this.seq + 1 && (this.seq > 0 || chain !== 0)) {
         const missing = `entries ${this.seq + 1} to ${file.first - 1} are missing before it`
         throw new ArchiveError(path, missing, `put their files back, or read on with { after: ${file.first - 1} }`)
       }
-      const { entries, chain, chainEnd } = await decodeArchive(readBytes(path), path, file)
       if (this.#last?.seq === file.first - 1 && this.#last.chain !== chain) {
         throw new ArchiveError(path, 'it does not follow from the file before it', 'put a copy of both in their place')
       }
@@ -116,6 +130,14 @@ class ArchiveReader {
         yield entry
       }
     }
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  } catch (error) {
+    throw fileError(error, path, 'read the archive', 'nothing was changed')
   }
 }
 

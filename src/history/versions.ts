@@ -4,6 +4,7 @@ import { checkKey } from '../commit/write-options.js'
 import type { DeleteCause, Entry } from '../log/entry.js'
 import { deepFreeze } from '../schema/copy-value.js'
 import type { StoreRecord } from '../schema/infer.js'
+import { checkSignal } from './check-signal.js'
 import type { LogAccess } from './log-access.js'
 import { emptiedBy, entryAfter, firstSeq, readRange } from './log-access.js'
 
@@ -131,8 +132,6 @@ function checkOptions(where: string, options: RecordHistoryOptions): RecordHisto
       throw new InvalidArgumentError(`${where}, { ${name} })`, 'a whole number from 1', value)
     }
   }
-  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
-    throw new InvalidArgumentError(`${where}, { signal })`, 'an AbortSignal', signal)
-  }
+  checkSignal(`${where}, { signal })`, signal)
   return options
 }

@@ -43,7 +43,7 @@ export async function capture<T>(
 /** @throws {BucketCrashedError} it has failed for good. One that was dropped meanwhile is none to wait for. */
 async function whenLoaded(bucket: Bucket, now: () => Captured): Promise<void> {
   try {
-    await bucket.process.call(() => undefined)
+    await bucket.whenReady()
   } catch (error) {
     if ([...now().buckets].includes(bucket)) throw error
   }

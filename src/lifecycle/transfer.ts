@@ -157,7 +157,7 @@ export class Importer {
     this.#bucket = bucket
     this.#counter = Number.isSafeInteger(line.counter) ? line.counter : 0
     this.#names.push(line.bucket)
-    await this.#bucket.process.call(() => undefined)
+    await this.#bucket.whenReady()
   }
 
   async #takeRecord(record: unknown): Promise<void> {

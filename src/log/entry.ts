@@ -54,6 +54,11 @@ export function sourcedType(bucket: string): string {
   return SOURCED + bucket
 }
 
+/** True for types of events that are writes to a sourced bucket. */
+export function isSourcedType(type: string): boolean {
+  return type.startsWith(SOURCED)
+}
+
 const INTERNAL = 'varve/'
 
 /** True for buckets that Varve keeps for itself: nobody sees them, nor what is written to them. */

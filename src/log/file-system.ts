@@ -84,3 +84,19 @@ export function writeAll(files: FileSystem, handle: number, bytes: Uint8Array, p
     done += files.write(handle, done === 0 ? bytes : bytes.subarray(done), position + done)
   }
 }
+
+/** All bytes of a file. */
+export function readAll(files: FileSystem, path: string): Uint8Array {
+  const bytes = new Uint8Array(files.size(path))
+  const handle = files.open(path, 'r')
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      const count = files.read(handle, bytes.subarray(done), done)
+      if (count === 0) return bytes.subarray(0, done)
+      done += count
+    }
+    return bytes
+  } finally {
+    files.close(handle)
+  }
+}

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js'
 import { quietly } from '../base/quietly.js'
 import { chainAfter } from '../base/checksum.js'
+import { utf8Length } from '../base/utf8.js'
 import {
   type EncodedEntry,
   RecordTexts,
@@ -56,7 +57,7 @@ export function writeBatch(session: SqliteSession, batch: Batch): void {
   }
   for (const bucket of writing.puts.keys()) writePuts(writing, bucket)
   if (batch.entries.length === 0) session.touch()
-  if (writing.isRedacted) scrubLog(session, SCRUB_BYTES_MAX)
+  if (writing.isRedacted && session.place.erases) scrubLog(session, SCRUB_BYTES_MAX)
 }
 
 function writeEntries({ session, texts }: Writing, batch: Batch): void {
@@ -69,7 +70,7 @@ function writeEntries({ session, texts }: Writing, batch: Batch): void {
     seq = entry.seq
     at = entry.at
     chain = chainAfter(chain, sum)
-    bytesEnd += Buffer.byteLength(text)
+    bytesEnd += utf8Length(text)
     values.push(seq, at, nameText(entry.type), sum, chain, bytesEnd, text)
   }
   insertAll(session, values, LOG_VALUES, INSERT_ENTRY, INSERT_ENTRIES)
@@ -159,7 +160,7 @@ function define(session: SqliteSession, meta: BucketMeta, first: number): void {
     setBucket(session, { ...known, meta })
     if (JSON.stringify(known.meta.fields) === fields) return
     database.exec(`DROP VIEW IF EXISTS ${quoteName(known.view)}`)
-    database.exec(viewSql(known.view, known.id, meta.fields))
+    database.exec(viewSql(known.view, known.id, meta.fields, session.place.limits))
     return
   }
   const insert = 'INSERT INTO varve_buckets(name, key, counter, fields, view, since) VALUES (?, ?, ?, ?, ?, ?)'
@@ -167,7 +168,7 @@ function define(session: SqliteSession, meta: BucketMeta, first: number): void {
   const id = Number(database.prepare('SELECT last_insert_rowid() AS id').get()?.id)
   database.exec(`CREATE TABLE varve_rows_${id}(ordinal INTEGER PRIMARY KEY, record TEXT NOT NULL)`)
   const view = viewName(meta.bucket, id, takenNames(session))
-  database.exec(viewSql(view, id, meta.fields))
+  database.exec(viewSql(view, id, meta.fields, session.place.limits))
   database.prepare('UPDATE varve_buckets SET view = ? WHERE id = ?').run(view, id)
   // No earlier entry can be about it: if there was such a bucket before, dropping it erased what they said.
   setBucket(session, bucketSlot(id, meta, view, first))
@@ -224,7 +225,7 @@ function erase(writing: Writing, slot: BucketSlot, seq: number): void {
       if (redacted === undefined) continue
       // First in place, with as many bytes: a body of another size makes SQLite move its neighbours about on the page, and
       // that leaves copies behind, which stay in a log that is too long to be scrubbed at once.
-      update.run(' '.repeat(Buffer.byteLength(body)), null, Number(row.seq))
+      update.run(' '.repeat(utf8Length(body)), null, Number(row.seq))
       update.run(redacted.text, redacted.redactedSum, Number(row.seq))
     }
     const last = rows.at(-1)

@@ -1,12 +1,7 @@
-import { closeSync, fsyncSync, linkSync, openSync, unlinkSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { quietly } from '../base/quietly.js'
-import { StorageError } from './errors.js'
-import { fileError } from './file-errors.js'
-import { canonicalPath, fileIdentity } from './file-path.js'
 import { storageError } from './sqlite-errors.js'
-import { type LogEnd, readTrimmed, type SqliteSession } from './sqlite-session.js'
 import { pragma } from './sqlite-schema.js'
+import { type LogEnd, readTrimmed, type SqliteSession } from './sqlite-session.js'
 import type { HistoryBudget } from './storage.js'
 
 /** What one call of `trimLog` lets go at most, so that writers never wait long. */
@@ -30,12 +25,20 @@ export function trimLog(session: SqliteSession, budget: HistoryBudget): number {
         session.touch()
       })
     }
-    const free = pragma(session.database, 'freelist_count') - FREE_PAGES_KEPT
-    if (free > 0) session.database.exec(`PRAGMA incremental_vacuum(${Math.min(free, VACUUM_PAGES_MAX)})`)
+    giveBack(session)
     return gone
   } catch (error) {
     throw storageError(error, session.path, 'trim the log')
   }
+}
+
+/** Gives free pages back, some at a time. */
+function giveBack({ database, place }: SqliteSession): void {
+  const count = (): number => pragma(database, 'freelist_count')
+  // A connection that refuses the question sees to its pages itself.
+  const pages = place.file === undefined ? (quietly(count) ?? 0) : count()
+  const free = pages - FREE_PAGES_KEPT
+  if (free > 0) database.exec(`PRAGMA incremental_vacuum(${Math.min(free, VACUUM_PAGES_MAX)})`)
 }
 
 /** Seq of the last entry that `trimLog` would let go of; 0 for none. */
@@ -75,57 +78,13 @@ function findCut(session: SqliteSession, budget: HistoryBudget): LogEnd | undefi
 }
 
 /**
- * Makes what was erased unreadable in the write-ahead log too. Never throws: the commit is done. While a reader is in the
- * way, or the disk fails, the session stays `unerased` and later calls try again.
+ * Makes what was erased unreadable in the journal too. Never throws: the commit is done. While a reader is in the way, or the
+ * disk fails, the session stays `unerased` and later calls try again.
  */
-export function eraseWal(session: SqliteSession): void {
-  if (session.inMemory) {
-    session.unerased = false
-    return
-  }
+export function eraseJournal(session: SqliteSession): void {
   try {
-    const row = session.database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
-    if (row !== undefined && Number(row.busy) === 0) session.unerased = false
+    if (session.place.eraseJournal()) session.unerased = false
   } catch (error) {
     session.context.onError(storageError(error, session.path, 'erase from the write-ahead log'))
-  }
-}
-
-/**
- * Writes a complete, consistent copy to `target`, under a temporary name first.
- *
- * @throws {StorageError} there is something at `target`, or it cannot be written; nothing is left there.
- */
-export function backupTo(session: SqliteSession, target: string): void {
-  const path = canonicalPath(target)
-  const doing = `back up to ${path}`
-  if (fileIdentity(path) !== undefined) throw existsError(session.path, doing)
-  const temporary = `${path}.${session.context.uuid()}.part`
-  try {
-    session.database.prepare('VACUUM INTO ?').run(temporary)
-    syncPath(temporary)
-    // A link, unlike a rename, never replaces what somebody else has put there meanwhile.
-    linkSync(temporary, path)
-    unlinkSync(temporary)
-    syncPath(dirname(path))
-  } catch (error) {
-    // It was not made, or is linked already; the first error is the one to tell.
-    quietly(() => unlinkSync(temporary))
-    if ((error as { code?: string }).code === 'EEXIST') throw existsError(session.path, doing)
-    throw fileError(storageError(error, session.path, doing), session.path, doing)
-  }
-}
-
-function existsError(path: string, doing: string): StorageError {
-  const message = `store ${path}: ${doing}: there is a file already; nothing was written; remove it, or give another path`
-  return new StorageError(message, { code: 'STORAGE_EXISTS' })
-}
-
-function syncPath(path: string): void {
-  const file = openSync(path, 'r')
-  try {
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
   }
 }

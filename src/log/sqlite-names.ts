@@ -1,8 +1,14 @@
 import { META_FIELDS } from '../schema/definition.js'
 
-/** SQLite takes 2,000 columns per view. */
-const VIEW_COLUMNS_MAX = 1_900
 const VIEW_NAME_LENGTH_MAX = 200
+
+/** How large a view may be. */
+export interface ViewLimits {
+  /** Columns, `record` included. */
+  readonly viewColumns: number
+  /** UTF-16 units of all columns in the statement that makes it. */
+  readonly viewLength: number
+}
 
 // Names that SQL text, or a JSON path of an older SQLite, cannot hold as they are.
 const UNFIT_NAME = /[\0\p{Surrogate}]/u
@@ -46,10 +52,24 @@ export function lowerCase(name: string): string {
  * SQL that makes the view of a bucket: a column per field, then metadata, then the record itself. Fields whose name
  * needs an escape in JSON have no column, because SQLite before 3.45 cannot find them; they are in `record`.
  */
-export function viewSql(view: string, id: number, fields: readonly string[]): string {
-  const fit = fields.filter((field) => field !== '' && !UNFIT_FIELD.test(field)).slice(0, VIEW_COLUMNS_MAX)
-  const shown = [...new Set([...fit, ...META_FIELDS])]
-  const columns = shown.map((field) => `record ->> '$."${field.replaceAll("'", "''")}"' AS ${quoteName(field)}`)
-  if (!shown.some((field) => lowerCase(field) === 'record')) columns.push('record')
+export function viewSql(view: string, id: number, fields: readonly string[], limits: ViewLimits): string {
+  const fit = fields.filter((field) => field !== '' && !UNFIT_FIELD.test(field))
+  const meta = META_FIELDS.map(viewColumn)
+  const shown = new Map<string, string>()
+  let length = meta.join().length
+  for (const field of new Set(fit)) {
+    const column = viewColumn(field)
+    length += column.length
+    // Metadata and `record` come after them. The fields that have no column are in `record`.
+    if (shown.size + META_FIELDS.length + 1 >= limits.viewColumns || length > limits.viewLength) break
+    shown.set(field, column)
+  }
+  for (const [i, field] of META_FIELDS.entries()) shown.set(field, meta[i] as string)
+  const columns = [...shown.values()]
+  if (![...shown.keys()].some((field) => lowerCase(field) === 'record')) columns.push('record')
   return `CREATE VIEW ${quoteName(view)} AS SELECT ${columns.join(', ')} FROM varve_rows_${id} ORDER BY ordinal`
+}
+
+function viewColumn(field: string): string {
+  return `record ->> '$."${field.replaceAll("'", "''")}"' AS ${quoteName(field)}`
 }

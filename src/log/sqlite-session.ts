@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs'
 import { quietly } from '../base/quietly.js'
 import { asError } from '../base/errors.js'
 import type { SqliteDatabase } from '../sqlite/binding.js'
-import { StorageError, StorageUnreadableError } from './errors.js'
-import { type FileIdentity, fileIdentity, isSameFile } from './file-path.js'
+import { StorageLockedError, StorageUnreadableError } from './errors.js'
 import { storageError } from './sqlite-errors.js'
 import { nameOf } from './sqlite-names.js'
-import { pragma } from './sqlite-schema.js'
+import type { SqlitePlace } from './sqlite-place.js'
+import { createTables } from './sqlite-schema.js'
+import { type Transactions, transactionsOf } from './sqlite-transactions.js'
 import type { BucketMeta, OpenContext, Quarantined } from './storage.js'
 
 /** A bucket as the file knows it. */
@@ -48,14 +48,11 @@ export interface LogEnd {
   readonly bytesEnd: number
 }
 
-/** How often a commit looks at the files closely: whichever comes first. */
-const LOOK_EVERY_COMMITS = 16
-const LOOK_EVERY_MS = 5
-
 /** An open database and what is known about its content. One per open adapter. */
 export class SqliteSession {
+  readonly place: SqlitePlace
   readonly database: SqliteDatabase
-  /** Canonical path, or `:memory:`. */
+  /** The place, as messages name it. */
   readonly path: string
   readonly context: OpenContext
   /** Unique id of the log; empty until the session has been set up. */
@@ -65,39 +62,45 @@ export class SqliteSession {
   end: LogEnd = { seq: 0, at: 0, chain: 0, bytesEnd: 0 }
   /** True while something was committed that a power cut could take back. */
   unflushed = false
-  /** True while erased data may still be in the write-ahead log. */
+  /** True while erased data may still be beside the database, in its journal. */
   unerased = false
-  #full: boolean | undefined
-  /** A rollback failed: there may be a transaction open. */
-  #isLeftOpen = false
+  readonly #transactions: Transactions
   /** The count that the open transaction has written; `undefined` when it leaves an entry instead. */
   #touched: number | undefined
   /** False after a failed write: what is known about the content has to be read again. */
   #fresh = false
-  #main: FileIdentity | undefined
-  /** The write-ahead log appears with the first write, at the latest. */
-  #hasWal = false
-  #commits = 0
-  #looked = 0
-  #gone = false
-  readonly #walPath: string
+  /** What this session has put down as the owner of a place that others can write to; undefined elsewhere. */
+  #owner: string | undefined
 
-  constructor(database: SqliteDatabase, path: string, context: OpenContext) {
-    this.database = database
-    this.path = path
+  constructor(place: SqlitePlace, context: OpenContext) {
+    this.place = place
+    this.database = place.database
+    this.path = place.name
     this.context = context
-    this.#walPath = `${path}-wal`
+    this.#transactions = transactionsOf(place.database)
   }
 
-  get inMemory(): boolean {
-    return this.path === ':memory:'
+  /** Makes the tables in a database without them, as one transaction: interrupted, none is there. */
+  create(): void {
+    createTables(this.database, this.#transactions, this.context, this.place)
   }
 
-  /** Remembers which files are open, so that their removal is noticed. */
-  watchFiles(): void {
-    if (this.inMemory) return
-    this.#main = fileIdentity(this.path)
-    this.#hasWal = existsSync(this.#walPath)
+  /**
+   * Finds out now, not at the first write, whether the database can be written. Where others can write, too, it is
+   * taken over from whichever store had it: that one writes nothing any more (L4).
+   */
+  takeOver(): void {
+    if (this.place.isExclusive) {
+      this.#transactions.probe()
+      return
+    }
+    const owner = this.context.uuid()
+    this.#transactions.run(() => {
+      this.database.prepare("INSERT OR REPLACE INTO varve_meta(key, value) VALUES ('owner', ?)").run(owner)
+      // Whoever had it may have written until now.
+      this.refresh()
+    })
+    this.#owner = owner
   }
 
   /**
@@ -107,19 +110,28 @@ export class SqliteSession {
    * @throws {StorageError} with the outcome; whatever `write` throws, after everything is undone.
    */
   transaction<T>(doing: string, full: boolean, write: () => T): T {
-    this.#begin(doing, full)
-    let result: T
+    this.#touched = undefined
+    let [isBegun, isWritten] = [false, false]
+    // What `write` returned, for when its commit fails and is in the database all the same.
+    let written: T | undefined
     try {
-      result = write()
-      this.#checkFiles(doing)
+      this.#transactions.recover()
+      const isFull = this.place.setFull(full)
+      this.#transactions.run(() => {
+        isBegun = true
+        if (this.#owner !== undefined) mustOwn('L4', this, this.#owner, doing)
+        if (!this.#fresh) this.refresh()
+        written = write()
+        this.place.check(doing, this.context)
+        isWritten = true
+      })
+      this.unflushed = !isFull
     } catch (error) {
-      this.#rollback()
-      throw storageError(error, this.path, doing)
+      const { end } = this
+      if (isBegun) this.#undone()
+      if (!isWritten || !this.#landed(error, doing, end, this.#touched)) throw storageError(error, this.path, doing)
     }
-    this.#commit(doing)
-    if (full) this.unflushed = false
-    else this.unflushed = !this.inMemory
-    return result
+    return written as T
   }
 
   /** What is kept about `bucket`; `undefined` where there is no such bucket. */
@@ -141,60 +153,14 @@ export class SqliteSession {
     this.#touched = Number(this.database.prepare(sql).get()?.value)
   }
 
-  #begin(doing: string, full: boolean): void {
-    this.#touched = undefined
-    try {
-      if (this.#isLeftOpen) this.#rollBackLeftover()
-      // In WAL mode only FULL survives a power cut; NORMAL survives the process.
-      if (this.#full !== full) this.database.exec(`PRAGMA synchronous = ${full ? 'FULL' : 'NORMAL'}`)
-      this.#full = full
-      this.#beginImmediate()
-    } catch (error) {
-      throw storageError(error, this.path, doing)
-    }
-    if (this.#fresh) return
-    try {
-      this.refresh()
-    } catch (error) {
-      this.#rollback()
-      throw storageError(error, this.path, doing)
-    }
-  }
-
-  #beginImmediate(): void {
-    const begin = this.database.prepare('BEGIN IMMEDIATE')
-    try {
-      begin.run()
-    } catch (error) {
-      if (!asError(error).message.includes('within a transaction')) throw error
-      this.#rollBackLeftover()
-      begin.run()
-    }
-  }
-
-  /** A rollback that failed may have left a transaction open, which nobody may commit now. */
-  #rollBackLeftover(): void {
-    try {
-      this.database.prepare('ROLLBACK').run()
-    } catch (error) {
-      if (!asError(error).message.includes('no transaction is active')) throw error
-    }
-    this.#isLeftOpen = false
-  }
-
-  #commit(doing: string): void {
-    const expected = this.end
-    const touched = this.#touched
-    try {
-      this.database.prepare('COMMIT').run()
-    } catch (error) {
-      this.#rollback()
-      if (!this.#landed(error, doing, expected, touched)) throw storageError(error, this.path, doing)
-    }
+  #undone(): void {
+    this.#fresh = false
+    // Otherwise it stays stale, and whoever needs it next tries again.
+    quietly(() => this.refresh())
   }
 
   /**
-   * Finds out whether a commit that failed is in the file after all, and makes the answer final: a commit whose sync
+   * Finds out whether a commit that failed is in the database after all, and makes the answer final: a commit whose sync
    * failed may lie complete in the write-ahead log, unseen, and come to life in a recovery. The next commit overwrites
    * it, so one is made.
    *
@@ -202,55 +168,29 @@ export class SqliteSession {
    */
   #landed(failure: unknown, doing: string, expected: LogEnd, touched: number | undefined): boolean {
     try {
+      this.#transactions.recover()
       const end = readEnd(this.database)
       const same = end.seq === expected.seq && end.chain === expected.chain
       const landed = same && (touched === undefined || touched === readTouched(this.database))
       const code = storageError(failure, this.path, doing) as { code?: string }
       // Without space, or without the lock, the last frame of the commit was never written.
       if (!landed && (code.code === 'STORAGE_FULL' || code.code === 'STORAGE_BUSY')) return false
-      this.database.exec('PRAGMA synchronous = FULL')
-      this.#full = true
-      this.database.prepare('BEGIN IMMEDIATE').run()
-      this.touch()
-      this.database.prepare('COMMIT').run()
+      this.place.setFull(true)
+      this.#transactions.run(() => this.touch())
       return landed
     } catch (error) {
       const both = new AggregateError([failure, error], `${asError(failure).message}; then ${asError(error).message}`)
       throw storageError(both, this.path, doing, 'unknown')
     }
   }
+}
 
-  #rollback(): void {
-    this.#fresh = false
-    // SQLite has rolled back by itself, or cannot: then the next `#begin` tries again before it writes.
-    if (quietly(() => this.database.prepare('ROLLBACK').run()) === undefined) this.#isLeftOpen = true
-    // Otherwise it stays stale, and whoever needs it next tries again.
-    quietly(() => this.refresh())
-  }
-
-  /** @throws {StorageError} the files that are open are not those at the path any more. */
-  #checkFiles(doing: string): void {
-    if (this.#main === undefined) return
-    // Whether the file is there is asked each time; whether it is still the same one only now and then, because asking
-    // for the times of a file makes its next sync 10 µs slower (Linux 6.13 and later).
-    let gone = existsSync(this.path) ? undefined : this.path
-    const now = this.context.now()
-    if (
-      gone === undefined &&
-      (this.#gone || ++this.#commits % LOOK_EVERY_COMMITS === 0 || Math.abs(now - this.#looked) >= LOOK_EVERY_MS)
-    ) {
-      this.#looked = now
-      if (!isSameFile(this.path, this.#main)) gone = this.path
-      else if (this.#hasWal && !existsSync(this.#walPath)) gone = this.#walPath
-      this.#hasWal = true
-    }
-    this.#gone = gone !== undefined
-    if (gone === undefined) return
-    const message = `store ${this.path}: ${doing}: ${gone} was deleted or replaced while it was open; nothing was written; `
-    throw new StorageError(`${message}put it back, or export what the store has in memory and stop it`, {
-      code: 'STORAGE_GONE',
-    })
-  }
+/** @throws {StorageLockedError} another store was the last to open the database, so only that one may write to it. */
+function mustOwn(invariant: string, { database, path }: SqliteSession, owner: string, doing: string): void {
+  const now = database.prepare("SELECT value FROM varve_meta WHERE key = 'owner'").get()?.value
+  if (now === owner) return
+  const message = `store ${path}: ${doing}: another store has opened this database since (${invariant}); nothing was written`
+  throw new StorageLockedError(`${message}; stop this store, and have one store per database`)
 }
 
 /** The number of writes without an entry so far. */
@@ -292,6 +232,6 @@ function readBuckets(database: SqliteDatabase, path: string): Map<string, Bucket
 /** The unique id of the log in this file. @throws {StorageUnreadableError} it is gone. */
 export function readLogId(database: SqliteDatabase, path: string): string {
   const row = database.prepare("SELECT value FROM varve_meta WHERE key = 'logId'").get()
-  if (typeof row?.value === 'string' && !Number.isNaN(pragma(database, 'user_version'))) return row.value
+  if (typeof row?.value === 'string') return row.value
   throw new StorageUnreadableError(`store ${path}: its id is gone; it was left as it is; restore a backup`)
 }

@@ -205,7 +205,7 @@ export class LiveResults {
         subscriber.isDirty = false
         const { views, sequencer, bucketOf } = this.#options
         for (let name = views.awaited(view); name !== undefined; name = views.awaited(view)) {
-          await bucketOf(name).process.call(() => undefined)
+          await bucketOf(name).whenReady()
           // Its view has been let go: reading would build it anew, and what that acquires nobody would release.
           if (!subscriber.isActive) return
         }

@@ -1,8 +1,9 @@
-import type { Bucket } from '../commit/bucket.js'
-import type { EntryHead, Transaction } from '../commit/transaction.js'
-import { currentIn, setIn } from '../commit/transaction-writes.js'
+import type { Transaction } from '../commit/transaction.js'
+import { currentIn, deleteIn, setIn } from '../commit/transaction-writes.js'
 import type { Engine } from '../engine.js'
+import type { StorageAdapter } from '../log/storage.js'
 import type { BucketDefinition } from '../schema/definition.js'
+import { InternalBucket } from './internal-bucket.js'
 import type { Projection } from './projection.js'
 
 /** A rebuild that has begun: how far it has got, and of which definition. */
@@ -11,6 +12,8 @@ export interface RebuildPoint {
   readonly version: number
   readonly from: readonly string[]
   readonly into: readonly string[]
+  /** Events that it has left out. */
+  readonly skipped?: number
 }
 
 /** How far a projection has got, as it is stored, in the commit that has the effects. */
@@ -43,51 +46,10 @@ const DEFINITION: BucketDefinition = {
   },
 }
 
-/** The checkpoints of all projections, in a bucket that nobody sees. Each change of it is part of a commit. */
-export class Checkpoints {
-  readonly #engine: Engine
-  #bucket: Bucket | undefined
-  #opening: Promise<void> | undefined
-
+/** The checkpoints of all projections. */
+export class Checkpoints extends InternalBucket<Checkpoint> {
   constructor(engine: Engine) {
-    this.#engine = engine
-  }
-
-  /** Whether there are any of an earlier run. */
-  get isStored(): boolean {
-    return this.#engine.report.buckets.some(({ bucket }) => bucket === BUCKET)
-  }
-
-  /** Defines the bucket; before that there is nothing in it. */
-  open(): Promise<void> {
-    this.#opening ??= (async () => {
-      const { bucket, loaded } = this.#engine.catalog.define(BUCKET, DEFINITION, true)
-      await loaded
-      this.#bucket = bucket
-    })()
-    return this.#opening
-  }
-
-  /** The checkpoint of a projection. */
-  get(name: string): Checkpoint | undefined {
-    return this.#bucket?.table.get(name) as Checkpoint | undefined
-  }
-
-  /** All of them. */
-  get all(): readonly Checkpoint[] {
-    const found: Checkpoint[] = []
-    this.#bucket?.table.forEach(({ record }) => void found.push(record as unknown as Checkpoint))
-    return found
-  }
-
-  /** The bucket, for a transaction that has to wait until it answers. */
-  get bucket(): Bucket {
-    return this.#bucket as Bucket
-  }
-
-  /** Resolves when the bucket answers, after a crash of it. */
-  async ready(): Promise<void> {
-    await this.#bucket?.process.call(() => undefined)
+    super(engine, BUCKET, DEFINITION)
   }
 
   /** The checkpoint as `transaction` sees it, which is in conflict when somebody else moves it. */
@@ -102,22 +64,24 @@ export class Checkpoints {
     setIn(transaction, transaction.overlay(this.bucket), stored)
   }
 
-  /** Runs `work` in a transaction of its own, which becomes an entry of the type `type`, and waits until that is durable. */
-  async commit(head: EntryHead, work: (transaction: Transaction) => void): Promise<void> {
-    const { transactions } = this.#engine
-    const transaction = transactions.begin()
-    transaction.head = head
-    try {
-      work(transaction)
-      await transactions.commit(transaction, {})
-    } finally {
-      transactions.end(transaction)
-    }
+  /** Forgets a projection, as a part of `transaction`. */
+  remove(transaction: Transaction, name: string): void {
+    deleteIn(transaction, transaction.overlay(this.bucket), name)
+  }
+}
+
+/** The checkpoints that `storage` has, for whoever reads a file without a store. */
+export async function* storedCheckpoints(storage: StorageAdapter): AsyncGenerator<Checkpoint> {
+  for await (const rows of storage.loadBucket(BUCKET)) {
+    for (const { record } of rows) yield record as unknown as Checkpoint
   }
 }
 
 /** Whether `stored` is of another function of events than `projection`, so that what it has written is not what that would. */
-export function isOutdated(stored: Omit<RebuildPoint, 'seq'>, { version, from, into }: Projection): boolean {
+export function isOutdated(
+  stored: Omit<RebuildPoint, 'seq' | 'skipped'>,
+  { version, from, into }: Projection,
+): boolean {
   const isSame = (a: readonly string[], b: readonly string[]): boolean => a.join('\n') === b.join('\n')
   return stored.version !== version || !isSame(stored.from, from) || !isSame(stored.into, into)
 }

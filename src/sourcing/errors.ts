@@ -1,4 +1,5 @@
-import { asError, VarveError } from '../base/errors.js'
+import { asError, describeValue, VarveError } from '../base/errors.js'
+import { quietly } from '../base/quietly.js'
 import type { Value } from '../base/value.js'
 
 /** Where in the life of an event something went wrong. */
@@ -16,6 +17,8 @@ export type EventPhase =
 
 /** Names of a path that a message shows, from its start and from its end. */
 const PATH_SHOWN = 4
+/** Of the name and of the message of what a handler threw, in what is kept of a failure. */
+const FAILURE_CHARACTERS_MAX = 2_000
 
 /**
  * An event could not be handled: nothing of it was written. `cause` is what a handler threw, or why its result was refused.
@@ -34,9 +37,31 @@ export class EventFailedError extends VarveError {
     const type = path.at(-1) as string
     const where = path.length === 1 ? `event "${type}"` : `event ${pathText(path)}`
     const by = reducer === undefined || reducer === type ? '' : ` of "${reducer}"`
-    const message = `${where}: ${phase}${by} failed: ${asError(cause).message}; nothing was written`
+    const reason = reasonOf(type, cause)
+    const isSaid = /; nothing was (done|written);/.test(reason)
+    const message = `${where}: ${phase}${by} failed: ${reason}${isSaid ? '' : '; nothing was written'}`
     super('EVENT_FAILED', message, { cause, type, phase, reducer, path })
   }
+}
+
+/** What `cause` says, without what the error around it says as well: the event, and the state left behind. */
+export function reasonOf(type: string, cause: unknown): string {
+  const said = textOf(asError(cause), 'message').replace(/; nothing was (done|written)$/, '')
+  const prefix = `event "${type}": `
+  return said.startsWith(prefix) ? said.slice(prefix.length) : said
+}
+
+/** A text of an error that somebody else has thrown, who need not have given it one. */
+function textOf(error: Error, field: 'name' | 'message'): string {
+  // A getter that throws leaves nothing to tell but that.
+  const text = quietly(() => error[field] as unknown)
+  return typeof text === 'string' ? text : `(no ${field}, but ${describeValue(text)})`
+}
+
+/** What was thrown, as it can be asked for its class: a proxy that was revoked throws at that. */
+export function askable(thrown: unknown): unknown {
+  // What cannot be asked says so in the error that is made of it.
+  return quietly(() => [thrown instanceof Error]) === undefined ? asError(thrown) : thrown
 }
 
 /** A path for people: in the middle of a long one, only how many are left out. */
@@ -58,17 +83,17 @@ export class EventNotDefinedError extends VarveError {
   }
 }
 
-/** A definition of an event, or what is added to one, is wrong. It was not taken. */
+/** A definition of an event, or what is added to one, is wrong; or the data of an event is of a later one. Nothing was done. */
 export class EventDefinitionError extends VarveError {
   declare readonly name: 'EventDefinitionError'
   declare readonly type: string
 
   constructor(type: string, problem: string, options?: ErrorOptions) {
-    super('EVENT_DEFINITION', `event "${type}": ${problem}`, { ...options, type })
+    super('EVENT_DEFINITION', `event "${type}": ${problem}; nothing was done`, { ...options, type })
   }
 }
 
-/** Data of an event could not be brought from the version that it was written with to that of now. */
+/** Data of an event could not be brought from the version that it was written with to that of now. The entry is as it was. */
 export class UpcastError extends VarveError {
   declare readonly name: 'UpcastError'
   declare readonly type: string
@@ -76,7 +101,9 @@ export class UpcastError extends VarveError {
   declare readonly version: number
 
   constructor(type: string, version: number, cause: Error) {
-    super('UPCAST', `event "${type}" of version ${version}: upcast failed: ${cause.message}`, { cause, type, version })
+    const next = `the entry is as it was; repair the steps of upcast from ${version} on`
+    const message = `event "${type}" of version ${version}: upcast failed: ${reasonOf(type, cause)}; ${next}`
+    super('UPCAST', message, { cause, type, version })
   }
 }
 
@@ -99,7 +126,8 @@ export class NonDeterministicError extends VarveError {
   constructor(type: string, phase: EventPhase, reducer: string, what: string) {
     const remedy =
       'take time and randomness from what the handler is given: event.at, view.now(), view.random(), view.uuid()'
-    super('NON_DETERMINISTIC', `event "${type}": ${phase} of "${reducer}" ${what}; ${remedy}`, { type, phase, reducer })
+    const message = `event "${type}": ${phase} of "${reducer}" ${what}; the event stands; ${remedy}`
+    super('NON_DETERMINISTIC', message, { type, phase, reducer })
   }
 }
 
@@ -117,15 +145,15 @@ export class EventNotParkedError extends VarveError {
 export function describeFailure({ phase, reducer, path, cause }: EventFailedError): {
   readonly [field: string]: Value
 } {
-  const { name, message } = asError(cause)
-  const code = cause instanceof VarveError ? cause.code : undefined
+  const error = asError(askable(cause))
+  const code: unknown = error instanceof VarveError ? error.code : undefined
   return Object.freeze({
     phase,
     ...(reducer !== undefined && { reducer }),
     path: Object.freeze([...path]),
-    name,
-    message: message.slice(0, 2_000),
-    ...(code !== undefined && { code }),
+    name: textOf(error, 'name').slice(0, FAILURE_CHARACTERS_MAX),
+    message: textOf(error, 'message').slice(0, FAILURE_CHARACTERS_MAX),
+    ...(typeof code === 'string' && { code }),
   })
 }
 

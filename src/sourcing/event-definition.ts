@@ -17,7 +17,7 @@ export interface DomainEvent<D = EventData> {
   /** Version of the definition that `data` fits. */
   readonly version: number
   readonly data: D
-  /** When it happened, in milliseconds: as it was dispatched with, else the time of its commit. */
+  /** When it happened, in milliseconds: as it was dispatched with, else when it began to be handled. */
   readonly at: number
   readonly meta: EventData | undefined
   /** 0: it was dispatched; more: it is a sub-event, of a sub-event of … */
@@ -80,16 +80,16 @@ export interface BucketResult<D = AnyBuckets> {
   readonly upsert?: OneOrMany<InputOf<D> | UpdateOf<D>> | undefined
 }
 
-/** What a reducer wants done: results by bucket; and under `events`, where that is a list, sub-events. */
+/** What a reducer wants done: results by bucket; and under `events`, where that is a list or has a type, sub-events. */
 export type ReduceResult<B = AnyBuckets> = { readonly [N in keyof B]?: BucketResult<B[N]> | undefined } & {
-  readonly events?: readonly SubEventInput[] | undefined
-} & { readonly [bucket: string]: BucketResult | readonly SubEventInput[] | undefined }
+  readonly events?: OneOrMany<SubEventInput> | undefined
+} & { readonly [bucket: string]: BucketResult | OneOrMany<SubEventInput> | undefined }
 
 /** How an event is handled. All but `transact` are synchronous functions of what they are given. */
 export interface EventHandlers<D = { readonly [field: string]: unknown }, B = AnyBuckets, R = unknown> {
   /** What errors call these handlers. Default: the type of the event. */
   readonly name?: string
-  /** May return other data: canonical, or with ids assigned. It is checked again. */
+  /** May return other data: canonical, or with ids assigned. Fields are checked again, Standard Schema validators are not asked again. */
   preprocess?(event: DomainEvent<D>, view: EventView<B>): object | undefined | void
   /** Says what changes, from the state before the event. */
   reduce?(event: DomainEvent<D>, view: EventView<B>): ReduceResult<B> | undefined | void
@@ -104,7 +104,7 @@ export type QueueOutcome = 'park' | 'skip' | 'halt'
 
 /** How often a queued event is tried again, and what happens then. */
 export interface QueuePolicy {
-  /** Attempts after the first. Default 5. */
+  /** Attempts after the first; Infinity: for ever. Default 5. */
   readonly retries?: number
   /** Wait before the first of them, in milliseconds; it doubles each time. Default 1,000. */
   readonly backoffMs?: number
@@ -192,6 +192,35 @@ export function event<
 >(options: EventOptions<S, AnyBuckets, R> & { readonly version?: V } & UpcastSteps<V>): EventOptions<S, AnyBuckets, R> {
   return options
 }
+
+/** What is given to dispatch type `T` of the events `E`: any object for one that is not among them. */
+export type NamedInput<E, T> = T extends keyof E ? EventInputOf<E[T]> : object
+
+/** The data of events of type `T`. */
+export type NamedData<E, T> = T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }
+
+/** The data of the events that writes to a sourced bucket with the definition `D` are. */
+export type SourcedData<D> = {
+  readonly action: 'insert' | 'insertMany' | 'update' | 'upsert' | 'updateMany' | 'delete' | 'deleteMany' | 'clear'
+  /** The record's, where it is one and its key is known. */
+  readonly key?: KeyOf<D>
+  readonly keys?: readonly KeyOf<D>[]
+  /** What the caller gave: of `insertMany` a list. */
+  readonly data?: InputOf<D> | ChangesOf<D> | readonly InputOf<D>[]
+  readonly ifVersion?: number
+}
+
+/** The data of events of type `T`, where buckets are known as well. */
+export type ExtendedData<B, E, T> = 0 extends 1 & B
+  ? NamedData<E, T>
+  : T extends `bucket/${infer N}`
+    ? N extends keyof B
+      ? SourcedData<B[N]>
+      : NamedData<E, T>
+    : NamedData<E, T>
+
+/** What dispatching one resolves with. */
+export type NamedReceipt<E, T> = EventReceipt<NamedData<E, T>, T extends keyof E ? EventResultOf<E[T]> : unknown>
 
 /** The arguments of `dispatch` after the event: data may be left out where nothing in it is needed. */
 export type DispatchArgs<I, O = DispatchOptions> = object extends I

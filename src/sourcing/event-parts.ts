@@ -2,10 +2,21 @@ import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { TransactionBucketHandle } from '../commit/transaction-handle.js'
+import type { SubEvent } from '../log/entry.js'
 import type { EventRegistry } from './event-registry.js'
 import type { Guard } from './guard.js'
-import type { AtCommit } from './projected-event.js'
+import type { EntryPlace, EventGroup } from './event-group.js'
 import type { EventInput } from './running-event.js'
+
+/** What else becomes of the events of a commit, at its last moment. */
+export interface CommitHook {
+  /** True where nothing does. */
+  readonly isIdle: boolean
+  /** What has to happen before they can be committed. */
+  waits(transaction: Transaction, events: readonly SubEvent[]): Promise<unknown> | undefined
+  /** @param entry the one that they are of, where they are handled again. @throws {EventFailedError} nothing is committed. */
+  complete(transaction: Transaction, group: EventGroup, entry: EntryPlace | undefined): void
+}
 
 /** What the events of a store have in common. */
 export interface EventParts {
@@ -20,8 +31,7 @@ export interface EventParts {
     include: (input: EventInput) => unknown,
   ) => TransactionBucketHandle
   readonly guard: Guard | undefined
-  /** What else becomes of the events of a commit. */
-  readonly atCommit: AtCommit
-  /** Set while handlers run that must not have effects. */
-  readonly pure: { isRunning: boolean }
+  readonly commitHook: CommitHook
+  /** Set while handlers run that must not have effects, with what one of them tried all the same. */
+  readonly pure: { isRunning: boolean; attempt: Error | undefined }
 }

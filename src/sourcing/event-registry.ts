@@ -1,6 +1,6 @@
 import { describeValue } from '../base/errors.js'
 import type { EventData } from '../log/entry.js'
-import { isInternalBucket } from '../log/entry.js'
+import { isInternalBucket, isSourcedType } from '../log/entry.js'
 import type { EventHandlers, EventOptions, QueuePolicy, Upcast } from './event-definition.js'
 import { EventSchema } from './event-schema.js'
 import { EventDefinitionError, EventNotDefinedError } from './errors.js'
@@ -79,14 +79,21 @@ export class EventRegistry {
     this.#types.set(type, typeOf(type, options, [named(type, options, 0)], undefined))
   }
 
+  /**
+   * Defines types by name. Those of sourced buckets are there since their buckets are: they are added to.
+   *
+   * @throws {EventDefinitionError} @throws {EventNotDefinedError} those before it were taken.
+   */
+  defineAll(definitions: { readonly [type: string]: unknown }): void {
+    for (const [type, definition] of Object.entries(definitions)) {
+      if (isSourcedType(type)) this.extend(type, definition as EventHandlers)
+      else this.define(type, definition as EventOptions)
+    }
+  }
+
   /** Takes the events that the writes of a sourced bucket are. */
   defineSourced(type: string, bucket: string): void {
     this.#types.set(type, typeOf(type, {}, [], bucket))
-  }
-
-  /** The bucket that a type was for is gone. */
-  forget(type: string): void {
-    this.#types.delete(type)
   }
 
   /** Adds handlers, after those that are there. @throws {EventNotDefinedError} @throws {EventDefinitionError} */
@@ -105,7 +112,10 @@ export class EventRegistry {
    */
   upcast({ type, version, upcast }: EventType, data: EventData, from: number): EventData {
     if (from > version) {
-      throw new EventDefinitionError(type, `version ${from} was written by newer code; this code knows ${version}`)
+      throw new EventDefinitionError(
+        type,
+        `version ${from} was written by newer code, this code knows ${version}: start the newer one`,
+      )
     }
     let current = data as object
     for (let step = from; step < version; step++) current = (upcast.get(step) as (data: object) => object)(current)
@@ -122,11 +132,11 @@ function problemOf(type: string): string | undefined {
     return `its type has to have 1 to ${TYPE_CHARACTERS_MAX} characters, without "*" and control characters, and not be "__proto__"`
   }
   if (type.startsWith('store/') || isInternalBucket(type)) return 'types that begin with store/ and varve/ are taken'
-  return type.startsWith('bucket/') ? 'types that begin with bucket/ are those of sourced buckets' : undefined
+  return isSourcedType(type) ? 'types that begin with bucket/ are those of sourced buckets' : undefined
 }
 
 function checkNames(type: string, options: unknown, names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new EventDefinitionError(type, `expected an object { ${names.join(', ')} }, got ${describeValue(options)}`)
   }
   for (const [name, value] of Object.entries(options)) {
@@ -181,7 +191,8 @@ function typeOf(
 
 /** The steps from each earlier version to the next. @throws {EventDefinitionError} one is missing. */
 function checkUpcast(type: string, version: number, given: unknown): Map<number, Upcast> {
-  if (typeof given !== 'object' || given === null) {
+  // A list or a Map has its steps elsewhere than under the names of versions.
+  if (typeof given !== 'object' || given === null || Symbol.iterator in given) {
     throw new EventDefinitionError(type, `upcast: expected an object of functions, got ${describeValue(given)}`)
   }
   const steps = new Map<number, Upcast>()

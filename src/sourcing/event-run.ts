@@ -1,22 +1,24 @@
 import { assert } from '../base/assert.js'
-import type { Bucket } from '../commit/bucket.js'
+import { InvalidArgumentError } from '../base/errors.js'
 import { TransactionEndedError } from '../commit/errors.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
-import type { Change, EntryEvent, EventData, SubEvent } from '../log/entry.js'
-import type { Reads } from '../query/reads.js'
-import { copyPlainObject } from '../schema/copy-value.js'
+import type { EntryEvent, EventData, SubEvent } from '../log/entry.js'
+import { copyPlainObject, deepFreeze } from '../schema/copy-value.js'
 import { applyResult } from './apply-result.js'
 import type { ResultTarget } from './apply-result.js'
 import type { SubEventInput } from './event-definition.js'
 import type { EventParts } from './event-parts.js'
-import type { NamedHandlers } from './event-registry.js'
-import { EventFailedError, EventRecursionError } from './errors.js'
+import type { EventType, NamedHandlers } from './event-registry.js'
+import { EventRecursionError } from './errors.js'
 import type { EventPhase } from './errors.js'
 import { RunningEvent } from './running-event.js'
 import type { EventInput, EventRoot } from './running-event.js'
-import { HandlerTransaction, HandlerView } from './handler-context.js'
+import { HandlerTransaction } from './handler-context.js'
+import { copyData, disown } from './promises.js'
+import { Handling } from './handling.js'
 import { SeededRuntime } from './seeded-stream.js'
 import { performSourced } from './sourced-events.js'
+import type { CurrentData } from './upcast.js'
 
 /** Deepest nesting of sub-events. */
 export const DEPTH_MAX = 100
@@ -33,6 +35,7 @@ export class EventRun implements EntryHead {
   readonly #parts: EventParts
   readonly #transaction: Transaction
   readonly #root: EventRoot
+  readonly #handling: Handling
   readonly #clock: number
   /** Whether the transaction is the event, rather than has some. */
   readonly #isEvent: boolean
@@ -50,6 +53,7 @@ export class EventRun implements EntryHead {
     this.#parts = parts
     this.#transaction = transaction
     this.#root = root
+    this.#handling = new Handling(parts, transaction, root)
     this.#clock = clock
     this.#isEvent = isEvent
     transaction.head = this
@@ -68,7 +72,7 @@ export class EventRun implements EntryHead {
   /** As it was handled. */
   get handled(): { readonly data: EventData; readonly events: readonly SubEvent[]; readonly result: unknown } {
     const { data = {}, subs = [], result } = this.#main ?? {}
-    return { data, events: subs, result }
+    return { data, events: deepFreeze(subs), result }
   }
 
   event(at: number): EntryEvent | undefined {
@@ -92,17 +96,19 @@ export class EventRun implements EntryHead {
   }
 
   waits(): Promise<unknown> | undefined {
-    const { atCommit } = this.#parts
-    return atCommit.isIdle ? undefined : atCommit.waits(this.#transaction, this.#roots)
+    const { commitHook } = this.#parts
+    return commitHook.isIdle ? undefined : commitHook.waits(this.#transaction, this.#roots)
   }
 
   complete(): void {
-    const { atCommit } = this.#parts
-    if (atCommit.isIdle) return
+    const { commitHook } = this.#parts
     const events = this.#roots
+    // Nothing comes after this, and the log and the receipt have the same ones.
+    deepFreeze(events)
+    if (commitHook.isIdle) return
     if (events.length === 0 || this.event(0) === undefined) return
     const { at, meta, entry } = this.#root
-    atCommit.complete(this.#transaction, { at, clock: this.#clock, meta, events }, entry)
+    commitHook.complete(this.#transaction, { at, clock: this.#clock, meta, events }, entry)
   }
 
   /** Its events as the log is about to have them. */
@@ -147,16 +153,21 @@ export class EventRun implements EntryHead {
     began: (event: RunningEvent) => void,
   ): void | Promise<void> {
     this.#open++
+    let own: RunningEvent | undefined
     const over = (): void => void this.#open--
-    let done: void | Promise<void>
-    try {
-      done = this.#live(input, parent, began)
-    } catch (error) {
+    const failed = (error: unknown): never => {
       over()
+      disown(own?.results)
       throw error
     }
+    let done: void | Promise<void>
+    try {
+      done = this.#live(input, parent, (event) => began((own = event)))
+    } catch (error) {
+      return failed(error)
+    }
     if (done === undefined) over()
-    else return done.finally(over)
+    else return done.then(over, failed)
   }
 
   #live(
@@ -168,65 +179,64 @@ export class EventRun implements EntryHead {
     began(event)
     const begun = event.data
     this.#preprocess(event)
-    const records = parent === undefined ? (this.#isEvent ? undefined : this.#loose) : (parent.subs ??= [])
     const asked = this.#reduce(event, event.data === begun ? input.raw : undefined)
-    asked.push(...this.#derive(event))
-    const place = records === undefined ? -1 : records.push(event.record) - 1
-    const done = this.#subEvents(event, asked, 0)
-    const finished = (): void => {
-      if (records !== undefined && event.subs !== undefined) records[place] = event.record
-    }
-    if (done === undefined) finished()
-    else return done.then(finished)
+    this.#derive(event, asked)
+    if (parent !== undefined) event.takePlace(parent.records)
+    else if (!this.#isEvent) event.takePlace(this.#loose)
+    return this.#subEvents(event, asked, 0)
   }
 
   #begin({ type, data, version }: EventInput, parent: RunningEvent | undefined): RunningEvent {
     const path = [...(parent?.path ?? []), type]
     const { registry } = this.#parts
-    const definition = this.#guarded('validate', undefined, path, () => registry.must(type))
+    const definition = this.#handling.guarded('validate', undefined, path, () => registry.must(type))
     if (path.length - 1 > DEPTH_MAX) this.#tooMany('sub-events nested in each other', DEPTH_MAX, path)
     if (this.#count > SUB_EVENTS_MAX) this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, path)
     const index = this.#count++
     const given =
-      typeof data === 'function' ? this.#guarded('validate', undefined, path, () => data(this.#transaction)) : data
-    const current =
-      version === undefined || version === definition.version
-        ? given
-        : this.#guarded('upcast', undefined, path, () => {
-            return copyPlainObject(`event "${type}": data`, registry.upcast(definition, given, version))
-          })
+      typeof data === 'function'
+        ? this.#handling.guarded('validate', undefined, path, () => data(this.#transaction))
+        : data
+    const current = this.#handling.guarded('upcast', undefined, path, () => this.#current(definition, given, version))
     const event = new RunningEvent(definition, current, this.#root, parent, index)
-    event.data = this.#checked(event, current)
+    event.data = this.#checked(event, current.data, version !== undefined)
     return event
   }
 
-  #tooMany(what: string, max: number, path: readonly string[]): never {
-    throw new EventFailedError('events', undefined, path, new EventRecursionError(what, max, path))
+  /** Data of any version, as one of now. Types that nobody has defined have no version. */
+  #current(definition: EventType, data: EventData, version = definition.version): CurrentData {
+    const { registry } = this.#parts
+    if (version === definition.version || registry.find(definition.type) === undefined) return { data, version }
+    const raised = copyData(`event "${definition.type}": data`, registry.upcast(definition, data, version))
+    return { data: raised, version: definition.version }
   }
 
-  #checked(event: RunningEvent, data: EventData): EventData {
+  #tooMany(what: string, max: number, path: readonly string[]): never {
+    return this.#handling.fail('events', undefined, path, new EventRecursionError(what, max, path))
+  }
+
+  /** @param hasPassed its schema, before: its validators are not asked again. */
+  #checked(event: RunningEvent, data: EventData, hasPassed: boolean): EventData {
     const { schema } = event.definition
     if (schema.isOpen) return data
-    const source = this.#world(event, 'validate', 0)
-    return this.#guarded('validate', undefined, event, () => schema.check(data, source))
-  }
-
-  #world(event: RunningEvent, phase: EventPhase, handler: number): SeededRuntime {
-    const { seed, at } = this.#root
-    return new SeededRuntime(this.#parts.runtime, at, seed, () => `${event.index}/${phase}/${handler}`)
+    const source = this.#handling.world(event, 'validate', 0)
+    return this.#handling.guarded('validate', undefined, event, () => schema.check(data, source, hasPassed))
   }
 
   #preprocess(event: RunningEvent): void {
     const { handlers } = event.definition
+    // What the log has of it is what came out of this.
+    if (event.parent === undefined && this.#root.entry !== undefined) return
     for (let i = 0; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.preprocess === undefined) continue
-      const given = this.#pure(event, 'preprocess', i, (view) => one.preprocess?.(event, view))
+      const given = this.#handling.pure(event, 'preprocess', i, (view) => one.preprocess?.(event.seen, view))
       if (given === undefined) continue
-      const data = this.#guarded('preprocess', one.name, event, () =>
+      event.results.push(given)
+      const data = this.#handling.guarded('preprocess', one.name, event, () =>
         copyPlainObject(`event "${event.type}": what preprocess returned`, given),
       )
-      event.data = this.#checked(event, data)
+      event.data = this.#checked(event, data, true)
     }
   }
 
@@ -239,59 +249,60 @@ export class EventRun implements EntryHead {
       for (let i = 0; i < handlers.length; i++) {
         const one = handlers[i] as NamedHandlers
         if (one.reduce === undefined) continue
-        const result = this.#pure(event, 'reduce', i, (view) => one.reduce?.(event, view))
-        if (result !== undefined && result !== null) results.push({ name: one.name, result })
+        const result = this.#handling.pure(event, 'reduce', i, (view) => one.reduce?.(event.seen, view))
+        if (result === undefined || result === null) continue
+        results.push({ name: one.name, result })
+        event.results.push(result)
       }
     } finally {
       this.#reducing = false
     }
     if (bucket !== undefined) {
-      const done = this.#guarded('apply', undefined, event, () =>
+      const done = this.#handling.guarded('apply', undefined, event, () =>
         performSourced(this.#target(event), bucket, event.data, raw),
       )
       event.result = done.result
       event.data = done.data
     }
     const asked: SubEventInput[] = []
-    for (const { name, result } of results) asked.push(...this.#apply(event, 'reduce', name, result))
+    for (const { name, result } of results) this.#apply(event, 'reduce', name, result, asked)
     return asked
   }
 
-  #derive(event: RunningEvent): SubEventInput[] {
-    const asked: SubEventInput[] = []
-    if (event.changes === undefined) return asked
+  /** @param asked gets the sub-events that are asked for. */
+  #derive(event: RunningEvent, asked: SubEventInput[]): void {
+    if (event.changes === undefined) return
     const { handlers } = event.definition
     for (let i = 0; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.derive === undefined) continue
-      const result = this.#pure(event, 'derive', i, (view) => one.derive?.(event as never, view))
-      if (result !== undefined && result !== null) asked.push(...this.#apply(event, 'derive', one.name, result))
+      const result = this.#handling.pure(event, 'derive', i, (view) => one.derive?.(event.applied as never, view))
+      if (result === undefined || result === null) continue
+      event.results.push(result)
+      this.#apply(event, 'derive', one.name, result, asked)
     }
-    return asked
   }
 
-  #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown): readonly SubEventInput[] {
-    return this.#guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
+  #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown, asked: SubEventInput[]): void {
+    const events = this.#handling.guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
       applyResult(this.#target(event), result),
     )
+    if (asked.length + events.length > SUB_EVENTS_MAX) {
+      this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, event.path)
+    }
+    for (const one of events) asked.push(one)
   }
 
   #target(event: RunningEvent): ResultTarget {
     return {
       transaction: this.#transaction,
-      bucketOf: (name) => this.#ready(name),
-      changes: event.changes as Change[] | undefined,
+      bucketOf: (name) => this.#handling.ready(name),
+      changes: event.changes,
       written: () => {
         assert(!this.#reducing, 'EV2', `event "${event.type}": written while its reducers run`)
         event.markWritten()
       },
     }
-  }
-
-  #ready(name: string): Bucket {
-    const bucket = this.#parts.bucketOf(name)
-    bucket.mustBeReady()
-    return bucket
   }
 
   #subEvents(event: RunningEvent, asked: readonly SubEventInput[], from: number): void | Promise<void> {
@@ -303,10 +314,9 @@ export class EventRun implements EntryHead {
   }
 
   #inputOf(event: RunningEvent, asked: unknown): EventInput {
-    return this.#guarded('events', undefined, event, () => {
+    return this.#handling.guarded('events', undefined, event, () => {
       const { type, data } = copyPlainObject('events[]', asked)
-      if (typeof type !== 'string')
-        throw new EventFailedError('events', undefined, event.path, new Error('a sub-event has no type'))
+      if (typeof type !== 'string') throw new InvalidArgumentError('events[].type', 'the type of an event', type)
       return { type, data: data === undefined ? {} : copyPlainObject(`events[]: data of "${type}"`, data) }
     })
   }
@@ -316,12 +326,12 @@ export class EventRun implements EntryHead {
     for (let i = from; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.transact === undefined) continue
-      const failed = (error: unknown): never => this.#fail('transact', one.name, event, error)
+      const failed = (error: unknown): never => this.#handling.fail('transact', one.name, event, error)
       const keep = (result: unknown): void => {
         if (result !== undefined) event.result = result
       }
       try {
-        const result = one.transact(event as never, this.#context(event, i))
+        const result = one.transact(event.applied, this.#context(event, i))
         if (isPromise(result)) {
           return this.#transaction
             .track(Promise.resolve(result))
@@ -338,56 +348,18 @@ export class EventRun implements EntryHead {
   #context(event: RunningEvent, index: number): HandlerTransaction {
     const { bucketOf, handleOf } = this.#parts
     const transaction = this.#transaction
-    const mustBeOpen = (): void => {
-      if (transaction.isOver) throw new TransactionEndedError(event.type)
-    }
-    return new HandlerTransaction(this.#world(event, 'transact', index), {
+    return new HandlerTransaction(this.#handling.world(event, 'transact', index), {
       bucket: (name) => {
-        mustBeOpen()
-        event.markWritten()
+        // After the end, the handle says so to whoever uses it, as that of any transaction.
+        if (!transaction.isOver) event.markWritten()
         return handleOf(transaction, bucketOf(name), (input) => this.#handleFor(input, event, false))
       },
       dispatch: (type, data) => {
-        mustBeOpen()
-        const copy = data === undefined ? {} : copyPlainObject(`dispatch("${type}", data)`, data)
+        if (transaction.isOver) throw new TransactionEndedError('', `event "${event.type}": tx.dispatch("${type}")`)
+        const copy = data === undefined ? {} : copyData(`dispatch("${type}", data)`, data)
         return this.#handleFor({ type, data: copy }, event, true)
       },
     })
-  }
-
-  /** Runs a handler that must have no effects, twice where somebody wants to know whether it has any. */
-  #pure<T>(event: RunningEvent, phase: EventPhase, index: number, run: (view: HandlerView) => T): T {
-    const { guard, pure } = this.#parts
-    const { name } = event.definition.handlers[index] as NamedHandlers
-    const view = (): HandlerView => new HandlerView(this.#world(event, phase, index), (bucket) => this.#reads(bucket))
-    return this.#guarded(phase, name, event, () => {
-      const outer = pure.isRunning
-      pure.isRunning = true
-      try {
-        if (guard === undefined) return run(view())
-        this.#root.seed.draw()
-        return guard.watch(event.type, phase, name, () => run(view()))
-      } finally {
-        pure.isRunning = outer
-      }
-    })
-  }
-
-  #reads(name: string): Reads<never> {
-    return this.#transaction.reads(this.#ready(name))
-  }
-
-  #guarded<T>(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], work: () => T): T {
-    try {
-      return work()
-    } catch (error) {
-      return this.#fail(phase, reducer, at, error)
-    }
-  }
-
-  #fail(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], error: unknown): never {
-    if (error instanceof EventFailedError) throw error
-    throw new EventFailedError(phase, reducer, at instanceof RunningEvent ? at.path : at, error)
   }
 }
 

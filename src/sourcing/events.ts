@@ -4,21 +4,22 @@ import { CommitDraft } from '../commit/draft.js'
 import { BucketNotDefinedError, BucketUnavailableError } from '../commit/errors.js'
 import type { Committed, Transaction } from '../commit/transaction.js'
 import { TransactionBucketHandle } from '../commit/transaction-handle.js'
-import { checkOptions } from '../commit/write-options.js'
 import type { CommitNote } from '../commit/write-options.js'
 import type { Engine } from '../engine.js'
-import { isInternalBucket, sourcedType } from '../log/entry.js'
+import { isInternalBucket, isSourcedType, sourcedType } from '../log/entry.js'
 import type { EventData } from '../log/entry.js'
-import { copyPlainObject } from '../schema/copy-value.js'
-import type { DispatchOptions, EnqueueOptions, EventReceipt } from './event-definition.js'
+import { readArguments } from './event-arguments.js'
+import type { EventArguments } from './event-arguments.js'
+import type { EventReceipt } from './event-definition.js'
 import { EventRegistry } from './event-registry.js'
 import { EventRun } from './event-run.js'
 import type { EventParts } from './event-parts.js'
 import type { Dispatch, EventInput } from './running-event.js'
-import { describeFailure, EventFailedError, plainFailure } from './errors.js'
+import { askable, describeFailure, EventFailedError, EventNotDefinedError, plainFailure } from './errors.js'
 import { Guard } from './guard.js'
 import type { ProjectionDefinitions } from './projection-definition.js'
 import { Projections } from './projections.js'
+import { copyData, disown } from './promises.js'
 import { EventQueue } from './queue.js'
 import { EventSeed } from './seeded-stream.js'
 import { SourcedBucketHandle, SourcedTransactionHandle } from './sourced-handle.js'
@@ -32,6 +33,24 @@ export interface EventsOptions {
   readonly unknownEvents: 'refuse' | 'keep'
   /** Whether handlers are run twice, to report those that do not give the same again. */
   readonly checkDeterminism: boolean
+  /** Whether queued events are handled from the start, or when somebody says so. */
+  readonly queue: 'running' | 'paused'
+}
+
+/** An event after its commit. */
+interface Handled {
+  readonly run: EventRun
+  /** Undefined where there was nothing to commit: a write to a sourced bucket that changes nothing. */
+  readonly committed: Committed | undefined
+  /** When it happened. */
+  readonly at: number
+}
+
+/** What an attempt to handle an event has failed with. */
+interface Refused {
+  readonly error: unknown
+  /** There where somebody else had changed what it had read before it failed: it may do better next time. */
+  readonly conflict: Error | undefined
 }
 
 /** The events of one store: takes them in, and handles each in a transaction of its own. */
@@ -57,16 +76,17 @@ export class Events {
       registry: this.registry,
       runtime,
       bucketOf,
-      atCommit: this.projections,
+      commitHook: this.projections,
       handleOf: (transaction, bucket, include) =>
         bucket.definition.sourced === true
           ? new SourcedTransactionHandle(transaction, bucket, include)
           : new TransactionBucketHandle(transaction, bucket),
       guard: undefined,
-      pure: { isRunning: false },
+      pure: { isRunning: false, attempt: undefined },
     }
     engine.transactions.handleOf = (transaction, bucket) =>
       this.#parts.handleOf(transaction, bucket, (input) => this.#runOf(transaction).include(input))
+    engine.sequencer.onWrite = () => this.#mustHaveNoHandler('a write or a transaction')
     engine.catalog.onSourced = (bucket) => this.registry.defineSourced(sourcedType(bucket), bucket)
   }
 
@@ -88,33 +108,41 @@ export class Events {
   ): Promise<void> {
     this.registry.keepsUnknown = options.unknownEvents === 'keep'
     if (options.checkDeterminism) this.#parts.guard = new Guard(this.#engine.options.onError)
-    defineAll(this.registry, definitions)
+    this.registry.defineAll(definitions)
     await this.projections.start()
     for (const [name, projection] of Object.entries(projections)) await this.projections.define(name, projection)
-    await this.queue.resumeStored()
+    await this.queue.resumeStored(options.queue === 'paused')
+  }
+
+  /** Whether a handler runs that must not have effects. What it does all the same is refused, and fails its event. */
+  get isPure(): boolean {
+    return this.#parts.pure.isRunning
+  }
+
+  #mustHaveNoHandler(what: string): void {
+    const { pure } = this.#parts
+    if (!pure.isRunning) return
+    const place =
+      'to be called outside of preprocess, reduce and derive (they return what they want done; or use transact)'
+    pure.attempt ??= new InvalidArgumentError(what, place, undefined, 'a call inside of one')
+    throw pure.attempt
   }
 
   /** What `dispatch` was called with, checked. @throws {InvalidArgumentError} @throws {EventNotDefinedError} nothing was done. */
-  parse(method: string, first: unknown, data: unknown, options: unknown): Dispatch {
-    if (this.#parts.pure.isRunning) {
-      const instead = 'to be called outside of preprocess, reduce and derive (return { events }, or use transact)'
-      throw new InvalidArgumentError(method, instead, first)
-    }
-    const named = typeof first === 'object' && first !== null ? (first as { [option: string]: unknown }) : undefined
-    const type = named === undefined ? first : named.type
-    // A reference comes with its data beside it, a whole event has it inside.
-    const given = data === undefined && options === undefined ? named : undefined
-    if (typeof type !== 'string') throw new InvalidArgumentError(`${method}(type)`, 'the type of an event', type)
-    this.registry.must(type)
-    const fields = given === undefined ? data : given.data
-    const rest = (given ?? options ?? {}) as DispatchOptions
-    const note = checkOptions(`${method}("${type}", data, options)`, rest)
-    const { at } = rest
-    if (at !== undefined && !(typeof at === 'number' && Number.isFinite(at))) {
-      throw new InvalidArgumentError(`${method}("${type}", data, { at })`, 'a time in milliseconds', at)
-    }
-    const copy = fields === undefined ? {} : copyPlainObject(`${method}("${type}", data)`, fields)
-    return { type, data: copy, at, note, seed: this.seed() }
+  parse(method: string, first: unknown, data: unknown, options: unknown): Dispatch & EventArguments {
+    const given = readArguments(method, first, data, options)
+    const { type } = given
+    this.#mustHaveNoHandler(`${method}("${type}")`)
+    const { bucket } = this.registry.must(type)
+    // The bucket may have been dropped, and may have come back as a plain one.
+    if (bucket !== undefined && !this.#isSourced(bucket)) throw new EventNotDefinedError(type)
+    const copy = given.data === undefined ? {} : copyData(`${method}("${type}", data)`, given.data)
+    return { ...given, data: copy, seed: this.seed() }
+  }
+
+  #isSourced(bucket: string): boolean {
+    const { catalog } = this.#engine
+    return catalog.has(bucket) && catalog.must(bucket).definition.sourced === true
   }
 
   /**
@@ -124,8 +152,14 @@ export class Events {
    */
   checkData(method: string, type: string, data: unknown): { readonly data: EventData; readonly version: number } {
     const { schema, version } = this.registry.must(type)
-    const copy = data === undefined ? {} : copyPlainObject(`${method}("${type}", data)`, data)
-    return { data: schema.check(copy, this.#parts.runtime), version }
+    const copy = data === undefined ? {} : copyData(`${method}("${type}", data)`, data)
+    try {
+      return { data: schema.check(copy, this.#parts.runtime), version }
+    } catch (error) {
+      // A validator that breaks is no better than a handler that does.
+      if (askable(error) instanceof VarveError) throw error
+      throw new EventFailedError('validate', undefined, [type], error)
+    }
   }
 
   /**
@@ -137,9 +171,10 @@ export class Events {
   async enqueue(first: unknown, data: unknown, options: unknown): Promise<number> {
     const event = this.parse('enqueue', first, data, options)
     const checked = this.checkData('enqueue', event.type, event.data)
-    const { lane: own, delayMs = 0 } = (options ?? (data === undefined ? first : undefined) ?? {}) as EnqueueOptions
-    const lane = own ?? this.registry.must(event.type).lane?.(checked.data)
+    const { delayMs = 0 } = event
+    const lane = event.lane ?? this.registry.must(event.type).lane?.(checked.data)
     if (lane !== undefined && typeof lane !== 'string') {
+      disown(lane)
       throw new InvalidArgumentError(`enqueue("${event.type}", data, { lane })`, 'a string', lane)
     }
     if (!(typeof delayMs === 'number' && delayMs >= 0 && Number.isFinite(delayMs))) {
@@ -163,9 +198,10 @@ export class Events {
     try {
       const { run, committed, at } = await this.#handle(event)
       const { data, events, result } = run.handled
-      // A write to a sourced bucket that changes nothing has no entry.
       const { seq = this.#engine.sequencer.position.visible, changes = [] } = committed ?? {}
       const own = changes.filter(({ bucket }) => !isInternalBucket(bucket))
+      // The log has the same ones.
+      for (const change of own) Object.freeze(change)
       return Object.freeze({ seq, type: event.type, data, at, changes: Object.freeze(own), events, result })
     } catch (error) {
       if (isRecorded && error instanceof EventFailedError) await this.#record(event, error)
@@ -182,53 +218,72 @@ export class Events {
     }
   }
 
-  async #handle(event: Dispatch): Promise<{ run: EventRun; committed: Committed | undefined; at: number }> {
-    for (let attempt = 0; ; attempt++) {
-      const { transactions } = this.#engine
+  async #handle(event: Dispatch): Promise<Handled> {
+    const { transactions } = this.#engine
+    for (let attempt = 0; ; ) {
       const transaction = transactions.begin()
-      let absent: string | undefined
+      let outcome: Handled | Refused
       try {
-        return await this.#attempt(event, transaction)
-      } catch (error) {
-        absent = absentBucket(error)
-        const { conflict } = transaction
-        if (absent === undefined && conflict === undefined) throw error
-        if (conflict !== undefined && attempt >= CONFLICT_RETRIES_MAX) {
-          throw new EventFailedError('commit', undefined, [event.type], conflict)
-        }
+        outcome = await this.#attempt(event, transaction)
       } finally {
         transactions.end(transaction)
       }
+      if ('run' in outcome) return outcome
+      const { error, conflict } = outcome
+      const absent = this.#absentBucket(error)
       // Buckets that load, or that come back after a crash, are waited for; one that never will says so here.
-      if (absent !== undefined) await this.#await(event, absent)
-      else await transactions.pause(attempt)
+      if (absent !== undefined && absent.process.state !== 'running') {
+        await this.#await(event, absent)
+        continue
+      }
+      // It has come up meanwhile; or a handler says so of a bucket that is there, which does not get better by itself.
+      if (absent === undefined && conflict === undefined) throw error
+      if (attempt >= CONFLICT_RETRIES_MAX) {
+        throw conflict === undefined ? error : new EventFailedError('commit', undefined, [event.type], conflict)
+      }
+      await transactions.pause(attempt++)
     }
   }
 
-  async #attempt(
-    event: Dispatch,
-    transaction: Transaction,
-  ): Promise<{ run: EventRun; committed: Committed | undefined; at: number }> {
+  /** Says of a refusal whether there was a conflict then: one that comes later has nothing to do with it. */
+  async #attempt(event: Dispatch, transaction: Transaction): Promise<Handled | Refused> {
     const { sequencer, transactions } = this.#engine
     const clock = sequencer.now()
     const at = event.at ?? clock
     const run = new EventRun(this.#parts, transaction, { at, meta: event.note.meta, seed: event.seed }, clock, true)
-    event.before?.(transaction)
-    const done = run.start(event)
-    if (done !== undefined) await done
+    try {
+      event.before?.(transaction)
+      const done = run.start(event)
+      if (done !== undefined) await done
+    } catch (error) {
+      return { error, conflict: transaction.conflict }
+    }
+    const before = transaction.conflict
     try {
       const committed = await transactions.commit(transaction, event.note)
       return { run, committed, at }
     } catch (error) {
-      if (transaction.conflict !== undefined || !isOfEvent(error)) throw error
-      throw new EventFailedError('commit', undefined, [event.type], error)
+      const { conflict } = transaction
+      const isConflict = conflict !== undefined && (error === conflict || causeOf(error) === conflict)
+      if (isConflict || before !== undefined) return { error, conflict }
+      const failed = isOfEvent(error) ? new EventFailedError('commit', undefined, [event.type], error) : error
+      return { error: failed, conflict: undefined }
     }
   }
 
-  async #await(event: Dispatch, bucket: string): Promise<void> {
+  /** The bucket that has to come up before the event can be handled. */
+  #absentBucket(error: unknown): Bucket | undefined {
+    const cause = causeOf(error)
+    if (!(cause instanceof BucketUnavailableError)) return undefined
+    const { catalog } = this.#engine
+    const { bucket } = cause
+    if (isInternalBucket(bucket)) return catalog.own(bucket)
+    return catalog.has(bucket) ? catalog.must(bucket) : undefined
+  }
+
+  async #await(event: Dispatch, bucket: Bucket): Promise<void> {
     try {
-      if (isInternalBucket(bucket)) await this.queue.ready()
-      else await this.#engine.catalog.must(bucket).process.call(() => undefined)
+      await bucket.whenReady()
     } catch (error) {
       throw new EventFailedError('reduce', undefined, [event.type], error)
     }
@@ -272,14 +327,18 @@ function isOfEvent(error: unknown): boolean {
   )
 }
 
-/** The bucket that has to come up before the event can be handled. */
-function absentBucket(error: unknown): string | undefined {
-  const cause = error instanceof EventFailedError ? error.cause : error
-  return cause instanceof BucketUnavailableError ? cause.bucket : undefined
+/** Why an event has failed; of any other error, that one. */
+function causeOf(error: unknown): unknown {
+  return error instanceof EventFailedError ? error.cause : error
 }
 
 /** The options of `Store.start` that are about events. @throws {InvalidArgumentError} @throws {EventDefinitionError} */
-export function checkEventOptions(events: unknown, unknownEvents: unknown, checkDeterminism: unknown): EventsOptions {
+export function checkEventOptions(
+  events: unknown,
+  unknownEvents: unknown,
+  checkDeterminism: unknown,
+  queue: unknown,
+): EventsOptions {
   if (typeof events !== 'object' || events === null || Array.isArray(events)) {
     throw new InvalidArgumentError('Store.start({ events })', 'an object of event definitions', events)
   }
@@ -289,16 +348,15 @@ export function checkEventOptions(events: unknown, unknownEvents: unknown, check
   if (checkDeterminism !== undefined && typeof checkDeterminism !== 'boolean') {
     throw new InvalidArgumentError('Store.start({ checkDeterminism })', 'true or false', checkDeterminism)
   }
+  if (queue !== undefined && queue !== 'running' && queue !== 'paused') {
+    throw new InvalidArgumentError('Store.start({ queue })', '"running" or "paused"', queue)
+  }
   // What is wrong with them is said before anything is opened.
-  const own = Object.entries(events).filter(([type]) => !type.startsWith(sourcedType('')))
-  defineAll(new EventRegistry(), Object.fromEntries(own))
-  return { unknownEvents: unknownEvents ?? 'refuse', checkDeterminism: checkDeterminism ?? false }
-}
-
-/** Those of sourced buckets are there since their buckets are: they are added to. */
-function defineAll(registry: EventRegistry, definitions: { readonly [type: string]: unknown }): void {
-  for (const [type, definition] of Object.entries(definitions)) {
-    if (type.startsWith(sourcedType(''))) registry.extend(type, definition as never)
-    else registry.define(type, definition as never)
+  const own = Object.entries(events).filter(([type]) => !isSourcedType(type))
+  new EventRegistry().defineAll(Object.fromEntries(own))
+  return {
+    unknownEvents: unknownEvents ?? 'refuse',
+    checkDeterminism: checkDeterminism ?? false,
+    queue: queue ?? 'running',
   }
 }

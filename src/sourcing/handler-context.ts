@@ -4,18 +4,12 @@ import type { Reads } from '../query/reads.js'
 import type { EventTransaction, EventView, EventWorld } from './event-definition.js'
 import type { SeededRuntime } from './seeded-stream.js'
 
-/** What handlers without effects read with. */
-export class HandlerView implements EventView {
+/** Time and randomness of one handler of one event. */
+class HandlerWorld implements EventWorld {
   readonly #world: EventWorld
-  readonly #reads: (bucket: string) => Reads<never>
 
-  constructor(world: SeededRuntime, reads: (bucket: string) => Reads<never>) {
+  constructor(world: SeededRuntime) {
     this.#world = world
-    this.#reads = reads
-  }
-
-  bucket(name: string): never {
-    return this.#reads(name) as never
   }
 
   now(): number {
@@ -31,6 +25,20 @@ export class HandlerView implements EventView {
   }
 }
 
+/** What handlers without effects read with. */
+export class HandlerView extends HandlerWorld implements EventView {
+  readonly #reads: (bucket: string) => Reads<never>
+
+  constructor(world: SeededRuntime, reads: (bucket: string) => Reads<never>) {
+    super(world)
+    this.#reads = reads
+  }
+
+  bucket(name: string): never {
+    return this.#reads(name) as never
+  }
+}
+
 /** What `transact` can do. */
 export interface HandlerActions {
   bucket(name: string): TransactionBucketHandle
@@ -38,12 +46,11 @@ export interface HandlerActions {
 }
 
 /** What `transact` gets. */
-export class HandlerTransaction implements EventTransaction {
-  readonly #world: EventWorld
+export class HandlerTransaction extends HandlerWorld implements EventTransaction {
   readonly #actions: HandlerActions
 
   constructor(world: SeededRuntime, actions: HandlerActions) {
-    this.#world = world
+    super(world)
     this.#actions = actions
   }
 
@@ -58,18 +65,6 @@ export class HandlerTransaction implements EventTransaction {
     // One that fails fails the whole event, so whoever does not await it is told by that.
     handled.catch(() => undefined)
     return handled
-  }
-
-  now(): number {
-    return this.#world.now()
-  }
-
-  random(): number {
-    return this.#world.random()
-  }
-
-  uuid(): string {
-    return this.#world.uuid()
   }
 }
 

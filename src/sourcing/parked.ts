@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '../base/errors.js'
 import type { EventReceipt } from './event-definition.js'
 import { EventNotParkedError } from './errors.js'
 import type { Events } from './events.js'
-import type { EventQueue, QueueStats } from './queue.js'
+import type { EventQueue } from './queue.js'
 import type { QueuedEvent } from './queue-bucket.js'
 
 /** Events that were set aside because they kept failing: the dead letters. */
@@ -10,9 +10,9 @@ export class ParkedEvents {
   readonly #events: Events
   readonly #queue: EventQueue
 
-  constructor(events: Events, queue: EventQueue) {
+  constructor(events: Events) {
     this.#events = events
-    this.#queue = queue
+    this.#queue = events.queue
   }
 
   /** All of them, in the order in which they were queued. */
@@ -43,12 +43,12 @@ export class ParkedEvents {
    * @throws {EventNotParkedError} nothing was done. @throws {EventFailedError} it has failed again, and stays parked.
    */
   async replay(id: number): Promise<EventReceipt> {
-    return this.#queue.replay(this.#must(id))
+    return this.#queue.replay(this.#must(id).id)
   }
 
   /** Gives it up. What waited for it goes on. @throws {EventNotParkedError} */
   async drop(id: number): Promise<void> {
-    await this.#queue.drop(this.#must(id))
+    await this.#queue.drop(this.#must(id).id)
   }
 
   #must(id: number): QueuedEvent {
@@ -56,29 +56,5 @@ export class ParkedEvents {
     const event = this.get(id)
     if (event === undefined) throw new EventNotParkedError(id)
     return event
-  }
-}
-
-/** The queue, to look at and to steer. */
-export class QueueControl {
-  readonly #queue: EventQueue
-
-  constructor(queue: EventQueue) {
-    this.#queue = queue
-  }
-
-  /** How much there is to do. */
-  get stats(): QueueStats {
-    return this.#queue.stats
-  }
-
-  /** Goes on after the queue has halted: the event that failed is tried again. */
-  resume(): void {
-    this.#queue.resume()
-  }
-
-  /** Resolves when nothing is being handled and nothing is due; events may still wait for another attempt, or be parked. */
-  idle(): Promise<void> {
-    return this.#queue.idle()
   }
 }

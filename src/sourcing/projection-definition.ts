@@ -1,11 +1,14 @@
-import { describeValue } from '../base/errors.js'
 import type { EventData } from '../log/entry.js'
 import type { BucketName, Named } from '../store-contexts.js'
 import type { AnyBuckets } from '../store-options.js'
-import type { EventDataOf, EventRef, EventWorld, ReduceResult } from './event-definition.js'
-import { ProjectionDefinitionError } from './projection-errors.js'
+import type { DomainEvent, EventDataOf, EventRef, EventWorld, ReduceResult } from './event-definition.js'
 import type { ProjectionBucket } from './projection-bucket.js'
-import type { ProjectedEvent } from './projected-event.js'
+
+/** An event as projections see it: one that has happened, in an entry of the log. Everything in it is frozen. */
+export interface ProjectedEvent<D = EventData> extends DomainEvent<D> {
+  /** Place of its entry in the log; sub-events have that of their event. */
+  readonly seq: number
+}
 
 /** What `apply` of a projection reads and writes with. Time and randomness are those of the event. */
 export interface ProjectionTransaction<B = AnyBuckets> extends EventWorld {
@@ -44,7 +47,8 @@ export type ProjectionEvent<F extends readonly ProjectionSource[], E> = F[number
 /** What `defineProjection` takes. */
 export interface ProjectionOptions<
   B = AnyBuckets,
-  E = unknown,
+  // oxlint-disable-next-line typescript/no-explicit-any -- with `unknown`, it could not be given to a store with events
+  E = any,
   F extends readonly ProjectionSource[] = readonly string[],
 > {
   /** Types of the events that it is made of, sub-events included; `order/*` stands for all that begin so, `*` for all. */
@@ -60,7 +64,8 @@ export interface ProjectionOptions<
   readonly version?: number
   /**
    * What to do where the log does not begin with its first entry any more and the projection is to be made of it: refuse (`complete`, the
-   * default), or make it of the entries that are `kept`.
+   * default), or make it of the entries that are `kept`. So one that has stood still for so long that history has let go of what comes next
+   * goes on, with `kept`, with what is there.
    */
   readonly history?: 'complete' | 'kept'
   readonly policy?: ProjectionPolicy
@@ -77,72 +82,18 @@ export type ProjectionDefinitions<B = AnyBuckets> = {
   readonly [name: string]: ProjectionOptions<B, any, readonly any[]>
 }
 
+/** The sources of projections, by name: what is inferred of `ProjectionsFor`. */
+export type ProjectionSources = { readonly [name: string]: readonly ProjectionSource[] }
+
+/** Projections by name, made of the events `E` into the buckets `B`: each knows the data of the types in its `from`. */
+export type ProjectionsFor<B, E, P extends ProjectionSources> = {
+  readonly [N in keyof P]: ProjectionOptions<B, E, P[N]> & {
+    readonly from: string extends P[N][number] ? unknown : readonly SourceIn<B, E>[]
+  }
+}
+
+/** Whatever is defined at the same moment can be named. */
+type SourceIn<B, E> = (keyof E & string) | `${string}*` | `bucket/${keyof B & string}` | EventRef<never>
+
 /** `apply`, called on the object that it was given in. */
 export type ProjectionApply = (event: ProjectedEvent<EventData>, tx: never) => unknown
-
-/** A definition with everything filled in. */
-export interface CheckedProjection {
-  readonly version: number
-  readonly mode: 'inline' | 'async'
-  readonly from: readonly string[]
-  readonly into: readonly string[]
-  readonly history: 'complete' | 'kept'
-  readonly policy: Required<ProjectionPolicy>
-  readonly apply: ProjectionApply
-}
-
-const OPTIONS = ['from', 'into', 'mode', 'version', 'history', 'policy', 'apply']
-const NAME_CHARACTERS_MAX = 100
-// Names are part of those of processes and buckets.
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-const NAME = /^[^\u0000-\u001f\u007f*\ud800-\udfff]+$/u
-
-/** @throws {ProjectionDefinitionError} */
-export function checkProjection(name: string, options: ProjectionOptions): CheckedProjection {
-  const fail = (problem: string): never => {
-    throw new ProjectionDefinitionError(String(name), problem)
-  }
-  const oneOf = (option: string, value: unknown, ...names: readonly string[]): void => {
-    if (names.includes(value as string)) return
-    fail(`${option}: expected ${names.map((known) => `"${known}"`).join(' or ')}, got ${describeValue(value)}`)
-  }
-  if (typeof name !== 'string' || name.length > NAME_CHARACTERS_MAX || !NAME.test(name)) {
-    fail(`its name has to have 1 to ${NAME_CHARACTERS_MAX} characters, without "*" and control characters`)
-  }
-  if (typeof options !== 'object' || options === null) fail(`expected an object { ${OPTIONS.join(', ')} }`)
-  for (const option of Object.keys(options)) {
-    if (!OPTIONS.includes(option)) fail(`unknown option "${option}"; known are ${OPTIONS.join(', ')}`)
-  }
-  const { into, mode = 'inline', version = 1, history = 'complete', policy = {}, apply } = options
-  const from: readonly unknown[] = Array.isArray(options.from) ? options.from.map(typeOf) : []
-  for (const [option, list] of Object.entries({ from, into })) {
-    const isList = Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === 'string')
-    if (!isList)
-      fail(`${option}: expected a list of names, got ${describeValue(option === 'from' ? options.from : list)}`)
-  }
-  for (const type of from as readonly string[]) {
-    if (type.slice(0, -1).includes('*')) fail(`from: "${type}": a star stands at the end`)
-  }
-  oneOf('mode', mode, 'inline', 'async')
-  oneOf('history', history, 'complete', 'kept')
-  if (!Number.isSafeInteger(version) || version < 1) {
-    fail(`version: expected a whole number from 1, got ${describeValue(version)}`)
-  }
-  if (typeof policy !== 'object' || policy === null) fail(`policy: expected an object, got ${describeValue(policy)}`)
-  const { retries = 5, onFailure = 'halt' } = policy
-  oneOf('policy: onFailure', onFailure, 'halt', 'skip')
-  if (!(Number.isSafeInteger(retries) && retries >= 0)) {
-    fail(`policy: retries: expected a whole number from 0, got ${describeValue(retries)}`)
-  }
-  if (typeof apply !== 'function') fail(`apply: expected a function, got ${describeValue(apply)}`)
-  const own = (apply as ProjectionApply).bind(options)
-  const lists = {
-    from: Object.freeze([...new Set(from as readonly string[])]),
-    into: Object.freeze([...new Set(into)]),
-  }
-  return { ...lists, version, mode, history, policy: { retries, onFailure }, apply: own }
-}
-
-function typeOf(source: unknown): unknown {
-  return typeof source === 'object' && source !== null ? (source as EventRef).type : source
-}

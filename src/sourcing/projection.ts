@@ -1,20 +1,23 @@
-import { assert } from '../base/assert.js'
-import { describeValue, InvalidArgumentError } from '../base/errors.js'
-import type { Runtime } from '../base/runtime.js'
-import type { Bucket, BucketOwner } from '../commit/bucket.js'
-import type { Transaction } from '../commit/transaction.js'
-import type { EventRegistry } from './event-registry.js'
-import { applyResult } from './apply-result.js'
-import { current } from './current-data.js'
-import { ProjectionBucketHandle } from './projection-bucket.js'
-import type { ProjectionApply, ProjectionOptions, ProjectionPolicy } from './projection-definition.js'
-import { checkProjection } from './projection-definition.js'
-import { BucketOwnedError } from './projection-errors.js'
-import type { EntryPlace, EventGroup, ProjectedEvent } from './projected-event.js'
-import { visitEvents } from './projected-event.js'
-import { EventSeed, placeSeed, SeededRuntime } from './seeded-stream.js'
+import { describeValue } from '../base/errors.js'
+import type { BucketOwner } from '../commit/bucket.js'
+import type { EventRef } from './event-definition.js'
+import type { EventGroup } from './event-group.js'
+import { visitEvents } from './event-group.js'
+import type {
+  ProjectedEvent,
+  ProjectionOptions,
+  ProjectionPolicy,
+  ProjectionTransaction,
+} from './projection-definition.js'
+import { BucketOwnedError, ProjectionDefinitionError } from './projection-errors.js'
 
-/** A projection after its definition was checked. */
+const OPTIONS = ['from', 'into', 'mode', 'version', 'history', 'policy', 'apply']
+const NAME_CHARACTERS_MAX = 100
+// Names are part of those of processes and buckets.
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
+const NAME = /^[^\u0000-\u001f\u007f*\ud800-\udfff]+$/u
+
+/** A projection as it is defined: what it is made of, and whose buckets are its own (EV5). */
 export class Projection implements BucketOwner {
   readonly name: string
   readonly version: number
@@ -23,20 +26,21 @@ export class Projection implements BucketOwner {
   readonly into: readonly string[]
   readonly history: 'complete' | 'kept'
   readonly policy: Required<ProjectionPolicy>
-  readonly apply: ProjectionApply
+  /** Called on the object that it was given in. */
+  readonly apply: (event: ProjectedEvent, tx: ProjectionTransaction) => unknown
   readonly #known = new Map<string, boolean>()
 
   /** @throws {ProjectionDefinitionError} */
   constructor(name: string, options: ProjectionOptions) {
-    const checked = checkProjection(name, options)
+    const { version, mode, from, into, history, policy, apply } = checkDefinition(name, options)
     this.name = name
-    this.version = checked.version
-    this.mode = checked.mode
-    this.from = checked.from
-    this.into = checked.into
-    this.history = checked.history
-    this.policy = checked.policy
-    this.apply = checked.apply
+    this.version = version
+    this.mode = mode
+    this.from = from
+    this.into = into
+    this.history = history
+    this.policy = policy
+    this.apply = apply
   }
 
   /** Whether it is made of events of this type. */
@@ -69,123 +73,51 @@ export function matchesType(from: readonly string[], type: string): boolean {
   return from.some((name) => (name.endsWith('*') ? type.startsWith(name.slice(0, -1)) : name === type))
 }
 
-/** What taking in events needs of its store. */
-export interface ProjectionWorld {
-  readonly runtime: Runtime
-  readonly registry: EventRegistry
+/** What a definition says, with everything filled in. @throws {ProjectionDefinitionError} */
+function checkDefinition(name: string, options: ProjectionOptions) {
+  const fail = (problem: string): never => {
+    throw new ProjectionDefinitionError(String(name), problem)
+  }
+  const oneOf = (option: string, value: unknown, ...names: readonly string[]): void => {
+    if (names.includes(value as string)) return
+    fail(`${option}: expected ${names.map((known) => `"${known}"`).join(' or ')}, got ${describeValue(value)}`)
+  }
+  if (typeof name !== 'string' || name.length > NAME_CHARACTERS_MAX || !NAME.test(name)) {
+    fail(`its name has to have 1 to ${NAME_CHARACTERS_MAX} characters, without "*" and control characters`)
+  }
+  if (typeof options !== 'object' || options === null) fail(`expected an object { ${OPTIONS.join(', ')} }`)
+  for (const option of Object.keys(options)) {
+    if (!OPTIONS.includes(option)) fail(`unknown option "${option}"; known are ${OPTIONS.join(', ')}`)
+  }
+  const { into, mode = 'inline', version = 1, history = 'complete', policy = {}, apply } = options
+  const from: readonly unknown[] = Array.isArray(options.from) ? options.from.map(typeOf) : []
+  for (const [option, list] of Object.entries({ from, into })) {
+    const isList = Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === 'string')
+    if (!isList)
+      fail(`${option}: expected a list of names, got ${describeValue(option === 'from' ? options.from : list)}`)
+  }
+  for (const type of from as readonly string[]) {
+    if (type.slice(0, -1).includes('*')) fail(`from: "${type}": a star stands at the end`)
+  }
+  oneOf('mode', mode, 'inline', 'async')
+  oneOf('history', history, 'complete', 'kept')
+  if (!Number.isSafeInteger(version) || version < 1) {
+    fail(`version: expected a whole number from 1, got ${describeValue(version)}`)
+  }
+  if (typeof policy !== 'object' || policy === null) fail(`policy: expected an object, got ${describeValue(policy)}`)
+  const { retries = 5, onFailure = 'halt' } = policy
+  oneOf('policy: onFailure', onFailure, 'halt', 'skip')
+  if (!(Number.isSafeInteger(retries) && retries >= 0)) {
+    fail(`policy: retries: expected a whole number from 0, got ${describeValue(retries)}`)
+  }
+  if (typeof apply !== 'function') fail(`apply: expected a function, got ${describeValue(apply)}`)
+  const lists = {
+    from: Object.freeze([...new Set(from as readonly string[])]),
+    into: Object.freeze([...new Set(into)]),
+  }
+  return { ...lists, version, mode, history, policy: { retries, onFailure }, apply: apply.bind(options) }
 }
 
-/** A projection at work within one transaction. */
-export class ProjectionRun {
-  readonly #projection: Projection
-  readonly #transaction: Transaction
-  readonly #world: ProjectionWorld
-  readonly #handles: ReadonlyMap<string, ProjectionBucketHandle>
-  readonly #bucketOf: (name: string) => Bucket
-  /** Type of the event that was taken in last. */
-  type = ''
-  #place: EntryPlace = { seq: 0, id: '' }
-  #group: EventGroup | undefined
-  #index = 0
-  #chance: SeededRuntime | undefined
-
-  /** @param bucketOf the bucket that stands for one of `into`, which has to be there. */
-  constructor(
-    projection: Projection,
-    transaction: Transaction,
-    world: ProjectionWorld,
-    bucketOf: (name: string) => Bucket,
-  ) {
-    this.#projection = projection
-    this.#transaction = transaction
-    this.#world = world
-    this.#bucketOf = bucketOf
-    this.#handles = new Map(
-      projection.into.map((name) => {
-        const handle = new ProjectionBucketHandle(transaction, bucketOf(name), (other) => this.bucket(other))
-        return [name, handle]
-      }),
-    )
-  }
-
-  /**
-   * Takes in those of the events of one entry that are for the projection.
-   *
-   * @throws whatever `apply` throws; then the transaction is of no use.
-   */
-  take(group: EventGroup, place: EntryPlace): void {
-    this.#group = group
-    this.#place = place
-    this.#index = 0
-    const { source } = this.#transaction
-    const { name } = this.#projection
-    for (const { overlay } of this.#handles.values()) {
-      const { owner } = overlay.bucketState
-      assert(owner === undefined || owner === this.#projection, 'EV5', () => `${name}: owned by ${String(owner?.name)}`)
-      overlay.writer = owner
-    }
-    try {
-      visitEvents(group, (event, depth) => {
-        const { type, data = {}, version = 1 } = event
-        if (!this.#projection.takes(type)) return
-        this.type = type
-        const { at, meta } = group
-        const now = current(this.#world.registry, type, version, data)
-        this.#takeOne({ type, version: now.version, data: now.data, at, meta, depth, seq: place.seq })
-        this.#index++
-      })
-    } finally {
-      this.#transaction.source = source
-      for (const handle of this.#handles.values()) handle.overlay.writer = undefined
-    }
-  }
-
-  #takeOne(event: ProjectedEvent): void {
-    const { name, apply } = this.#projection
-    this.#chance = undefined
-    this.#transaction.source = this.#source('records', (this.#group as EventGroup).clock)
-    const result: unknown = apply(Object.freeze(event), this as never)
-    if (result === undefined || result === null) return
-    if (result instanceof Promise) {
-      // Its outcome is of no interest any more: the error says what is wrong.
-      result.catch(() => undefined)
-      throw new InvalidArgumentError(`projection "${name}": apply`, 'to be synchronous', describeValue(result))
-    }
-    const target = { transaction: this.#transaction, changes: undefined, written: () => undefined }
-    const asked = applyResult({ ...target, bucketOf: (bucket) => this.#own(bucket) }, result)
-    if (asked.length > 0) throw new InvalidArgumentError(`projection "${name}"`, 'no events in the result', asked)
-  }
-
-  /** The same again for the same event of the same log, whenever it is taken in. */
-  #source(label: string, now: number): SeededRuntime {
-    const { id, seq } = this.#place
-    const seed = new EventSeed(() => placeSeed(id, seq))
-    const index = this.#index
-    return new SeededRuntime(this.#world.runtime, now, seed, () => `${this.#projection.name}/${index}/${label}`)
-  }
-
-  /** See `ProjectionTransaction`. */
-  bucket(name: string): never {
-    const handle = this.#handles.get(name)
-    if (handle === undefined) this.#own(name)
-    return handle as never
-  }
-
-  #own(name: string): Bucket {
-    if (this.#handles.has(name)) return this.#bucketOf(name)
-    const names = this.#projection.into.join(', ')
-    throw new InvalidArgumentError(`projection "${this.#projection.name}"`, `only buckets of into (${names})`, name)
-  }
-
-  now(): number {
-    return (this.#group as EventGroup).at
-  }
-
-  random(): number {
-    return (this.#chance ??= this.#source('apply', this.now())).random()
-  }
-
-  uuid(): string {
-    return (this.#chance ??= this.#source('apply', this.now())).uuid()
-  }
+function typeOf(source: unknown): unknown {
+  return typeof source === 'object' && source !== null ? (source as EventRef).type : source
 }

@@ -1,23 +1,30 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import type { Bucket } from '../commit/bucket.js'
+import type { Bucket, BucketOwner } from '../commit/bucket.js'
+import { BucketNotDefinedError } from '../commit/errors.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
+import { checkSignal } from '../history/check-signal.js'
+import { entryAfter } from '../history/log-access.js'
 import type { SubEvent } from '../log/entry.js'
 import { StorageError } from '../log/errors.js'
 import { Supervisor } from '../supervise/supervisor.js'
 import { Checkpoints, isOutdated } from './checkpoints.js'
 import type { Checkpoint } from './checkpoints.js'
 import { CommitGate } from './commit-gate.js'
-import { EventFailedError } from './errors.js'
+import { DormantOwner } from './dormant-owner.js'
+import { EventFailedError, EventNotDefinedError } from './errors.js'
 import type { EventRegistry } from './event-registry.js'
-import type { AtCommit, EntryPlace, EventGroup } from './projected-event.js'
-import { visitEvents } from './projected-event.js'
-import { matchesType, Projection, ProjectionRun } from './projection.js'
+import type { EntryPlace, EventGroup } from './event-group.js'
+import { visitEvents } from './event-group.js'
+import type { CommitHook } from './event-parts.js'
+import { matchesType, Projection } from './projection.js'
+import { ProjectionRun } from './projection-run.js'
 import type { ProjectionOptions } from './projection-definition.js'
 import { ProjectionDefinitionError, ProjectionGapError, ProjectionNotDefinedError } from './projection-errors.js'
 import type { ProjectionState, ProjectorParts } from './projector.js'
 import { Projector } from './projector.js'
 import type { RebuildOptions, RebuildProgress, RebuildReport } from './rebuild.js'
+import { dropShadows } from './rebuild.js'
 import { Rebuilder } from './rebuilder.js'
 
 /** What is known about a projection. */
@@ -38,8 +45,13 @@ export interface ProjectionStats {
   readonly rebuild: RebuildProgress | undefined
 }
 
+const LOSS_REFUSED =
+  'it stands as it was, and would be without what it may have of them; rebuild(name, { fromKept: true }) makes it of the entries that are there'
+const LOSS_TOLD =
+  'its definition has changed, so it is made anew of the entries that are there, without what it may have had of those; keep more history'
+
 /** The projections of one store. */
-export class Projections implements AtCommit {
+export class Projections implements CommitHook {
   readonly #engine: Engine
   readonly #registry: EventRegistry
   readonly #parts: ProjectorParts
@@ -63,20 +75,40 @@ export class Projections implements AtCommit {
   async start(): Promise<void> {
     if (!this.#checkpoints.isStored) return
     await this.#checkpoints.open()
-    for (const { name, isLive } of this.#checkpoints.all) if (isLive) this.#dormant.add(name)
+    this.#checkpoints.forEach(({ name, isLive }) => void (isLive && this.#dormant.add(name)))
+    const { catalog } = this.#engine
+    catalog.ownerOf = (bucket) => this.#storedOwner(bucket)
+    for (const bucket of catalog.buckets) bucket.owner = this.#storedOwner(bucket.name)
+  }
+
+  /** Who has written to a bucket in an earlier run, where that is not defined in this one. */
+  #storedOwner(bucket: string): BucketOwner | undefined {
+    let owner: BucketOwner | undefined
+    this.#checkpoints.forEach(({ name, into }) => {
+      if (into.includes(bucket)) owner = this.#defined.get(name)?.projector.projection ?? new DormantOwner(name)
+    })
+    return owner
   }
 
   /**
    * Defines a projection. It begins where it has stopped. A new one is made of the log; one whose definition has changed is made anew.
    *
-   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} @throws {EventNotDefinedError}
-   * @throws {ProjectionGapError} it was not taken.
+   * @throws {ProjectionDefinitionError} @throws {ProjectionGapError} it was not taken.
    */
   async define(name: string, options: ProjectionOptions): Promise<void> {
     const projection = new Projection(name, options)
     if (this.#defined.has(name)) throw new ProjectionDefinitionError(name, 'it is defined already')
-    for (const type of projection.from) if (!type.endsWith('*')) this.#registry.must(type)
-    const buckets = projection.into.map((bucket) => this.#ownable(name, bucket))
+    const known = <T>(option: string, find: () => T): T => {
+      try {
+        return find()
+      } catch (cause) {
+        if (!(cause instanceof EventNotDefinedError || cause instanceof BucketNotDefinedError)) throw cause
+        const [problem] = cause.message.split(';')
+        throw new ProjectionDefinitionError(name, `${option}: ${problem}`, { cause })
+      }
+    }
+    for (const type of projection.from) if (!type.endsWith('*')) known('from', () => this.#registry.must(type))
+    const buckets = projection.into.map((bucket) => known('into', () => this.#ownable(name, bucket)))
     const projector = new Projector(projection, this.#parts)
     const rebuilder = new Rebuilder(projection, this.#parts, projector)
     this.#defined.set(name, { projector, rebuilder })
@@ -84,16 +116,63 @@ export class Projections implements AtCommit {
     try {
       await this.#checkpoints.open()
       await this.#checkpoints.ready()
-      for (const bucket of buckets) await bucket.process.call(() => undefined)
-      await this.#enrol(projection, buckets)
+      for (const bucket of buckets) await bucket.whenReady()
+      await this.#enrol(projector, buckets)
       this.#dormant.delete(name)
+      await this.#warnOfLoss(projection)
       if (projection.mode === 'inline') this.#inline = [...this.#inline, projection]
       await this.#supervise(projector, rebuilder)
     } catch (error) {
       this.#defined.delete(name)
-      for (const bucket of buckets) bucket.owner = undefined
+      for (const bucket of buckets) bucket.owner = this.#storedOwner(bucket.name)
       throw error
     }
+  }
+
+  /** One whose definition has changed is made anew without being asked, of what is there. */
+  async #warnOfLoss(projection: Projection): Promise<void> {
+    if (!isOutdated(this.#checkpoints.get(projection.name) as Checkpoint, projection)) return
+    const loss = await this.#loses(projection, LOSS_TOLD)
+    if (loss !== undefined) this.#engine.options.onError(loss)
+  }
+
+  /**
+   * Forgets a projection, defined or not. Its buckets stay as they are, and are everybody's.
+   *
+   * @throws {ProjectionNotDefinedError} there is none, in this run or an earlier one; nothing was done.
+   */
+  async drop(name: string): Promise<void> {
+    const stored = this.#checkpoints.get(name)
+    if (stored === undefined) throw new ProjectionNotDefinedError(String(name))
+    this.#engine.sequencer.mustTakeWrites()
+    await this.#end(name)
+    try {
+      await this.#checkpoints.ready()
+      await dropShadows(this.#engine, stored)
+      const head = { type: 'store/projection', data: Object.freeze({ projection: name }) }
+      await this.#checkpoints.commit(head, (transaction) => this.#checkpoints.remove(transaction, name))
+      await this.#engine.sequencer.settled()
+    } finally {
+      for (const bucket of this.#engine.catalog.buckets) {
+        if (bucket.owner?.name === name) bucket.owner = this.#storedOwner(bucket.name)
+      }
+    }
+    if (this.#checkpoints.get(name) === undefined) this.#dormant.delete(name)
+    else throw new StorageError(`dropProjection("${name}"): it could not be written; drop it again`)
+  }
+
+  /** From here on it takes in nothing: as if it were not defined in this run. */
+  async #end(name: string): Promise<void> {
+    const { projector, rebuilder } = this.#defined.get(name) ?? {}
+    if (projector === undefined || rebuilder === undefined) return
+    this.#defined.delete(name)
+    this.#inline = this.#inline.filter((one) => one !== projector.projection)
+    if (this.#checkpoints.get(name)?.isLive === true) this.#dormant.add(name)
+    const error = new ProjectionNotDefinedError(name)
+    await this.#supervisor?.terminateChild(rebuilder.process.name, error)
+    await this.#supervisor?.terminateChild(projector.process.name, error)
+    rebuilder.end(error)
+    projector.end()
   }
 
   async #supervise(projector: Projector, rebuilder: Rebuilder): Promise<void> {
@@ -116,7 +195,10 @@ export class Projections implements AtCommit {
     const refuse = (problem: string): never => {
       throw new ProjectionDefinitionError(projection, `into: bucket "${name}" ${problem}`)
     }
-    if (bucket.owner !== undefined) refuse(`is written by projection "${bucket.owner.name}"`)
+    const { owner } = bucket
+    if (owner !== undefined && owner.name !== projection) {
+      refuse(`is written by projection "${owner.name}", which store.dropProjection would give up`)
+    }
     if (!bucket.persistent) refuse('is not stored, so that it would not agree with how far the projection has got')
     if (sourced === true) refuse('is sourced: its writes would be events themselves')
     if (ttl !== undefined || maxSize !== undefined) {
@@ -126,7 +208,7 @@ export class Projections implements AtCommit {
   }
 
   /** Sees to it that there is a checkpoint which says what is left to do. */
-  async #enrol(projection: Projection, buckets: readonly Bucket[]): Promise<void> {
+  async #enrol({ projection, head }: Projector, buckets: readonly Bucket[]): Promise<void> {
     const { name, version, from, into, mode } = projection
     const stored = this.#checkpoints.get(name)
     for (const bucket of buckets) {
@@ -135,12 +217,13 @@ export class Projections implements AtCommit {
       throw new ProjectionDefinitionError(name, problem)
     }
     if (stored === undefined) await this.#mustBeComplete(projection)
-    const head = { type: 'store/projection', data: Object.freeze({ projection: name }) }
     await this.#checkpoints.commit(head, (transaction) => {
       const { visible } = this.#engine.sequencer.position
       const put = (checkpoint: Checkpoint): void => this.#checkpoints.put(transaction, checkpoint)
       const known = this.#checkpoints.read(transaction, name)
       if (known === undefined) {
+        // Numbers that were given before it was there are none of its own.
+        for (const bucket of buckets) if (bucket.table.counter > 0) transaction.setCounter(bucket, 0)
         put({ name, version, from, into, seq: 0, isLive: mode === 'inline' && visible === 0, skipped: 0 })
       } else if (known.isLive && (mode === 'async' || isOutdated(known, projection))) {
         // Nothing that it is made of has happened since, or that would be written here.
@@ -154,12 +237,23 @@ export class Projections implements AtCommit {
 
   /** @throws {ProjectionGapError} the log does not begin at its first entry any more. */
   async #mustBeComplete({ name, history }: Projection): Promise<void> {
+    if (history === 'kept') return
+    const first = await this.#firstSeq()
+    if (first > 1) throw new ProjectionGapError(name, 1, first - 1)
+  }
+
+  async #firstSeq(): Promise<number> {
     await this.#engine.sequencer.settled()
     const { visible } = this.#engine.sequencer.position
-    if (history === 'kept' || visible === 0) return
-    let first = visible + 1
-    for await (const { seq } of this.#engine.options.storage.readLog(0, { limit: 1 })) first = seq
-    if (first > 1) throw new ProjectionGapError(name, 1, first - 1)
+    const { seq = visible + 1 } = (await entryAfter(this.#engine.options, 0)) ?? {}
+    return seq
+  }
+
+  /** What a projection may do without when it begins, it would lose when it is made anew. */
+  async #loses({ name, history }: Projection, next: string): Promise<ProjectionGapError | undefined> {
+    if (history !== 'kept') return undefined
+    const first = await this.#firstSeq()
+    return first > 1 ? new ProjectionGapError(name, 1, first - 1, next) : undefined
   }
 
   get isIdle(): boolean {
@@ -207,14 +301,24 @@ export class Projections implements AtCommit {
     }
   }
 
+  /** Name of a projection, defined in this run or an earlier one, that takes in events of `type`. */
+  takerOf(type: string): string | undefined {
+    let taker: string | undefined
+    for (const [name, { projector }] of this.#defined) if (projector.projection.takes(type)) taker ??= name
+    this.#checkpoints.forEach(({ name, from }) => {
+      if (!this.#defined.has(name) && matchesType(from, type)) taker ??= name
+    })
+    return taker
+  }
+
   /** The first entry that one of them has to read yet. One that stands still does not keep the log for itself. */
   get needed(): number | undefined {
     let first = Number.POSITIVE_INFINITY
     for (const { projector, rebuilder } of this.#defined.values()) {
       const { seq = 0, isLive = false } = this.#checkpoints.get(projector.projection.name) ?? {}
       // What is stored counts: that is where the next run begins.
-      if (!isLive && projector.state !== 'halted') first = Math.min(first, seq + 1)
-      if (rebuilder.progress !== undefined) first = Math.min(first, rebuilder.progress.position + 1)
+      if (!isLive && stateOf(projector, rebuilder) !== 'halted') first = Math.min(first, seq + 1)
+      first = Math.min(first, rebuilder.needed ?? first)
     }
     return Number.isFinite(first) ? first : undefined
   }
@@ -223,8 +327,9 @@ export class Projections implements AtCommit {
   get stats(): ProjectionStats[] {
     const { visible } = this.#engine.sequencer.position
     return Array.from(this.#defined.values(), ({ projector, rebuilder }) => {
-      const { projection, position, state, error } = projector
+      const { projection, position, error } = projector
       const { name, mode, version } = projection
+      const state = stateOf(projector, rebuilder)
       const { skipped = 0 } = this.#checkpoints.get(name) ?? {}
       const { progress: rebuild } = rebuilder
       const lag = Math.max(0, visible - position)
@@ -249,16 +354,20 @@ export class Projections implements AtCommit {
   /** Makes the buckets of a projection anew; see `Rebuild`. */
   async rebuild(name: string, options: RebuildOptions = {}): Promise<RebuildReport> {
     if (typeof options !== 'object' || options === null) {
-      throw new InvalidArgumentError('rebuild(name, options)', 'an object { onProgress, signal }', options)
+      throw new InvalidArgumentError('rebuild(name, options)', 'an object { onProgress, signal, fromKept }', options)
     }
-    const { onProgress, signal } = options
+    const { onProgress, signal, fromKept = false } = options
+    if (typeof fromKept !== 'boolean') {
+      throw new InvalidArgumentError('rebuild(name, { fromKept })', 'true or false', fromKept)
+    }
     if (onProgress !== undefined && typeof onProgress !== 'function') {
       throw new InvalidArgumentError('rebuild(name, { onProgress })', 'a function', onProgress)
     }
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new InvalidArgumentError('rebuild(name, { signal })', 'an AbortSignal', signal)
-    }
-    return this.#must(name).rebuilder.ask(options)
+    checkSignal('rebuild(name, { signal })', signal)
+    const { rebuilder, projector } = this.#must(name)
+    const loss = fromKept ? undefined : await this.#loses(projector.projection, LOSS_REFUSED)
+    if (loss !== undefined) throw loss
+    return rebuilder.ask(options)
   }
 
   #must(name: string): { readonly projector: Projector; readonly rebuilder: Rebuilder } {
@@ -266,4 +375,9 @@ export class Projections implements AtCommit {
     if (found === undefined) throw new ProjectionNotDefinedError(String(name))
     return found
   }
+}
+
+/** One whose buckets are of another definition stands still where they cannot be made anew. */
+function stateOf(projector: Projector, { error }: Rebuilder): ProjectionState {
+  return projector.state === 'rebuilding' && error !== undefined ? 'halted' : projector.state
 }

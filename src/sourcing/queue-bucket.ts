@@ -1,4 +1,3 @@
-import type { Bucket } from '../commit/bucket.js'
 import type { Transaction } from '../commit/transaction.js'
 import { deleteIn, insertIn, updateIn } from '../commit/transaction-writes.js'
 import type { CommitNote } from '../commit/write-options.js'
@@ -6,6 +5,7 @@ import type { Engine } from '../engine.js'
 import type { EventData } from '../log/entry.js'
 import type { BucketDefinition } from '../schema/definition.js'
 import { EventFailedError } from './errors.js'
+import { InternalBucket } from './internal-bucket.js'
 
 /** An event in the queue, as it is kept. */
 export interface QueuedEvent {
@@ -30,6 +30,7 @@ export interface QueuedEvent {
 export class GoneError extends Error {}
 
 const BUCKET = 'varve/queue'
+const HEAD = { type: 'store/queue' }
 const DEFINITION: BucketDefinition = {
   key: 'id',
   schema: {
@@ -47,87 +48,49 @@ const DEFINITION: BucketDefinition = {
   },
 }
 
-/** The events of a queue, as they are stored: in a bucket that nobody sees. Each change of it is a commit. */
-export class QueueBucket {
-  readonly #engine: Engine
-  #bucket: Bucket | undefined
-
+/** The events of a queue, as they are stored. */
+export class QueueBucket extends InternalBucket<QueuedEvent> {
   constructor(engine: Engine) {
-    this.#engine = engine
+    super(engine, BUCKET, DEFINITION)
   }
 
-  /** Whether there are events of an earlier run. */
-  get isStored(): boolean {
-    return this.#engine.report.buckets.some(({ bucket }) => bucket === BUCKET)
+  /**
+   * Adds an event.
+   *
+   * @returns it as it stands in the order of commits already, unless it was refused; and a promise of it, for when it is durable.
+   */
+  add(
+    event: Omit<QueuedEvent, 'id'>,
+    note: CommitNote,
+  ): { readonly placed: QueuedEvent | undefined; readonly durable: Promise<QueuedEvent> } {
+    const ids: number[] = []
+    const insert = (tx: Transaction): QueuedEvent => {
+      const added = insertIn(tx, tx.overlay(this.bucket), event) as unknown as QueuedEvent
+      ids.push(added.id)
+      return added
+    }
+    const durable = this.commit({ type: 'store/enqueue' }, insert, note)
+    return { placed: this.get(ids[0] ?? Number.NaN), durable }
   }
 
-  /** Defines the bucket; before that there is nothing in it. */
-  async open(): Promise<void> {
-    const { bucket, loaded } = this.#engine.catalog.define(BUCKET, DEFINITION, true)
-    await loaded
-    this.#bucket = bucket
-  }
-
-  /** The event of this id. */
-  get(id: number): QueuedEvent | undefined {
-    return this.#bucket?.table.get(id) as QueuedEvent | undefined
-  }
-
-  /** How many there are. */
-  get size(): number {
-    return this.#bucket?.table.size ?? 0
-  }
-
-  /** Calls `visit` for each, in the order in which they came. */
-  forEach(visit: (event: QueuedEvent) => void): void {
-    this.#bucket?.table.forEach(({ record }) => visit(record as unknown as QueuedEvent))
-  }
-
-  /** Adds an event, when that is durable. */
-  async add(event: Omit<QueuedEvent, 'id'>, note: CommitNote): Promise<QueuedEvent> {
-    const added = await this.#write('store/enqueue', note, (transaction, bucket) =>
-      insertIn(transaction, transaction.overlay(bucket), event),
-    )
-    return added as unknown as QueuedEvent
-  }
-
-  /** Changes what is kept of an event. */
+  /** Changes what is kept of an event. @throws {RecordNotFoundError} it has left the queue. */
   async change(id: number, changes: Partial<QueuedEvent>): Promise<void> {
-    await this.#write('store/queue', {}, (transaction, bucket) =>
-      updateIn(transaction, transaction.overlay(bucket), id, changes),
-    )
+    await this.commit(HEAD, (tx) => updateIn(tx, tx.overlay(this.bucket), id, changes))
   }
 
   /** Takes an event out of the queue, in a commit of its own: it is not handled. */
   async remove(id: number): Promise<void> {
-    await this.#write('store/queue', {}, (transaction, bucket) => {
-      deleteIn(transaction, transaction.overlay(bucket), id)
-    })
+    await this.commit(HEAD, (tx) => deleteIn(tx, tx.overlay(this.bucket), id))
   }
 
-  /** Takes an event out of the queue, as a part of the commit that has its effects. */
+  /**
+   * Takes an event out of the queue, as a part of the commit that has its effects.
+   *
+   * @throws {EventFailedError} caused by `GoneError`: it is not there any more.
+   */
   take(transaction: Transaction, id: number): void {
-    const bucket = this.#bucket as Bucket
-    bucket.mustBeReady()
-    if (deleteIn(transaction, transaction.overlay(bucket), id)) return
+    this.bucket.mustBeReady()
+    if (deleteIn(transaction, transaction.overlay(this.bucket), id)) return
     throw new EventFailedError('commit', undefined, [BUCKET], new GoneError(`event ${id} has left the queue`))
-  }
-
-  /** Resolves when the bucket answers, after a crash of it. */
-  async ready(): Promise<void> {
-    await this.#bucket?.process.call(() => undefined)
-  }
-
-  async #write<T>(type: string, note: CommitNote, change: (transaction: Transaction, bucket: Bucket) => T): Promise<T> {
-    const { transactions } = this.#engine
-    const transaction = transactions.begin()
-    transaction.head = { type }
-    try {
-      const result = change(transaction, this.#bucket as Bucket)
-      await transactions.commit(transaction, note)
-      return result
-    } finally {
-      transactions.end(transaction)
-    }
   }
 }

@@ -2,6 +2,7 @@ import { systemRuntime } from '../base/runtime.js'
 import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
 import { Engine } from '../engine.js'
+import { capturedOf } from '../history/captured.js'
 import { stateHash } from '../history/state-hash.js'
 import type { Entry } from '../log/entry.js'
 import type { StorageAdapter } from '../log/storage.js'
@@ -73,10 +74,7 @@ export class ReplayStore {
   /** Defines what is given by name, as to `Store.start`. */
   async define({ buckets = {}, events = {}, projections = {} }: ReplayDefinitions): Promise<void> {
     for (const [name, definition] of Object.entries(buckets)) await this.defineBucket(name, definition)
-    for (const [type, options] of Object.entries(events)) {
-      if (this.#events.registry.find(type) === undefined) this.defineEvent(type, options as EventOptions)
-      else this.extendEvent(type, options as EventHandlers)
-    }
+    this.#events.registry.defineAll(events)
     for (const [name, options] of Object.entries(projections)) {
       await this.defineProjection(name, options as ProjectionOptions)
     }
@@ -92,15 +90,12 @@ export class ReplayStore {
     return this.#engine.catalog.buckets
   }
 
-  /** As `store.stateHash`. */
-  stateHash(): Promise<string> {
-    const { catalog, sequencer, undoneCount, options } = this.#engine
-    const { position } = sequencer
-    const settled = () => sequencer.settled()
-    return stateHash(
-      () => ({ buckets: catalog.buckets, position, at: sequencer.now(), undoneCount, settled }),
-      options.runtime,
-    )
+  /** As `store.stateHash`. @param only the buckets to be counted. Default: all. */
+  stateHash(only?: ReadonlySet<string>): Promise<string> {
+    return stateHash(() => {
+      const captured = capturedOf(this.#engine)
+      return { ...captured, buckets: [...captured.buckets].filter(({ name }) => only === undefined || only.has(name)) }
+    }, this.#engine.options.runtime)
   }
 
   /** Lets go of everything. */

@@ -1,20 +1,25 @@
 import { assert } from '../base/assert.js'
 import { asError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
-import type { EntryHead, NumberSource, Transaction } from '../commit/transaction.js'
+import type { EntryHead, Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
-import { isInternalBucket, sourcedType } from '../log/entry.js'
+import { emptiedBy } from '../history/log-access.js'
+import { isInternalBucket, isSourcedType, sourcedType } from '../log/entry.js'
 import type { Entry, SubEvent } from '../log/entry.js'
 import { StorageError } from '../log/errors.js'
 import { deepFreeze } from '../schema/copy-value.js'
 import { EventFailedError } from './errors.js'
-import type { EventParts } from './event-parts.js'
+import type { CommitHook, EventParts } from './event-parts.js'
 import { EventRun } from './event-run.js'
+import { LoggedNumbers } from './logged-numbers.js'
 import type { Events } from './events.js'
-import type { AtCommit, EntryPlace, EventGroup } from './projected-event.js'
-import { groupOf } from './projected-event.js'
-import type { Projection, ProjectionWorld } from './projection.js'
-import { ProjectionRun } from './projection.js'
+import type { EntryPlace, EventGroup } from './event-group.js'
+import { groupOf } from './event-group.js'
+import type { Projection } from './projection.js'
+import type { ProjectionWorld } from './projection-run.js'
+import { ProjectionRun } from './projection-run.js'
+import { ReplayRegistry } from './replay-registry.js'
+import { UnknownBuckets } from './replay-unknown.js'
 import { EventSeed, placeSeed } from './seeded-stream.js'
 
 /** An event that cannot be handled again. */
@@ -30,11 +35,22 @@ export interface ReplayReport {
   readonly entries: number
   /** Events that were handled again. */
   readonly events: number
+  /**
+   * Events that were taken in as they were recorded, because they, or sub-events of theirs, have `transact`, which was not run, or have to
+   * do with buckets whose state at that time is not known.
+   */
+  readonly recorded: number
+  /** The types whose `transact` was not run. */
+  readonly transactTypes: readonly string[]
+  /** The buckets whose state was not known: cleared or dropped later, or with `eviction: 'lru'`. */
+  readonly unknownBuckets: readonly string[]
   /** Seq of the last entry. */
   readonly position: number
   /** How many events could not be handled again. They have left no trace. */
   readonly failed: number
-  /** The first of them. */
+  /** How many times a projection with `onFailure: 'skip'` has left out an event. */
+  readonly skipped: number
+  /** The first of those that failed. */
   readonly failures: readonly ReplayFailure[]
   /** Buckets that the log speaks of and that are not defined: what it says about them is left out. */
   readonly undefinedBuckets: readonly string[]
@@ -45,12 +61,20 @@ export interface ReplayOptions {
   readonly projections: readonly Projection[]
   /** How far a projection had got, by name: later events are not for it. Default: all are. */
   readonly positions?: ReadonlyMap<string, number>
+  /**
+   * Runs `transact` again, whatever that does outside of the store. Default: events that have one are taken in as they were recorded,
+   * with their sub-events.
+   */
+  readonly runTransact?: boolean
   readonly onProgress?: (position: number) => void
 }
 
 const BATCH_ENTRIES = 1_000
 const FAILURES_KEPT = 100
 const HEAD: EntryHead = { type: 'store/replay' }
+
+/** The batch is to be done again: more is known of one of its events. */
+class Again extends Error {}
 
 interface Projected {
   readonly group: EventGroup
@@ -60,15 +84,18 @@ interface Projected {
 /**
  * Handles the events of a log again, into a store that has nothing: by the definitions of that store, with the time, the clock and the
  * randomness that each event had. Of what the log says that they have changed, only the autoincrement numbers are looked at. Entries
- * that are no events are applied as they are.
+ * that are no events are applied as they are, and so are events with `transact`: it may have sent a mail, which is not to be sent again;
+ * and those that have to do with `UnknownBuckets`.
  *
  * Holds EV7: the same log and the same definitions give the same state.
  */
-export class Replay implements AtCommit {
+export class Replay implements CommitHook {
   readonly isIdle: boolean
   readonly #engine: Engine
   readonly #options: ReplayOptions
   readonly #parts: EventParts
+  /** There where `transact` is not to be run. */
+  readonly #quiet: ReplayRegistry | undefined
   readonly #world: ProjectionWorld
   readonly #inline: readonly Projection[]
   readonly #async: readonly Projection[]
@@ -76,7 +103,11 @@ export class Replay implements AtCommit {
   readonly #undefined = new Set<string>()
   readonly #failures: ReplayFailure[] = []
   #failed = 0
+  #skipped = 0
   #events = 0
+  #recorded = 0
+  readonly #transactTypes = new Set<string>()
+  readonly #unknown = new UnknownBuckets((name) => this.#known(name))
   #transaction: Transaction | undefined
   #runs: readonly ProjectionRun[] = []
   /** What async projections are given when the batch is committed. */
@@ -85,7 +116,12 @@ export class Replay implements AtCommit {
   constructor(engine: Engine, events: Events, options: ReplayOptions) {
     this.#engine = engine
     this.#options = options
-    this.#parts = { ...events.parts, atCommit: this }
+    this.#quiet = options.runTransact === true ? undefined : new ReplayRegistry(events.registry)
+    const bucketOf = (name: string): Bucket => {
+      this.#unknown.touch(name)
+      return events.parts.bucketOf(name)
+    }
+    this.#parts = { ...events.parts, bucketOf, registry: this.#quiet ?? events.registry, commitHook: this }
     this.#world = { runtime: engine.options.runtime, registry: events.registry }
     this.isIdle = options.projections.length === 0
     this.#inline = options.projections.filter(({ mode }) => mode === 'inline')
@@ -116,8 +152,11 @@ export class Replay implements AtCommit {
     }
     if (batch.length > 0) await end()
     const undefinedBuckets = [...this.#undefined]
-    const { failures, failed, events } = { failures: this.#failures, failed: this.#failed, events: this.#events }
-    return { entries: count, events, position, failed, failures, undefinedBuckets }
+    const transactTypes = [...this.#transactTypes]
+    const [failures, failed, events, recorded] = [this.#failures, this.#failed, this.#events, this.#recorded]
+    const unknownBuckets = this.#unknown.names
+    const report = { entries: count, events, recorded, transactTypes, unknownBuckets, position }
+    return { ...report, failed, skipped: this.#skipped, failures, undefinedBuckets }
   }
 
   /** What is checked or done at commits needs each event to have one of its own. */
@@ -128,6 +167,7 @@ export class Replay implements AtCommit {
   }
 
   async #take(entries: readonly Entry[]): Promise<void> {
+    this.#unknown.begin(entries)
     await this.#inBatches(
       entries,
       (transaction, entry) => this.#takeOne(transaction, entry),
@@ -154,13 +194,14 @@ export class Replay implements AtCommit {
     let until = items.length
     while (from < items.length) {
       const transaction = transactions.begin()
-      const [events, projected] = [this.#events, this.#projected.length]
+      const [events, recorded, projected] = [this.#events, this.#recorded, this.#projected.length]
       let at = from
       let isWritten = false
       try {
         for (; at < until; at++) {
           const done = work(transaction, items[at] as T)
           if (done !== undefined) await done
+          if (this.#unknown.takeMet()) throw new Again()
         }
         transaction.head = HEAD
         transaction.source = undefined
@@ -169,8 +210,11 @@ export class Replay implements AtCommit {
         isWritten = true
       } catch (error) {
         if (error instanceof StorageError) throw error
+        const isAgain = at < until && (error instanceof Again || this.#unknown.takeMet())
         this.#events = events
+        this.#recorded = recorded
         this.#projected.length = projected
+        if (isAgain) continue
         // One that only the commit refuses is found by halving.
         const bad = at < until ? at : from + ((until - from) >> 1)
         if (bad === from) failed(items[from++] as T, error)
@@ -187,9 +231,9 @@ export class Replay implements AtCommit {
   #takeOne(transaction: Transaction, entry: Entry): void | Promise<void> {
     const { seq, id, at, type, data = {}, meta, event, redacted = [] } = entry
     const isGone = redacted.some((bucket) => sourcedType(bucket) === type)
-    const isPlain = type.startsWith(sourcedType('')) && this.#parts.registry.find(type) === undefined
+    const isPlain = isSourcedType(type) && this.#parts.registry.find(type) === undefined
     transaction.numbers = new LoggedNumbers(entry)
-    if (event === undefined || type.startsWith('store/') || isGone || isPlain) {
+    if (event === undefined || type.startsWith('store/') || isGone || isPlain || this.#isRecorded(entry)) {
       this.#apply(transaction, entry)
       const group = groupOf(entry)
       if (group !== undefined) this.complete(transaction, group, { seq, id })
@@ -200,18 +244,28 @@ export class Replay implements AtCommit {
     const root = { at: event.at ?? at, meta: meta && deepFreeze(meta), seed, entry: { seq, id } }
     const run = new EventRun(this.#parts, transaction, root, clock, true)
     const { version = 1 } = event
-    const defined = this.#parts.registry.find(type)?.version ?? version
-    const done = run.start({ type, data: deepFreeze(data), ...(version !== defined && { version }) })
+    const done = run.start({ type, data: deepFreeze(data), version })
     this.#events++
     if (done === undefined) return run.complete()
     return done.then(() => run.complete())
   }
 
-  /** What an entry that is no event has changed, as it is. */
-  #apply(transaction: Transaction, { type, data, cleared = [], changes }: Entry): void {
+  /** Whether the event is taken in as it was recorded. One that nobody defines is not: whether it may be there is asked as ever. */
+  #isRecorded(entry: Entry): boolean {
+    const { type, event } = entry
+    if (this.#parts.registry.find(type) === undefined) return false
+    const found = this.#quiet?.transactOf({ ...event, type })
+    if (found !== undefined) this.#transactTypes.add(found)
+    else if (this.#unknown.reasonOf(entry) === undefined) return false
+    this.#recorded++
+    return true
+  }
+
+  /** What an entry has changed, as it is. */
+  #apply(transaction: Transaction, entry: Entry): void {
+    const { type, changes } = entry
     if (type === 'store/projection' || type === 'store/rebuild') return
-    const dropped = type === 'store/drop' && typeof data?.bucket === 'string' ? [data.bucket] : []
-    for (const name of [...cleared, ...dropped]) {
+    for (const name of emptiedBy(entry)) {
       const bucket = this.#plain(name)
       if (bucket !== undefined) transaction.overlay(bucket).clear()
     }
@@ -228,21 +282,25 @@ export class Replay implements AtCommit {
   /** The bucket, where what the log says about it is to be done. */
   #plain(name: string): Bucket | undefined {
     if (isInternalBucket(name) || this.#owned.has(name)) return undefined
-    if (this.#engine.catalog.has(name)) return this.#bucketOf(name)
-    this.#undefined.add(name)
-    return undefined
+    const bucket = this.#known(name)
+    if (bucket === undefined) this.#undefined.add(name)
+    return bucket
+  }
+
+  #known(name: string): Bucket | undefined {
+    return this.#owned.has(name) || !this.#engine.catalog.has(name) ? undefined : this.#bucketOf(name)
   }
 
   #bucketOf(name: string): Bucket {
     return this.#engine.catalog.must(name)
   }
 
-  /** See `AtCommit`: nobody else is here. */
+  /** See `CommitHook`: nobody else is here. */
   waits(): undefined {
     return undefined
   }
 
-  /** See `AtCommit`. */
+  /** See `CommitHook`. */
   complete(transaction: Transaction, group: EventGroup, entry: EntryPlace | undefined): void {
     const place = entry as EntryPlace
     if (this.#transaction !== transaction) {
@@ -281,39 +339,11 @@ export class Replay implements AtCommit {
         current = transaction
         run.take(group, place)
       },
-      ({ place, group }, error) => this.#fail(place.seq, (group.events[0] as SubEvent).type, error),
+      ({ place, group }, error) => {
+        // It stands without the event, as it does in the store.
+        if (projection.policy.onFailure === 'skip') this.#skipped++
+        else this.#fail(place.seq, (group.events[0] as SubEvent).type, error)
+      },
     )
-  }
-}
-
-/**
- * The autoincrement numbers that the records of an event have got. Somebody else may have taken numbers in between, for a transaction that
- * came to nothing or came later: the log says nothing about that, so the event gets again what it got.
- */
-class LoggedNumbers implements NumberSource {
-  readonly #entry: Entry
-  readonly #left = new Map<Bucket, number[]>()
-
-  constructor(entry: Entry) {
-    this.#entry = entry
-  }
-
-  next(bucket: Bucket): number | undefined {
-    const [field] = bucket.schema.counterFields
-    if (field === undefined) return undefined
-    let left = this.#left.get(bucket)
-    if (left === undefined) {
-      left = this.#entry.changes
-        .filter((change) => change.bucket === bucket.name && change.before === undefined)
-        .map(({ after }) => after?.[field])
-        .filter((number) => typeof number === 'number')
-      this.#left.set(bucket, left)
-    }
-    return left[0]
-  }
-
-  taken(bucket: Bucket, number: unknown): void {
-    const left = this.#left.get(bucket)
-    if (left !== undefined && left[0] === number) left.shift()
   }
 }

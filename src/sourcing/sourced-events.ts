@@ -1,10 +1,9 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import { isKey } from '../base/value.js'
 import type { Key, StoredRecord, Value } from '../base/value.js'
-import { checkExpected, keyIn } from '../commit/bucket-handle.js'
 import { DuplicateKeyError, RecordNotFoundError } from '../commit/errors.js'
 import type { Overlay } from '../commit/overlay.js'
 import { currentIn, deleteIn, insertIn, prepareIn, updateIn } from '../commit/transaction-writes.js'
+import { checkExpected, checkKey, keyIn } from '../commit/write-options.js'
 import type { EventData } from '../log/entry.js'
 import { isObject } from '../log/codec.js'
 import { copyPlainObject, deepFreeze } from '../schema/copy-value.js'
@@ -43,19 +42,25 @@ const PERFORM: { readonly [A in SourcedAction]: Perform } = {
     return record
   },
   insertMany: (target, overlay, { data }) => insertAll(target, overlay, data as readonly Value[]),
-  update: (target, overlay, { key, data, ifVersion }) => updateOne(target, overlay, mustKey(key), data, ifVersion),
+  update: (target, overlay, { key, data, ifVersion }) =>
+    updateOne(target, overlay, mustKey(overlay, key), data, ifVersion),
   upsert: (target, overlay, write) => {
     const key = keyIn('upsert(data)', write.data, overlay.key)
     const isThere = key !== undefined && currentIn(target.transaction, overlay, key) !== undefined
     return isThere ? updateOne(target, overlay, key, write.data) : PERFORM.insert(target, overlay, write)
   },
   updateMany: (target, overlay, { keys = [], data }) => {
-    updateAll(target, overlay, keys.map(mustKey), data)
+    updateAll(
+      target,
+      overlay,
+      keys.map((key) => mustKey(overlay, key)),
+      data,
+    )
     return keys.length
   },
-  delete: (target, overlay, { key }) => deleteOne(target, overlay, mustKey(key)),
+  delete: (target, overlay, { key }) => deleteOne(target, overlay, mustKey(overlay, key)),
   deleteMany: (target, overlay, { keys = [] }) => {
-    for (const key of keys) deleteOne(target, overlay, mustKey(key))
+    for (const key of keys) deleteOne(target, overlay, mustKey(overlay, key))
     return keys.length
   },
   clear: (target, overlay) => {
@@ -199,7 +204,6 @@ function keyOf(overlay: Overlay, record: StoredRecord): Key {
   return overlay.bucketState.schema.keyOf(record)
 }
 
-function mustKey(key: unknown): Key {
-  if (isKey(key)) return key
-  throw new InvalidArgumentError('key', 'a key: a string, finite number or boolean', key)
+function mustKey(overlay: Overlay, key: unknown): Key {
+  return checkKey(`event "bucket/${overlay.bucket}": key`, key)
 }

@@ -20,10 +20,10 @@ export function adapterOf(factory: string, binding: Binding, options: AdapterOpt
   const adapter: SqliteAdapter = {
     exec(sql, ...params) {
       if (params.length === 0) connection.exec(sql)
-      else connection.prepare(sql).run(...params)
+      else connection.prepare(sql).runWith(params as unknown[])
     },
     iterate: <T>(sql: string, ...params: readonly SqliteBind[]) =>
-      connection.prepare(sql).all(...params) as Iterable<T>,
+      connection.prepare(sql).allWith(params as unknown[]) as Iterable<T>,
     transaction: (fn) => connection.transaction(fn),
     close: () => connection.close(),
   }

@@ -30,8 +30,8 @@ export interface SqliteDatabase {
    * @throws whatever `fn` throws, after everything is undone; {SqliteError} it cannot begin or commit: nothing was written.
    */
   transaction<R>(fn: () => R): R
-  /** True where transactions run through `transaction` only: BEGIN is refused, or somebody else counts them. */
-  readonly hasOwnTransactions: boolean
+  /** False where BEGIN, COMMIT and SAVEPOINT are not to be used, only `transaction`: in Durable Objects and on adapters of others. */
+  readonly begins: boolean
   /** Resolves when everything that was committed survives a power cut. Absent where `PRAGMA synchronous` decides. */
   sync?(): Promise<void>
   /** What the strongest commit survives, where the binding knows: the process, a power cut, or neither. */
@@ -100,7 +100,7 @@ const REPEATABLE: readonly string[] = ['SELECT', 'VALUES', 'EXPLAIN']
  */
 export class Connection implements SqliteDatabase {
   readonly binding: Binding
-  readonly hasOwnTransactions: boolean
+  readonly begins: boolean
   readonly survives?: Survives
   readonly sync?: () => Promise<void>
   /** True while a transaction may be open that was begun here. */
@@ -115,7 +115,7 @@ export class Connection implements SqliteDatabase {
   constructor(binding: Binding, owned: boolean) {
     this.binding = binding
     this.#owned = owned
-    this.hasOwnTransactions = binding.transaction !== undefined
+    this.begins = binding.transaction === undefined
     if (binding.survives !== undefined) this.survives = binding.survives
     const { sync } = binding
     if (sync !== undefined) this.sync = () => sync.call(binding)
@@ -192,7 +192,7 @@ export class Connection implements SqliteDatabase {
 
   close(): void {
     if (!this.#open) return
-    if (!this.hasOwnTransactions && (this.begun || this.#owned)) this.#rollBackWhatIsOpen()
+    if (this.begins && (this.begun || this.#owned)) this.#rollBackWhatIsOpen()
     this.#dropStatements()
     this.#open = false
     if (!this.#owned) return
@@ -241,6 +241,11 @@ class Statement implements SqliteStatement {
   }
 
   run(...values: SqliteBind[]): number {
+    return this.runWith(values)
+  }
+
+  /** As `run`; `values` may be changed. */
+  runWith(values: unknown[]): number {
     const native = this.#ready(values)
     try {
       // Some bindings answer a wrong number here, and some refuse to run it.
@@ -260,6 +265,11 @@ class Statement implements SqliteStatement {
   }
 
   all(...values: SqliteBind[]): SqliteRow[] {
+    return this.allWith(values)
+  }
+
+  /** As `all`; `values` may be changed. */
+  allWith(values: unknown[]): SqliteRow[] {
     return this.#read(values, (native) => native.all(values) as SqliteRow[])
   }
 

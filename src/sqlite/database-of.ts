@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { DATABASES } from './adapter.js'
-import { type Binding, CHANGING, Connection, type SqliteDatabase } from './binding.js'
+import { type Binding, Connection, type SqliteDatabase } from './binding.js'
+import { type SimpleBinding, simpleBinding } from './from-binding.js'
 import type { SqliteAdapter } from './port.js'
 import type { SqliteBind, Traits } from './values.js'
 
@@ -30,32 +31,16 @@ export function isSqliteAdapter(adapter: unknown): adapter is SqliteAdapter {
   return typeof found === 'object' && found !== null && METHODS.every((method) => typeof found[method] === 'function')
 }
 
-/** What is known of somebody else's adapter: only its four methods. */
+/** What is known of somebody else's adapter: that it is to keep to the contract. */
 const FOREIGN: Traits = { integers: 'all', nul: true }
 
 function foreignBinding(adapter: SqliteAdapter): Binding {
-  return {
-    traits: FOREIGN,
+  const binding: SimpleBinding = {
     exec: (sql) => adapter.exec(sql),
-    prepare: (sql, { verb }) => {
-      const all = (values: unknown[]): unknown[] => {
-        const rows: unknown[] = []
-        // Another who asks gets the same object again, perhaps.
-        for (const row of adapter.iterate(sql, ...(values as SqliteBind[]))) rows.push({ ...row })
-        return rows
-      }
-      return {
-        run(values) {
-          adapter.exec(sql, ...(values as SqliteBind[]))
-          if (!CHANGING.includes(verb)) return 0
-          for (const { n } of adapter.iterate<{ n: number | bigint }>('SELECT changes() AS n')) return n
-          return 0
-        },
-        get: (values) => all(values)[0],
-        all,
-      }
-    },
+    all: (sql, values) => adapter.iterate(sql, ...(values as SqliteBind[])),
+    run: (sql, values) => adapter.exec(sql, ...(values as SqliteBind[])),
     transaction: (fn) => adapter.transaction(fn),
     close: () => adapter.close(),
   }
+  return simpleBinding(binding, FOREIGN, false)
 }

@@ -7,7 +7,6 @@ import { traitsOf } from './traits.js'
 
 interface LibsqlStatement {
   run(values: unknown[]): { readonly changes: number | bigint }
-  get(values: unknown[]): { _metadata?: unknown } | undefined
   all(values: unknown[]): unknown[]
   safeIntegers(enabled: boolean): unknown
 }
@@ -26,12 +25,13 @@ export function fromLibsql(database: PreparingDatabase, options?: AdapterOptions
 /** The binding of a connection of libsql. */
 export function libsqlBinding(database: PreparingDatabase): Binding {
   return {
-    traits: traitsOf(database, (sql) => libsqlStatement(database.prepare(sql) as LibsqlStatement)),
+    traits: traitsOf(database, (sql) => libsqlStatement(database.prepare(sql) as LibsqlStatement, false)),
     exec: (sql) => database.exec(sql),
     prepare(sql, { verb }) {
       if (TRANSACTIONAL.includes(verb)) return command(database, sql)
-      const statement = libsqlStatement(database.prepare(sql) as LibsqlStatement)
-      return CHANGING.includes(verb) ? writing(database, statement) : statement
+      const changes = CHANGING.includes(verb)
+      const statement = libsqlStatement(database.prepare(sql) as LibsqlStatement, changes)
+      return changes ? writing(database, statement) : statement
     },
     close: () => database.close(),
   }
@@ -78,15 +78,11 @@ function writing(
 }
 
 /** It is handed its values in an array, always: a lone BLOB would be taken for names and values, and end the process. */
-function libsqlStatement(native: LibsqlStatement): BoundStatement {
+function libsqlStatement(native: LibsqlStatement, changes: boolean): BoundStatement {
   return {
-    run: (values) => native.run(values).changes,
-    get(values) {
-      const row = native.get(values)
-      // How long it took; not a column.
-      if (row !== undefined) delete row._metadata
-      return row
-    },
+    // Its own `get`, and `run` of what answers rows, leave the statement open at the first of them.
+    run: (values) => (changes ? native.run(values).changes : native.all(values).length),
+    get: (values) => native.all(values)[0],
     all: (values) => native.all(values),
     widen() {
       native.safeIntegers(true)

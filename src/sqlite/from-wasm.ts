@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
-import type { Binding, BoundStatement } from './binding.js'
+import { type Binding, type BoundStatement, CHANGING } from './binding.js'
 import { checkDatabase, type PreparingDatabase } from './from-node.js'
 import { withFreshColumns } from './fresh-columns.js'
 import type { SqliteAdapter } from './port.js'
+import { readSql } from './sql-text.js'
 import { traitsOf } from './traits.js'
 
 /** What `fromSqliteWasm` can be told. */
@@ -37,7 +38,6 @@ interface Oo1Statement {
 /** A statement of node-sqlite3-wasm. */
 interface NswStatement {
   run(values: unknown[]): { readonly changes: number }
-  get(values: unknown[]): unknown
   all(values: unknown[]): unknown[]
   finalize(): void
 }
@@ -129,7 +129,7 @@ function setColumn(row: { [column: string]: unknown }, name: string, value: unkn
 }
 
 function nswBinding(database: PreparingDatabase): Binding {
-  const prepare = (sql: string): BoundStatement => nswStatement(database.prepare(sql) as NswStatement)
+  const prepare = (sql: string): BoundStatement => nswStatement(database.prepare(sql) as NswStatement, sql)
   return {
     traits: traitsOf(database, prepare),
     exec: (sql) => database.exec(sql),
@@ -138,10 +138,12 @@ function nswBinding(database: PreparingDatabase): Binding {
   }
 }
 
-function nswStatement(native: NswStatement): BoundStatement {
+/** Its own `get`, and `run` of what answers rows, leave the statement open at the first of them. */
+function nswStatement(native: NswStatement, sql: string): BoundStatement {
+  const changes = CHANGING.includes(readSql(sql).verb)
   return {
-    run: (values) => native.run(values).changes,
-    get: (values) => native.get(values),
+    run: (values) => (changes ? native.run(values).changes : native.all(values).length),
+    get: (values) => native.all(values)[0],
     all: (values) => native.all(values),
     finalize: () => native.finalize(),
   }

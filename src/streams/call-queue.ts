@@ -15,6 +15,8 @@ export interface WriteCall extends StreamChange {
   ticket: number
   /** Reads that wait for it. */
   waiting: (() => void)[] | undefined
+  /** True: nobody need wait for it, though the group that it is in may not be done. */
+  isSettled: boolean
 }
 
 type Refusals = readonly (Error | undefined)[]
@@ -92,7 +94,7 @@ export class CallQueue {
   }
 
   #lastCall(id: string | undefined): WriteCall | undefined {
-    const touches = (call: WriteCall): boolean => id === undefined || call.id === id
+    const touches = (call: WriteCall): boolean => !call.isSettled && (id === undefined || call.id === id)
     return this.#waiting.findLast(touches) ?? this.#running.findLast(touches)
   }
 
@@ -238,6 +240,7 @@ export class CallQueue {
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i] as WriteCall
       const refusal = refusals[i]
+      call.isSettled = true
       if (refusal === undefined) {
         this.#onWritten(call)
         call.resolve()

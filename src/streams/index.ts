@@ -1,3 +1,6 @@
+export type { StreamHost } from './bucket-backend.js'
+export type { BucketStreamOptions } from './bucket-stream-store.js'
+export { createBucketStreamStore } from './bucket-stream-store.js'
 export {
   StreamClosedError,
   StreamConflictError,

@@ -209,7 +209,8 @@ export class RecordStreams implements StreamStore {
       const { kind, id, records, folded } = wanted
       const isPlain = kind === 'append' && records.every((record) => record.kind === 'entry')
       // Field by field: a spread would be half of what an append costs here.
-      this.#queue.submit({ kind, id, records, folded, isPlain, resolve, reject, ticket: 0, waiting: undefined })
+      const [ticket, waiting, isSettled] = [0, undefined, false]
+      this.#queue.submit({ kind, id, records, folded, isPlain, resolve, reject, ticket, waiting, isSettled })
     })
   }
 

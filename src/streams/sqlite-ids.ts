@@ -52,7 +52,7 @@ export function keyRange(prefix: string, after: string | undefined): KeyRange {
 }
 
 /** The first bytes after all that begin with `bytes`; `undefined`: there are none. */
-function bytesAfter(bytes: Uint8Array): Uint8Array | undefined {
+export function bytesAfter(bytes: Uint8Array): Uint8Array | undefined {
   let end = bytes.length
   while (end > 0 && bytes[end - 1] === 0xff) end--
   if (end === 0) return undefined
@@ -61,7 +61,8 @@ function bytesAfter(bytes: Uint8Array): Uint8Array | undefined {
   return after
 }
 
-function bytesOf(id: string): Uint8Array {
+/** The bytes of `id`: generalised UTF-8, in which halves of pairs stand for themselves. */
+export function bytesOf(id: string): Uint8Array {
   const parts: number[] = []
   for (const point of id) {
     const code = point.codePointAt(0) as number

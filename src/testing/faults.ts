@@ -1,6 +1,13 @@
 import type { FileSystem } from '../log/file-system.js'
 import type { Appended, Batch, Missed, StorageAdapter } from '../log/storage.js'
-import { type SqliteDatabase, type SqliteDriver, SqliteError, type SqliteStatement } from '../sqlite/binding.js'
+import {
+  type SqliteBind,
+  type SqliteDatabase,
+  type SqliteDriver,
+  SqliteError,
+  type SqliteStatement,
+} from '../sqlite/binding.js'
+import type { SqliteAdapter } from '../sqlite/port.js'
 
 /** Which call fails, and how. */
 export interface Fault {
@@ -115,7 +122,7 @@ function faultyDatabase(database: SqliteDatabase, faults: FaultPlan): SqliteData
         sql,
         faults,
       ),
-    hasOwnTransactions: database.hasOwnTransactions,
+    begins: database.begins,
     transaction: (fn) => faults.run('transaction', () => database.transaction(fn)),
     close: () => database.close(),
   }
@@ -126,6 +133,29 @@ function faultyStatement(statement: SqliteStatement, sql: string, faults: FaultP
     run: (...values) => faults.run(sql, () => statement.run(...values)),
     get: (...values) => faults.run(sql, () => statement.get(...values)),
     all: (...values) => faults.run(sql, () => statement.all(...values)),
+  }
+}
+
+/**
+ * A connection of `varve/sqlite` whose n-th call fails: each `exec` and `iterate` counts, named by its SQL, and each
+ * `transaction` twice: as a whole (`transaction`: before, it does not begin; after, it is committed and its answer is lost), and
+ * at its commit (`commit`: refused, so that all is undone). `close` never fails.
+ */
+export function faultySqliteAdapter(adapter: SqliteAdapter, plan: Fault | FaultPlan): SqliteAdapter {
+  const faults = plan instanceof FaultPlan ? plan : new FaultPlan(plan)
+  return {
+    exec: (sql, ...params) => faults.run(sql, () => adapter.exec(sql, ...params)),
+    iterate: <T>(sql: string, ...params: readonly SqliteBind[]) =>
+      faults.run(sql, () => [...adapter.iterate<T>(sql, ...params)]),
+    transaction: <R>(fn: () => R) =>
+      faults.run('transaction', () =>
+        adapter.transaction(() => {
+          const result = fn()
+          faults.run('commit', () => undefined)
+          return result
+        }),
+      ),
+    close: () => adapter.close(),
   }
 }
 

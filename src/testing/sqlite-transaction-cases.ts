@@ -49,7 +49,7 @@ export const sqliteTransactionCases: readonly SqliteCase[] = [
   {
     name: 'a schema that a transaction has changed is as it was when it throws',
     run({ adapter }) {
-      adapter.exec('CREATE TABLE a(x)')
+      adapter.exec('CREATE TABLE a(x); INSERT INTO a VALUES (1)')
       thrownBy(() =>
         adapter.transaction(() => {
           adapter.exec('ALTER TABLE a ADD COLUMN y; CREATE TABLE b(z)')
@@ -57,8 +57,8 @@ export const sqliteTransactionCases: readonly SqliteCase[] = [
           throw new Error('no')
         }),
       )
-      adapter.exec('INSERT INTO a VALUES (1)')
       checkSame(rowsOf(adapter, 'SELECT * FROM a'), [{ x: 1 }], 'the table')
+      adapter.exec('INSERT INTO a VALUES (1)')
       checkCode(() => rowsOf(adapter, 'SELECT * FROM b'), 'SQLITE_ERROR', 'the other table')
     },
   },

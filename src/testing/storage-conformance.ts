@@ -32,7 +32,8 @@ export interface ConformanceOptions {
 /** How a test framework takes tests: vitest, jest, mocha, node:test and bun:test all do. */
 export interface TestFramework {
   describe(name: string, body: () => void): void
-  it(name: string, body: () => Promise<void>): void
+  /** @param timeoutMs how long the test may take, where the framework asks for it. */
+  it(name: string, body: () => Promise<void>, timeoutMs?: number): void
 }
 
 /** All cases of the storage contract, for running them without a test framework. */

@@ -10,7 +10,7 @@ import {
   type AdapterOptions,
   type PreparingDatabase,
   type SqliteAdapter,
-} from '../../src/sqlite/index.js'
+} from '../../src/sqlite.js'
 import { loadNodeSqlite } from '../../src/sqlite/load.js'
 import type { SqliteBindingFixture, SqliteBindingOptions } from '../../src/testing/sqlite-binding.js'
 

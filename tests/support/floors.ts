@@ -7,13 +7,15 @@ const FLOORS: readonly (readonly string[])[] = [
   ['events', 'supervise'],
   ['schema', 'sqlite'],
   ['log', 'streams'],
+  // Storages of record streams, each a door.
+  ['postgres', 'idb'],
   ['state'],
   ['query'],
   ['commit'],
   ['reactive', 'lifecycle'],
   // Files directly in src that are not doors: the parts that core.ts and store.ts are put together from.
   ['wiring'],
-  ['core.ts', 'snapshots.ts'],
+  ['core.ts', 'snapshots.ts', 'sqlite.ts'],
   ['history'],
   ['sync', 'sourcing', 'bridge'],
   ['store.ts'],

@@ -1,9 +1,7 @@
 import { expectTypeOf, test } from 'vitest'
 import { event, Store } from '../../src/index.js'
 import type { EventReceipt, Store as AnyStore } from '../../src/index.js'
-
-/** The code is checked by the compiler and never run: most of it must not compile. */
-function compiled(_code: () => unknown): void {}
+import { compiled } from './compiled.js'
 
 const start = () =>
   Store.start({
@@ -63,6 +61,21 @@ test('types of events that are given to start flow into reducers and dispatch', 
         expectTypeOf(data.item).toEqualTypeOf<string>()
       },
     })
+  })
+})
+
+test('handlers of a sourced bucket know what its writes say', () => {
+  compiled(() => {
+    store.extendEvent('bucket/orders', {
+      reduce: ({ data }) => {
+        expectTypeOf(data.key).toEqualTypeOf<string | undefined>()
+        if (data.action === 'delete') return { orders: { remove: data.keys } }
+        // @ts-expect-error there is no such action
+        if (data.action === 'remove') return {}
+        return undefined
+      },
+    })
+    store.extendEvent('bucket/others', { reduce: ({ data }) => void expectTypeOf(data.key).toEqualTypeOf<unknown>() })
   })
 })
 

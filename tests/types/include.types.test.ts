@@ -1,12 +1,10 @@
 import { expectTypeOf, test } from 'vitest'
 import { Store } from '../../src/index.js'
 import type { RecordOf, StoreRecord } from '../../src/index.js'
+import { compiled } from './compiled.js'
 
 /** One row of what a query gives. */
 declare function one<T>(rows: PromiseLike<T[]> | T[]): T
-
-/** The code is checked by the compiler and never run: most of it must not compile. */
-function compiled(_code: () => unknown): void {}
 
 const start = () =>
   Store.start({

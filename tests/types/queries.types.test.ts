@@ -1,9 +1,7 @@
 import { expectTypeOf, test } from 'vitest'
 import { avg, count, max, min, Store, sum } from '../../src/index.js'
 import type { Explanation, FilterOf, Query, QueryPage, StoreRecord, SyncQuery } from '../../src/index.js'
-
-/** The code is checked by the compiler and never run: most of it must not compile. */
-function compiled(_code: () => unknown): void {}
+import { compiled } from './compiled.js'
 
 const start = () =>
   Store.start({

@@ -12,9 +12,7 @@ import {
   useStore,
 } from '../../src/react/index.js'
 import type { FailedStatus, LoadedStatus, LoadingStatus, QueryStatus, SkippedStatus } from '../../src/react/index.js'
-
-/** The code is checked by the compiler and never run: most of it must not compile. */
-function compiled(_code: () => unknown): void {}
+import { compiled } from './compiled.js'
 
 const buckets = {
   users: {

@@ -22,9 +22,7 @@ import type {
   TransactionContext,
   ViewDivergedEvent,
 } from '../../src/index.js'
-
-/** The code is checked by the compiler and never run: most of it must not compile. */
-function compiled(_code: () => unknown): void {}
+import { compiled } from './compiled.js'
 
 const start = () =>
   Store.start({

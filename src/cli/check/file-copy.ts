@@ -1,12 +1,12 @@
-import { cpSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FileAdapter } from '../../log/file-adapter.js'
 import { SQLiteAdapter } from '../../log/sqlite-adapter.js'
-import { checkHeader } from '../../log/sqlite-schema.js'
+import { checkHeader } from '../../log/sqlite-header.js'
 import type { StorageAdapter } from '../../log/storage.js'
 import { loadSqlite } from '../../sqlite/load.js'
-import { CliError } from '../cli-error.js'
+import { storeKind } from '../file-kind.js'
 
 /** A copy of a store, of one state, in a folder of its own. */
 export interface FileCopy {
@@ -21,13 +21,12 @@ export interface FileCopy {
  * @throws {CliError} there is nothing. @throws {StorageError} it is no store.
  */
 export async function copyStore(file: string): Promise<FileCopy> {
-  const found = statSync(file, { throwIfNoEntry: false })
-  if (found === undefined) throw new CliError(`${file}: there is no such file; nothing was done`)
+  const kind = storeKind(file)
   const folder = mkdtempSync(join(tmpdir(), 'varve-check-'))
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
   const path = join(folder, 'copy')
   try {
-    if (found.isDirectory()) {
+    if (kind === 'folder') {
       cpSync(file, path, { recursive: true, filter: (source) => !source.endsWith('lock') })
       return { adapter: new FileAdapter(path), remove }
     }

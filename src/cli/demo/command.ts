@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { CommandWorld } from '../command-world.js'
+import { withCommonOptions } from '../command-world.js'
 import { Interrupt } from '../interrupt.js'
-import type { DemoOptions, DemoWorld } from './demo.js'
+import type { DemoOptions } from './demo.js'
 import { runDemo } from './demo.js'
 
 const DESCRIPTION = [
@@ -10,34 +12,31 @@ const DESCRIPTION = [
 ].join(' ')
 
 const EXAMPLES = `
-Examples:
   $ varve demo                          import into .varve/cities.db, or open it
   $ varve demo --reset                  throw that file away and import again
   $ varve demo --file /tmp/cities.db    keep the data elsewhere
   $ varve demo --in-memory --limit 999  a quick look that leaves nothing behind
   $ varve demo --json | jq .import      what was measured, for programs
+`
 
-Environment:
-  NO_COLOR=1      no colour, also on a terminal
-  VARVE_DEBUG=1   errors with their stack, the same as --debug
-
-Exit codes: 0 done, 1 it cannot be done and stderr says why, 130 interrupted.
+const EXIT_CODES = `
+  0     done
+  1     it cannot be done, and stderr says why
+  2     it was called wrongly
+  130   interrupted
 `
 
 /** `varve demo`. */
-export function demoCommand(world: Omit<DemoWorld, 'interrupt'>): Command {
-  return new Command('demo')
+export function demoCommand(world: Omit<CommandWorld, 'interrupt'>): Command {
+  const command = new Command('demo')
     .description(DESCRIPTION)
     .summary('import real data and show what the store can do')
     .option('--file <path>', 'the file to keep the data in (default: .varve/cities.db)')
     .addOption(new Option('--in-memory', 'keep the data in memory, write no file').conflicts(['file', 'reset']))
     .option('--reset', "first remove the file of an earlier run; refuses a file that is not the demo's")
     .option('--limit <n>', 'import only n cities, spread over the whole world', parseLimit)
-    .option('--json', 'print one JSON document instead of text; progress goes to stderr')
-    .option('--debug', 'show errors with their stack')
-    .helpOption('-h, --help', 'show this help')
-    .addHelpText('after', EXAMPLES)
     .action((options: DemoOptions) => runDemo(options, { ...world, interrupt: new Interrupt() }))
+  return withCommonOptions(command, EXAMPLES, EXIT_CODES)
 }
 
 function parseLimit(text: string): number {

@@ -1,5 +1,6 @@
 import { Store } from '../../store.js'
 import { InterruptedError } from '../cli-error.js'
+import type { CommandWorld } from '../command-world.js'
 import { formatCount, formatDuration, formatThings } from '../format.js'
 import type { Interrupt } from '../interrupt.js'
 import { Page } from '../page.js'
@@ -48,24 +49,13 @@ export interface DemoResult {
   readonly ms: number
 }
 
-/** What connects the demo with the world. */
-export interface DemoWorld {
-  /** The result: text, or one JSON document. */
-  readonly out: TextStream
-  /** Progress and what else is for people only. */
-  readonly err: TextStream
-  readonly interrupt: Interrupt
-  /** Version of varve. */
-  readonly version: string
-}
-
 /**
  * Runs the demo from its import to its report. The data are the same afterwards as before.
  *
  * @throws {InterruptedError} by a signal; the store is stopped, and what was written is on disk.
  * @throws {CliError} @throws {VarveError} it cannot be done; the store is stopped.
  */
-export async function runDemo(options: DemoOptions, world: DemoWorld): Promise<void> {
+export async function runDemo(options: DemoOptions, world: CommandWorld): Promise<void> {
   const { file, inMemory = false, reset = false, json = false, limit } = options
   const { out, err, interrupt, version } = world
   const began = performance.now()

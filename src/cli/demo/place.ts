@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { StorageUnreadableError } from '../../log/errors.js'
-import { isVarveFile } from '../../log/sqlite-schema.js'
+import { isVarveFile } from '../../log/sqlite-header.js'
 import { Store } from '../../store.js'
 import { CliError } from '../cli-error.js'
 import { BUCKETS } from './buckets.js'

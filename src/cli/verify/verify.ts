@@ -1,30 +1,18 @@
-import { statSync } from 'node:fs'
 import { asError } from '../../base/errors.js'
 import { verifyFolder } from '../../log/file-verify.js'
 import { verifySqlite } from '../../log/sqlite-verify.js'
 import { REMEDIES } from '../../log/verify.js'
 import type { Finding, VerifyHooks, VerifyReport } from '../../log/verify.js'
 import { CliError, InterruptedError } from '../cli-error.js'
+import type { CommandWorld } from '../command-world.js'
+import { fileKind } from '../file-kind.js'
 import { formatCount, formatDuration, formatThings, shorten } from '../format.js'
-import type { Interrupt } from '../interrupt.js'
 import { Page } from '../page.js'
-import type { TextStream } from '../page.js'
 import { Progress } from '../progress.js'
 
 /** What the user has asked for. */
 export interface VerifyOptions {
   readonly json?: boolean
-}
-
-/** What connects the command with the world. */
-export interface VerifyWorld {
-  /** The result: text, or one JSON document. */
-  readonly out: TextStream
-  /** Progress and what else is for people only. */
-  readonly err: TextStream
-  readonly interrupt: Interrupt
-  /** Version of varve. */
-  readonly version: string
 }
 
 /** What `--json` prints. */
@@ -46,7 +34,7 @@ const CELL_LENGTH = 90
  *
  * @throws {InterruptedError} by a signal. @throws {CliError} with exit code 2: it cannot be read. Nothing was changed.
  */
-export async function runVerify(file: string, options: VerifyOptions, world: VerifyWorld): Promise<void> {
+export async function runVerify(file: string, options: VerifyOptions, world: CommandWorld): Promise<void> {
   const { json = false } = options
   const { out, version } = world
   const began = performance.now()
@@ -61,7 +49,7 @@ export async function runVerify(file: string, options: VerifyOptions, world: Ver
   if (!isClean) process.exitCode = EXIT_FINDINGS
 }
 
-async function verify(file: string, world: VerifyWorld, json: boolean): Promise<VerifyReport> {
+async function verify(file: string, world: CommandWorld, json: boolean): Promise<VerifyReport> {
   let progress: Progress | undefined
   const hooks: VerifyHooks = {
     progress: (done, total) => {
@@ -71,10 +59,7 @@ async function verify(file: string, world: VerifyWorld, json: boolean): Promise<
     pause: () => world.interrupt.check(),
   }
   try {
-    const found = statSync(file, { throwIfNoEntry: false })
-    if (found === undefined) throw new CliError(`${file}: there is no such file; nothing was checked`)
-    const isFolder = found.isDirectory()
-    return await (isFolder ? verifyFolder : verifySqlite)(file, Date.now(), hooks)
+    return await (fileKind(file) === 'folder' ? verifyFolder : verifySqlite)(file, Date.now(), hooks)
   } catch (thrown) {
     if (thrown instanceof InterruptedError) throw new InterruptedError(thrown.signal, 'nothing was changed')
     const { message } = asError(thrown)

@@ -41,7 +41,7 @@ const store = await Store.start({
     },
   },
 })
-tell({ ready: true })
+tell({ ready: life })
 const dispatcher = async (name) => {
   for (let i = 0; ; i++) {
     const id = `${life}-${name}-${i}`

@@ -33,7 +33,7 @@ const store = await Store.start({
   },
   projections: { inline: counts('inline'), async: { ...counts('async'), mode: 'async' } },
 })
-tell({ ready: true })
+tell({ ready: life })
 const seller = async (name) => {
   for (let i = 0; ; i++) {
     const id = `${life}-${name}-${i}`

@@ -1,7 +1,7 @@
 import { asError } from '../base/errors.js'
 import type { EventData } from '../log/entry.js'
 import { copyPlainObject, deepFreeze } from '../schema/copy-value.js'
-import { UpcastError } from './errors.js'
+import { EventDefinitionError, UpcastError } from './errors.js'
 import type { EventRegistry } from './event-registry.js'
 
 /** Data of an event, and the version of the definition that it fits. */
@@ -16,7 +16,7 @@ export interface CurrentData {
  *
  * @throws {EventNotDefinedError} @throws {EventDefinitionError} newer code has written it. @throws {UpcastError}
  */
-export function current(registry: EventRegistry, type: string, version: number, data: EventData): CurrentData {
+export function upcastData(registry: EventRegistry, type: string, version: number, data: EventData): CurrentData {
   const definition = registry.must(type)
   // What comes out of a log in memory is frozen; what was parsed is not.
   if (definition.version === version || registry.find(type) === undefined) return { version, data: deepFreeze(data) }
@@ -24,7 +24,7 @@ export function current(registry: EventRegistry, type: string, version: number, 
   try {
     raised = registry.upcast(definition, data, version)
   } catch (error) {
-    if (error instanceof Error && error.name === 'EventDefinitionError') throw error
+    if (error instanceof EventDefinitionError) throw error
     throw new UpcastError(type, version, asError(error))
   }
   return { version: definition.version, data: copyPlainObject(`event "${type}": data`, raised) }

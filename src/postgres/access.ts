@@ -1,0 +1,163 @@
+import { asError, VarveError } from '../base/errors.js'
+import type { Runtime } from '../base/runtime.js'
+import type { PostgresClient, PostgresPool, PostgresPoolClient } from './port.js'
+
+export type Row = { readonly [column: string]: unknown }
+
+/** Asks the server, on one connection. */
+export type Ask = (sql: string, values?: unknown[]) => Promise<readonly Row[]>
+
+/** Serialization failure, deadlock, and a key that somebody else took who does not take our locks. */
+const AGAIN = /^(40001|40P01|23505)$/
+const TRIES_MAX = 12
+const WAIT_MS_FIRST = 4
+const WAIT_MS_MAX = 250
+
+/** Who waits for a connection that is not of a pool: one at a time, over all stores that were given it. */
+const LINES = new WeakMap<PostgresClient, Promise<void>>()
+
+/** Connections to the server: a pool's, one for each piece of work, or a single one, one piece of work after another. */
+export class PostgresAccess {
+  readonly #source: PostgresPool | PostgresClient
+  readonly #runtime: Runtime
+
+  constructor(source: PostgresPool | PostgresClient, runtime: Runtime) {
+    this.#source = source
+    this.#runtime = runtime
+  }
+
+  /** One statement that reads. */
+  read(sql: string, values: unknown[]): Promise<readonly Row[]> {
+    return this.#again(() => this.#use((ask) => ask(sql, values)))
+  }
+
+  /** Runs one statement that writes, all or nothing. @returns false when others were in its way, and nothing was written. */
+  async tryWrite(work: (ask: Ask) => Promise<void>): Promise<boolean> {
+    try {
+      await this.#use((ask) => work(ask).catch((error) => throwWritten(error)))
+      return true
+    } catch (error) {
+      if (AGAIN.test(stateOf(error) ?? '')) return false
+      throw error
+    }
+  }
+
+  /**
+   * One transaction in which each statement sees what was committed before it. `work` may run again.
+   *
+   * @param first statements without values, run with the one that begins it: locks.
+   * @throws what `work` throws, then nothing was written; {VarveError} with `outcome: 'unknown'`: the answer to the commit was lost.
+   */
+  transaction<T>(first: readonly string[], work: (ask: Ask) => Promise<T>): Promise<T> {
+    return this.#again(() =>
+      this.#use(async (ask) => {
+        try {
+          await ask(['BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE', ...first].join('; '))
+          const result = await work(ask)
+          await ask('COMMIT').catch((error) => throwWritten(error))
+          return result
+        } catch (error) {
+          await rollBack(ask, error)
+          throw error
+        }
+      }),
+    )
+  }
+
+  /** Ends the pool or the connection. */
+  async end(): Promise<void> {
+    await this.#source.end?.()
+  }
+
+  async #use<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
+    if (!isPool(this.#source)) return await inLine(this.#source, work)
+    const client = await this.#source.connect()
+    return await onClient(client, work, (error) => client.release(error))
+  }
+
+  async #again<T>(work: () => Promise<T>): Promise<T> {
+    for (let tries = 1, ms = WAIT_MS_FIRST; ; tries++, ms = Math.min(2 * ms, WAIT_MS_MAX)) {
+      try {
+        return await work()
+      } catch (error) {
+        if (tries >= TRIES_MAX || !AGAIN.test(stateOf(error) ?? '')) throw asError(error)
+      }
+      // Not together: who collided would collide again.
+      const wait = ms * (0.5 + this.#runtime.random())
+      await new Promise<void>((resolve) => void this.#runtime.setTimer(wait, resolve, true))
+    }
+  }
+}
+
+/** Whether it is a pool. A client has no count of connections. */
+export function isPool(source: PostgresPool | PostgresClient): source is PostgresPool {
+  return typeof (source as Partial<PostgresPool>).totalCount === 'number'
+}
+
+/** What the server says about an error (SQLSTATE); `undefined`: it is not the server's. */
+export function stateOf(error: unknown): string | undefined {
+  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown }
+  return typeof code === 'string' && typeof severity === 'string' ? code : undefined
+}
+
+/** Runs `work` when all who came before have had the connection. */
+async function inLine<T>(client: PostgresClient, work: (ask: Ask) => Promise<T>): Promise<T> {
+  const before = LINES.get(client)
+  const result = (async () => {
+    await before
+    return await onClient(client, work, () => undefined)
+  })()
+  LINES.set(
+    client,
+    result.then(
+      () => undefined,
+      // Who asked is told; who comes next is not concerned.
+      () => undefined,
+    ),
+  )
+  return await result
+}
+
+/** @param release with an error when nobody knows in which state the connection is. */
+async function onClient<T>(
+  client: PostgresClient | PostgresPoolClient,
+  work: (ask: Ask) => Promise<T>,
+  release: (error?: Error) => void,
+): Promise<T> {
+  // Without a listener, the end of a connection ends the program; what was asked is told of it, too.
+  const onError = (): void => undefined
+  client.on?.('error', onError)
+  const ask: Ask = async (sql, values) => (await client.query(sql, values)).rows
+  let broken: Error | undefined
+  try {
+    return await work(ask)
+  } catch (error) {
+    const { outcome } = error as { outcome?: unknown }
+    const isOurs = error instanceof VarveError && outcome === undefined
+    if (!isOurs && stateOf(error) === undefined) broken = asError(error)
+    throw error instanceof BrokenError ? error.cause : error
+  } finally {
+    client.removeListener?.('error', onError)
+    release(broken)
+  }
+}
+
+/** A transaction could not be ended: the connection is of no use any more. Never leaves this file. */
+class BrokenError extends Error {}
+
+async function rollBack(ask: Ask, thrown: unknown): Promise<void> {
+  await ask('ROLLBACK').catch(() => {
+    // What came first is what the caller is told.
+    throw new BrokenError('ROLLBACK failed', { cause: thrown })
+  })
+}
+
+/** Says whether it may have been written all the same: the server did not answer, or was ending the connection. */
+function throwWritten(thrown: unknown): never {
+  const state = stateOf(thrown)
+  if (state !== undefined && !/^(08|57P)/.test(state)) throw thrown
+  const message =
+    `postgres stream store: the answer to a commit was lost (${asError(thrown).message}); either all of it was written or ` +
+    'nothing; read the stream before writing it again'
+  throw new VarveError('STREAM_OUTCOME_UNKNOWN', message, { outcome: 'unknown', cause: thrown })
+}
