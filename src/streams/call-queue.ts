@@ -11,14 +11,12 @@ export interface WriteCall extends StreamChange {
   readonly isPlain: boolean
   readonly resolve: () => void
   readonly reject: (error: Error) => void
-}
-
-interface QueuedCall extends WriteCall {
-  readonly ticket: number
+  /** Its place in the order, which the queue gives it. */
+  ticket: number
   /** Reads that wait for it. */
-  waiting?: (() => void)[]
+  waiting: (() => void)[] | undefined
   /** True: nobody need wait for it, though the group that it is in may not be done. */
-  isSettled?: boolean
+  isSettled: boolean
 }
 
 type Refusals = readonly (Error | undefined)[]
@@ -40,9 +38,9 @@ export class CallQueue {
   readonly #backend: StreamBackend
   readonly #runtime: Runtime
   readonly #onWritten: (call: WriteCall) => void
-  #waiting: QueuedCall[] = []
+  #waiting: WriteCall[] = []
   /** What is being written; empty when nothing is. */
-  #running: readonly QueuedCall[] = []
+  #running: readonly WriteCall[] = []
   #ticket = 0
   /** Tickets of the reads under way or waiting, by id, in order. */
   readonly #reads = new Map<string, number[]>()
@@ -61,7 +59,8 @@ export class CallQueue {
 
   /** Takes a call in. It is settled when it is written or refused, and never before this returns. */
   submit(call: WriteCall): void {
-    this.#waiting.push({ ...call, ticket: this.#ticket++ })
+    call.ticket = this.#ticket++
+    this.#waiting.push(call)
     this.#hurry()
   }
 
@@ -94,8 +93,8 @@ export class CallQueue {
     }
   }
 
-  #lastCall(id: string | undefined): QueuedCall | undefined {
-    const touches = (call: QueuedCall): boolean => call.isSettled !== true && (id === undefined || call.id === id)
+  #lastCall(id: string | undefined): WriteCall | undefined {
+    const touches = (call: WriteCall): boolean => !call.isSettled && (id === undefined || call.id === id)
     return this.#waiting.findLast(touches) ?? this.#running.findLast(touches)
   }
 
@@ -156,14 +155,14 @@ export class CallQueue {
     return true
   }
 
-  #takeGroup(): readonly QueuedCall[] {
+  #takeGroup(): readonly WriteCall[] {
     const waiting = this.#waiting
     if (this.#reads.size === 0) {
       this.#waiting = waiting.length > GROUP_CALLS_MAX ? waiting.slice(GROUP_CALLS_MAX) : []
       return waiting.length > GROUP_CALLS_MAX ? waiting.slice(0, GROUP_CALLS_MAX) : waiting
     }
-    const group: QueuedCall[] = []
-    const isFree = (call: QueuedCall): boolean => (this.#reads.get(call.id)?.[0] ?? Infinity) > call.ticket
+    const group: WriteCall[] = []
+    const isFree = (call: WriteCall): boolean => (this.#reads.get(call.id)?.[0] ?? Infinity) > call.ticket
     this.#waiting = waiting.filter((call) => {
       if (group.length >= GROUP_CALLS_MAX || !isFree(call)) return true
       group.push(call)
@@ -183,7 +182,7 @@ export class CallQueue {
   }
 
   /** Writes calls in one transaction and settles them; where the storage refuses that, one by one. Never throws. */
-  #write(calls: readonly QueuedCall[]): Promise<void> | undefined {
+  #write(calls: readonly WriteCall[]): Promise<void> | undefined {
     let outcome: MaybePromise<Refusals>
     try {
       outcome = this.#commit(calls)
@@ -200,7 +199,7 @@ export class CallQueue {
     )
   }
 
-  #commit(calls: readonly QueuedCall[]): MaybePromise<Refusals> {
+  #commit(calls: readonly WriteCall[]): MaybePromise<Refusals> {
     const { append } = this.#backend
     if (append !== undefined && calls.every((call) => call.isPlain)) {
       const batch = calls.map(({ id, records }): EntriesToAppend => {
@@ -221,7 +220,7 @@ export class CallQueue {
     return done instanceof Promise ? done.then(() => refusals) : refusals
   }
 
-  #refused(calls: readonly QueuedCall[], error: Error): Promise<void> | undefined {
+  #refused(calls: readonly WriteCall[], error: Error): Promise<void> | undefined {
     // Who does not know whether it was written must not write it again.
     if (calls.length === 1 || (error as { outcome?: unknown }).outcome === 'unknown') {
       this.#settle(
@@ -237,9 +236,9 @@ export class CallQueue {
     return before
   }
 
-  #settle(calls: readonly QueuedCall[], refusals: Refusals): void {
+  #settle(calls: readonly WriteCall[], refusals: Refusals): void {
     for (let i = 0; i < calls.length; i++) {
-      const call = calls[i] as QueuedCall
+      const call = calls[i] as WriteCall
       const refusal = refusals[i]
       call.isSettled = true
       if (refusal === undefined) {

@@ -11,7 +11,7 @@ export interface StreamChange {
   /** Checked, and nobody else's. */
   readonly records: readonly StreamRecord[]
   /** Of a `compact`: what `records` is made of. */
-  readonly folded?: Folded
+  readonly folded?: Folded | undefined
 }
 
 /** A whole stream, as it was read. */

@@ -23,8 +23,8 @@ const TRACE_LENGTH = 2_000
 interface Mark {
   /** Seq of the first record of the stream; `undefined` when the page did not begin there. */
   readonly seqFirst: number | undefined
-  /** What its last record leaves, see `traceOf`. */
-  readonly last: number
+  /** Its last record, or, where that is large, the trace of it. */
+  readonly last: Row | number
 }
 
 /** Streams in the tables of kyneta, 1.6 (two of them) and 2.x or 3.x (three). */
@@ -108,7 +108,7 @@ export class KynetaStreams implements SqliteStreams {
     if (before !== undefined) {
       const first = before.seqFirst === undefined ? undefined : this.#row('first', key)?.seq
       const [again] = rows
-      if (first !== before.seqFirst || again === undefined || traceOf(again) !== before.last) return undefined
+      if (first !== before.seqFirst || again === undefined || !isTraced(again, before.last)) return undefined
     }
     const fresh = before === undefined ? rows : rows.slice(1)
     const records = fresh.map(({ seq, kind, payload, blob }): PlacedRecord => {
@@ -117,7 +117,7 @@ export class KynetaStreams implements SqliteStreams {
     const last = rows.at(-1)
     if (last === undefined) return { records, more: false, mark: undefined }
     const seqFirst = before === undefined ? (after === -1 ? Number(rows[0]?.seq) : undefined) : before.seqFirst
-    return { records, more, mark: { seqFirst, last: traceOf(last) } satisfies Mark }
+    return { records, more, mark: { seqFirst, last: isSmall(last) ? last : traceOf(last) } satisfies Mark }
   }
 
   #row(
@@ -126,6 +126,15 @@ export class KynetaStreams implements SqliteStreams {
   ): { readonly data?: unknown; readonly seq: number | null } | undefined {
     return [...this.#adapter.iterate<{ seq: number | null }>(this.#sql[name], ...binds)][0]
   }
+}
+
+/** Most marks are never looked at, so the trace of a small record is made when one is. */
+function isSmall({ payload, blob }: Row): boolean {
+  return String(payload).length <= TRACE_LENGTH && blob === null
+}
+
+function isTraced(row: Row, before: Row | number): boolean {
+  return traceOf(row) === (typeof before === 'number' ? before : traceOf(before))
 }
 
 /** Tells a row from others: by its seq, its sizes, and what it begins and ends with. */

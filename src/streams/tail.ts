@@ -1,5 +1,6 @@
 import { asError } from '../base/errors.js'
 import type { Runtime, Timer } from '../base/runtime.js'
+import { sequenced } from './check-record.js'
 import { hasIdPrefix } from './id-order.js'
 import type { StreamChange } from './plan.js'
 import type { MaybePromise, PlacedRecord, StreamPage } from './stream-backend.js'
@@ -157,11 +158,11 @@ export class Tail implements StreamTail {
 
   /** @returns true when it has been stopped. */
   async #tell(id: string, place: Place, records: readonly PlacedRecord[], clears: number): Promise<boolean> {
-    for (const { seq, record } of records) {
+    for (const placed of records) {
       if (this.#isOver) return true
       if (place.clears !== clears) return false
-      place.after = seq
-      const told = this.#request.onRecord({ ...record, seq }, id)
+      place.after = placed.seq
+      const told = this.#request.onRecord(sequenced(placed), id)
       if (told !== undefined) await told
     }
     return this.#isOver

@@ -4,7 +4,8 @@ import { bareAdapter, openNative } from './native.mjs'
 
 const [path, name, count] = process.argv.slice(2)
 const database = openNative(path)
-database.exec('PRAGMA busy_timeout = 1; PRAGMA synchronous = NORMAL')
+// In this order: what the test itself asks may wait, what the store asks may not.
+database.exec('PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 1')
 const adapter = bareAdapter(database)
 const META = {
   replicaType: ['yjs', 1, 0],
