@@ -89,7 +89,7 @@ export type ReduceResult<B = AnyBuckets> = { readonly [N in keyof B]?: BucketRes
 export interface EventHandlers<D = { readonly [field: string]: unknown }, B = AnyBuckets, R = unknown> {
   /** What errors call these handlers. Default: the type of the event. */
   readonly name?: string
-  /** May return other data: canonical, or with ids assigned. It is checked again. */
+  /** May return other data: canonical, or with ids assigned. Fields are checked again, Standard Schema validators are not asked again. */
   preprocess?(event: DomainEvent<D>, view: EventView<B>): object | undefined | void
   /** Says what changes, from the state before the event. */
   reduce?(event: DomainEvent<D>, view: EventView<B>): ReduceResult<B> | undefined | void

@@ -1,22 +1,22 @@
 import { assert } from '../base/assert.js'
-import type { Bucket } from '../commit/bucket.js'
 import { TransactionEndedError } from '../commit/errors.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
 import type { Change, EntryEvent, EventData, SubEvent } from '../log/entry.js'
-import type { Reads } from '../query/reads.js'
 import { copyPlainObject } from '../schema/copy-value.js'
 import { applyResult } from './apply-result.js'
 import type { ResultTarget } from './apply-result.js'
 import type { SubEventInput } from './event-definition.js'
 import type { EventParts } from './event-parts.js'
-import type { NamedHandlers } from './event-registry.js'
+import type { EventType, NamedHandlers } from './event-registry.js'
 import { EventFailedError, EventRecursionError } from './errors.js'
 import type { EventPhase } from './errors.js'
 import { RunningEvent } from './running-event.js'
 import type { EventInput, EventRoot } from './running-event.js'
-import { HandlerTransaction, HandlerView } from './handler-context.js'
+import { HandlerTransaction } from './handler-context.js'
+import { Handling } from './handling.js'
 import { SeededRuntime } from './seeded-stream.js'
 import { performSourced } from './sourced-events.js'
+import type { CurrentData } from './upcast.js'
 
 /** Deepest nesting of sub-events. */
 export const DEPTH_MAX = 100
@@ -33,6 +33,7 @@ export class EventRun implements EntryHead {
   readonly #parts: EventParts
   readonly #transaction: Transaction
   readonly #root: EventRoot
+  readonly #handling: Handling
   readonly #clock: number
   /** Whether the transaction is the event, rather than has some. */
   readonly #isEvent: boolean
@@ -50,6 +51,7 @@ export class EventRun implements EntryHead {
     this.#parts = parts
     this.#transaction = transaction
     this.#root = root
+    this.#handling = new Handling(parts, transaction, root)
     this.#clock = clock
     this.#isEvent = isEvent
     transaction.head = this
@@ -183,50 +185,53 @@ export class EventRun implements EntryHead {
   #begin({ type, data, version }: EventInput, parent: RunningEvent | undefined): RunningEvent {
     const path = [...(parent?.path ?? []), type]
     const { registry } = this.#parts
-    const definition = this.#guarded('validate', undefined, path, () => registry.must(type))
+    const definition = this.#handling.guarded('validate', undefined, path, () => registry.must(type))
     if (path.length - 1 > DEPTH_MAX) this.#tooMany('sub-events nested in each other', DEPTH_MAX, path)
     if (this.#count > SUB_EVENTS_MAX) this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, path)
     const index = this.#count++
     const given =
-      typeof data === 'function' ? this.#guarded('validate', undefined, path, () => data(this.#transaction)) : data
-    const current =
-      version === undefined || version === definition.version
-        ? given
-        : this.#guarded('upcast', undefined, path, () => {
-            return copyPlainObject(`event "${type}": data`, registry.upcast(definition, given, version))
-          })
+      typeof data === 'function'
+        ? this.#handling.guarded('validate', undefined, path, () => data(this.#transaction))
+        : data
+    const current = this.#handling.guarded('upcast', undefined, path, () => this.#current(definition, given, version))
     const event = new RunningEvent(definition, current, this.#root, parent, index)
-    event.data = this.#checked(event, current)
+    event.data = this.#checked(event, current.data, version !== undefined)
     return event
+  }
+
+  /** Data of any version, as one of now. Types that nobody has defined have no version. */
+  #current(definition: EventType, data: EventData, version = definition.version): CurrentData {
+    const { registry } = this.#parts
+    if (version === definition.version || registry.find(definition.type) === undefined) return { data, version }
+    const raised = copyPlainObject(`event "${definition.type}": data`, registry.upcast(definition, data, version))
+    return { data: raised, version: definition.version }
   }
 
   #tooMany(what: string, max: number, path: readonly string[]): never {
     throw new EventFailedError('events', undefined, path, new EventRecursionError(what, max, path))
   }
 
-  #checked(event: RunningEvent, data: EventData): EventData {
+  /** @param hasPassed its schema, before: its validators are not asked again. */
+  #checked(event: RunningEvent, data: EventData, hasPassed: boolean): EventData {
     const { schema } = event.definition
     if (schema.isOpen) return data
-    const source = this.#world(event, 'validate', 0)
-    return this.#guarded('validate', undefined, event, () => schema.check(data, source))
-  }
-
-  #world(event: RunningEvent, phase: EventPhase, handler: number): SeededRuntime {
-    const { seed, at } = this.#root
-    return new SeededRuntime(this.#parts.runtime, at, seed, () => `${event.index}/${phase}/${handler}`)
+    const source = this.#handling.world(event, 'validate', 0)
+    return this.#handling.guarded('validate', undefined, event, () => schema.check(data, source, hasPassed))
   }
 
   #preprocess(event: RunningEvent): void {
     const { handlers } = event.definition
+    // What the log has of it is what came out of this.
+    if (event.parent === undefined && this.#root.entry !== undefined) return
     for (let i = 0; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.preprocess === undefined) continue
-      const given = this.#pure(event, 'preprocess', i, (view) => one.preprocess?.(event, view))
+      const given = this.#handling.pure(event, 'preprocess', i, (view) => one.preprocess?.(event, view))
       if (given === undefined) continue
-      const data = this.#guarded('preprocess', one.name, event, () =>
+      const data = this.#handling.guarded('preprocess', one.name, event, () =>
         copyPlainObject(`event "${event.type}": what preprocess returned`, given),
       )
-      event.data = this.#checked(event, data)
+      event.data = this.#checked(event, data, true)
     }
   }
 
@@ -239,14 +244,14 @@ export class EventRun implements EntryHead {
       for (let i = 0; i < handlers.length; i++) {
         const one = handlers[i] as NamedHandlers
         if (one.reduce === undefined) continue
-        const result = this.#pure(event, 'reduce', i, (view) => one.reduce?.(event, view))
+        const result = this.#handling.pure(event, 'reduce', i, (view) => one.reduce?.(event, view))
         if (result !== undefined && result !== null) results.push({ name: one.name, result })
       }
     } finally {
       this.#reducing = false
     }
     if (bucket !== undefined) {
-      const done = this.#guarded('apply', undefined, event, () =>
+      const done = this.#handling.guarded('apply', undefined, event, () =>
         performSourced(this.#target(event), bucket, event.data, raw),
       )
       event.result = done.result
@@ -264,14 +269,14 @@ export class EventRun implements EntryHead {
     for (let i = 0; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.derive === undefined) continue
-      const result = this.#pure(event, 'derive', i, (view) => one.derive?.(event as never, view))
+      const result = this.#handling.pure(event, 'derive', i, (view) => one.derive?.(event as never, view))
       if (result !== undefined && result !== null) asked.push(...this.#apply(event, 'derive', one.name, result))
     }
     return asked
   }
 
   #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown): readonly SubEventInput[] {
-    return this.#guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
+    return this.#handling.guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
       applyResult(this.#target(event), result),
     )
   }
@@ -279,19 +284,13 @@ export class EventRun implements EntryHead {
   #target(event: RunningEvent): ResultTarget {
     return {
       transaction: this.#transaction,
-      bucketOf: (name) => this.#ready(name),
+      bucketOf: (name) => this.#handling.ready(name),
       changes: event.changes as Change[] | undefined,
       written: () => {
         assert(!this.#reducing, 'EV2', `event "${event.type}": written while its reducers run`)
         event.markWritten()
       },
     }
-  }
-
-  #ready(name: string): Bucket {
-    const bucket = this.#parts.bucketOf(name)
-    bucket.mustBeReady()
-    return bucket
   }
 
   #subEvents(event: RunningEvent, asked: readonly SubEventInput[], from: number): void | Promise<void> {
@@ -303,7 +302,7 @@ export class EventRun implements EntryHead {
   }
 
   #inputOf(event: RunningEvent, asked: unknown): EventInput {
-    return this.#guarded('events', undefined, event, () => {
+    return this.#handling.guarded('events', undefined, event, () => {
       const { type, data } = copyPlainObject('events[]', asked)
       if (typeof type !== 'string')
         throw new EventFailedError('events', undefined, event.path, new Error('a sub-event has no type'))
@@ -316,7 +315,7 @@ export class EventRun implements EntryHead {
     for (let i = from; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.transact === undefined) continue
-      const failed = (error: unknown): never => this.#fail('transact', one.name, event, error)
+      const failed = (error: unknown): never => this.#handling.fail('transact', one.name, event, error)
       const keep = (result: unknown): void => {
         if (result !== undefined) event.result = result
       }
@@ -341,7 +340,7 @@ export class EventRun implements EntryHead {
     const mustBeOpen = (): void => {
       if (transaction.isOver) throw new TransactionEndedError(event.type)
     }
-    return new HandlerTransaction(this.#world(event, 'transact', index), {
+    return new HandlerTransaction(this.#handling.world(event, 'transact', index), {
       bucket: (name) => {
         mustBeOpen()
         event.markWritten()
@@ -353,41 +352,6 @@ export class EventRun implements EntryHead {
         return this.#handleFor({ type, data: copy }, event, true)
       },
     })
-  }
-
-  /** Runs a handler that must have no effects, twice where somebody wants to know whether it has any. */
-  #pure<T>(event: RunningEvent, phase: EventPhase, index: number, run: (view: HandlerView) => T): T {
-    const { guard, pure } = this.#parts
-    const { name } = event.definition.handlers[index] as NamedHandlers
-    const view = (): HandlerView => new HandlerView(this.#world(event, phase, index), (bucket) => this.#reads(bucket))
-    return this.#guarded(phase, name, event, () => {
-      const outer = pure.isRunning
-      pure.isRunning = true
-      try {
-        if (guard === undefined) return run(view())
-        this.#root.seed.draw()
-        return guard.watch(event.type, phase, name, () => run(view()))
-      } finally {
-        pure.isRunning = outer
-      }
-    })
-  }
-
-  #reads(name: string): Reads<never> {
-    return this.#transaction.reads(this.#ready(name))
-  }
-
-  #guarded<T>(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], work: () => T): T {
-    try {
-      return work()
-    } catch (error) {
-      return this.#fail(phase, reducer, at, error)
-    }
-  }
-
-  #fail(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], error: unknown): never {
-    if (error instanceof EventFailedError) throw error
-    throw new EventFailedError(phase, reducer, at instanceof RunningEvent ? at.path : at, error)
   }
 }
 

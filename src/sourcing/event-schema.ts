@@ -16,6 +16,7 @@ interface DataDraft {
   data: Record<string, Draft>
   /** Whether it is a copy, which can be written to. */
   isOwn: boolean
+  readonly hasPassed: boolean
   readonly issues: ValidationIssue[]
   readonly source: Runtime
 }
@@ -51,17 +52,19 @@ export class EventSchema {
    * Frozen data with everything filled in.
    *
    * @param data frozen; fits in the log.
+   * @param hasPassed it is what came out of here before. Validators may make something else of what they made: they are not asked again.
    * @throws {ValidationError} with everything that is wrong.
    */
-  check(data: EventData, source: Runtime): EventData {
+  check(data: EventData, source: Runtime, hasPassed = false): EventData {
     if (this.isOpen) return data
     const issues: ValidationIssue[] = []
     if (this.#whole !== undefined) {
+      if (hasPassed) return data
       const output = this.#whole(data, '', issues)
       if (issues.length > 0) throw this.#invalid(issues)
       return copyPlainObject(`event "${this.#type}": data`, output)
     }
-    const draft: DataDraft = { data: data as Record<string, Draft>, isOwn: false, issues, source }
+    const draft: DataDraft = { data: data as Record<string, Draft>, isOwn: false, hasPassed, issues, source }
     for (const check of this.#checks) check(draft)
     if (issues.length > 0) throw this.#invalid(issues)
     return draft.isOwn ? deepFreeze(draft.data) : data
@@ -76,7 +79,9 @@ function compile(type: string, fields: SchemaDefinition): DataCheck[] {
   return Object.entries(fields).map(([name, field]) => {
     if (!isStandardSchema(field)) return compileOwn(type, name, field)
     const check = standardCheck(type, field)
-    return (draft) => put(draft, name, check(own(draft, name), name, draft.issues))
+    return (draft) => {
+      if (!draft.hasPassed) put(draft, name, check(own(draft, name), name, draft.issues))
+    }
   })
 }
 

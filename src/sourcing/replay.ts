@@ -203,8 +203,7 @@ export class Replay implements CommitHook {
     const root = { at: event.at ?? at, meta: meta && deepFreeze(meta), seed, entry: { seq, id } }
     const run = new EventRun(this.#parts, transaction, root, clock, true)
     const { version = 1 } = event
-    const defined = this.#parts.registry.find(type)?.version ?? version
-    const done = run.start({ type, data: deepFreeze(data), ...(version !== defined && { version }) })
+    const done = run.start({ type, data: deepFreeze(data), version })
     this.#events++
     if (done === undefined) return run.complete()
     return done.then(() => run.complete())

@@ -5,13 +5,14 @@ import type { DomainEvent } from './event-definition.js'
 import type { EventType } from './event-registry.js'
 import type { EntryPlace } from './event-group.js'
 import type { EventSeed } from './seeded-stream.js'
+import type { CurrentData } from './upcast.js'
 
 /** An event to be handled. */
 export interface EventInput {
   readonly type: string
   /** Frozen. Made anew for each attempt where a function is given. */
   readonly data: EventData | ((transaction: Transaction) => EventData)
-  /** That the data is of. Default: the one that is defined. */
+  /** Of the definition that the data has passed already: it comes out of the queue or the log. Absent: it is as it was given. */
   readonly version?: number | undefined
   /** What the caller of a sourced bucket gave, which `data` is a copy of. */
   readonly raw?: unknown
@@ -56,13 +57,13 @@ export class RunningEvent implements DomainEvent {
 
   constructor(
     definition: EventType,
-    data: EventData,
+    { data, version }: CurrentData,
     root: EventRoot,
     parent: RunningEvent | undefined,
     index: number,
   ) {
     this.type = definition.type
-    this.version = definition.version
+    this.version = version
     this.data = data
     this.at = root.at
     this.meta = root.meta
