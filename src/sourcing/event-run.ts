@@ -1,8 +1,8 @@
 import { assert } from '../base/assert.js'
 import { TransactionEndedError } from '../commit/errors.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
-import type { Change, EntryEvent, EventData, SubEvent } from '../log/entry.js'
-import { copyPlainObject } from '../schema/copy-value.js'
+import type { EntryEvent, EventData, SubEvent } from '../log/entry.js'
+import { copyPlainObject, deepFreeze } from '../schema/copy-value.js'
 import { applyResult } from './apply-result.js'
 import type { ResultTarget } from './apply-result.js'
 import type { SubEventInput } from './event-definition.js'
@@ -70,7 +70,7 @@ export class EventRun implements EntryHead {
   /** As it was handled. */
   get handled(): { readonly data: EventData; readonly events: readonly SubEvent[]; readonly result: unknown } {
     const { data = {}, subs = [], result } = this.#main ?? {}
-    return { data, events: subs, result }
+    return { data, events: deepFreeze(subs), result }
   }
 
   event(at: number): EntryEvent | undefined {
@@ -100,8 +100,10 @@ export class EventRun implements EntryHead {
 
   complete(): void {
     const { commitHook } = this.#parts
-    if (commitHook.isIdle) return
     const events = this.#roots
+    // Nothing comes after this, and the log and the receipt have the same ones.
+    deepFreeze(events)
+    if (commitHook.isIdle) return
     if (events.length === 0 || this.event(0) === undefined) return
     const { at, meta, entry } = this.#root
     commitHook.complete(this.#transaction, { at, clock: this.#clock, meta, events }, entry)
@@ -170,16 +172,11 @@ export class EventRun implements EntryHead {
     began(event)
     const begun = event.data
     this.#preprocess(event)
-    const records = parent === undefined ? (this.#isEvent ? undefined : this.#loose) : (parent.subs ??= [])
     const asked = this.#reduce(event, event.data === begun ? input.raw : undefined)
     asked.push(...this.#derive(event))
-    const place = records === undefined ? -1 : records.push(event.record) - 1
-    const done = this.#subEvents(event, asked, 0)
-    const finished = (): void => {
-      if (records !== undefined && event.subs !== undefined) records[place] = event.record
-    }
-    if (done === undefined) finished()
-    else return done.then(finished)
+    if (parent !== undefined) event.takePlace(parent.records)
+    else if (!this.#isEvent) event.takePlace(this.#loose)
+    return this.#subEvents(event, asked, 0)
   }
 
   #begin({ type, data, version }: EventInput, parent: RunningEvent | undefined): RunningEvent {
@@ -226,7 +223,7 @@ export class EventRun implements EntryHead {
     for (let i = 0; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.preprocess === undefined) continue
-      const given = this.#handling.pure(event, 'preprocess', i, (view) => one.preprocess?.(event, view))
+      const given = this.#handling.pure(event, 'preprocess', i, (view) => one.preprocess?.(event.seen as never, view))
       if (given === undefined) continue
       const data = this.#handling.guarded('preprocess', one.name, event, () =>
         copyPlainObject(`event "${event.type}": what preprocess returned`, given),
@@ -244,7 +241,7 @@ export class EventRun implements EntryHead {
       for (let i = 0; i < handlers.length; i++) {
         const one = handlers[i] as NamedHandlers
         if (one.reduce === undefined) continue
-        const result = this.#handling.pure(event, 'reduce', i, (view) => one.reduce?.(event, view))
+        const result = this.#handling.pure(event, 'reduce', i, (view) => one.reduce?.(event.seen as never, view))
         if (result !== undefined && result !== null) results.push({ name: one.name, result })
       }
     } finally {
@@ -269,7 +266,7 @@ export class EventRun implements EntryHead {
     for (let i = 0; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.derive === undefined) continue
-      const result = this.#handling.pure(event, 'derive', i, (view) => one.derive?.(event as never, view))
+      const result = this.#handling.pure(event, 'derive', i, (view) => one.derive?.(event.applied as never, view))
       if (result !== undefined && result !== null) asked.push(...this.#apply(event, 'derive', one.name, result))
     }
     return asked
@@ -285,7 +282,7 @@ export class EventRun implements EntryHead {
     return {
       transaction: this.#transaction,
       bucketOf: (name) => this.#handling.ready(name),
-      changes: event.changes as Change[] | undefined,
+      changes: event.changes,
       written: () => {
         assert(!this.#reducing, 'EV2', `event "${event.type}": written while its reducers run`)
         event.markWritten()
@@ -320,7 +317,7 @@ export class EventRun implements EntryHead {
         if (result !== undefined) event.result = result
       }
       try {
-        const result = one.transact(event as never, this.#context(event, i))
+        const result = one.transact(event.applied as never, this.#context(event, i))
         if (isPromise(result)) {
           return this.#transaction
             .track(Promise.resolve(result))

@@ -43,6 +43,13 @@ interface Handled {
   readonly at: number
 }
 
+/** What an attempt to handle an event has failed with. */
+interface Refused {
+  readonly error: unknown
+  /** There where somebody else had changed what it had read before it failed: it may do better next time. */
+  readonly conflict: Error | undefined
+}
+
 /** The events of one store: takes them in, and handles each in a transaction of its own. */
 export class Events {
   readonly registry: EventRegistry
@@ -174,6 +181,8 @@ export class Events {
       const { data, events, result } = run.handled
       const { seq = this.#engine.sequencer.position.visible, changes = [] } = committed ?? {}
       const own = changes.filter(({ bucket }) => !isInternalBucket(bucket))
+      // The log has the same ones.
+      for (const change of own) Object.freeze(change)
       return Object.freeze({ seq, type: event.type, data, at, changes: Object.freeze(own), events, result })
     } catch (error) {
       if (isRecorded && error instanceof EventFailedError) await this.#record(event, error)
@@ -191,49 +200,71 @@ export class Events {
   }
 
   async #handle(event: Dispatch): Promise<Handled> {
-    for (let attempt = 0; ; attempt++) {
-      const { transactions } = this.#engine
+    const { transactions } = this.#engine
+    for (let attempt = 0; ; ) {
       const transaction = transactions.begin()
-      let absent: string | undefined
+      let outcome: Handled | Refused
       try {
-        return await this.#attempt(event, transaction)
-      } catch (error) {
-        absent = absentBucket(error)
-        const { conflict } = transaction
-        if (absent === undefined && conflict === undefined) throw error
-        if (conflict !== undefined && attempt >= CONFLICT_RETRIES_MAX) {
-          throw new EventFailedError('commit', undefined, [event.type], conflict)
-        }
+        outcome = await this.#attempt(event, transaction)
       } finally {
         transactions.end(transaction)
       }
+      if ('run' in outcome) return outcome
+      const { error, conflict } = outcome
+      const absent = this.#absentBucket(error)
       // Buckets that load, or that come back after a crash, are waited for; one that never will says so here.
-      if (absent !== undefined) await this.#await(event, absent)
-      else await transactions.pause(attempt)
+      if (absent !== undefined && absent.process.state !== 'running') {
+        await this.#await(event, absent)
+        continue
+      }
+      // It has come up meanwhile; or a handler says so of a bucket that is there, which does not get better by itself.
+      if (absent === undefined && conflict === undefined) throw error
+      if (attempt >= CONFLICT_RETRIES_MAX) {
+        throw conflict === undefined ? error : new EventFailedError('commit', undefined, [event.type], conflict)
+      }
+      await transactions.pause(attempt++)
     }
   }
 
-  async #attempt(event: Dispatch, transaction: Transaction): Promise<Handled> {
+  /** Says of a refusal whether there was a conflict then: one that comes later has nothing to do with it. */
+  async #attempt(event: Dispatch, transaction: Transaction): Promise<Handled | Refused> {
     const { sequencer, transactions } = this.#engine
     const clock = sequencer.now()
     const at = event.at ?? clock
     const run = new EventRun(this.#parts, transaction, { at, meta: event.note.meta, seed: event.seed }, clock, true)
-    event.before?.(transaction)
-    const done = run.start(event)
-    if (done !== undefined) await done
+    try {
+      event.before?.(transaction)
+      const done = run.start(event)
+      if (done !== undefined) await done
+    } catch (error) {
+      return { error, conflict: transaction.conflict }
+    }
+    const before = transaction.conflict
     try {
       const committed = await transactions.commit(transaction, event.note)
       return { run, committed, at }
     } catch (error) {
-      if (transaction.conflict !== undefined || !isOfEvent(error)) throw error
-      throw new EventFailedError('commit', undefined, [event.type], error)
+      const { conflict } = transaction
+      const isConflict = conflict !== undefined && (error === conflict || causeOf(error) === conflict)
+      if (isConflict || before !== undefined) return { error, conflict }
+      const failed = isOfEvent(error) ? new EventFailedError('commit', undefined, [event.type], error) : error
+      return { error: failed, conflict: undefined }
     }
   }
 
-  async #await(event: Dispatch, bucket: string): Promise<void> {
+  /** The bucket that has to come up before the event can be handled. */
+  #absentBucket(error: unknown): Bucket | undefined {
+    const cause = causeOf(error)
+    if (!(cause instanceof BucketUnavailableError)) return undefined
+    const { catalog } = this.#engine
+    const { bucket } = cause
+    if (isInternalBucket(bucket)) return catalog.own(bucket)
+    return catalog.has(bucket) ? catalog.must(bucket) : undefined
+  }
+
+  async #await(event: Dispatch, bucket: Bucket): Promise<void> {
     try {
-      if (isInternalBucket(bucket)) await this.queue.ready()
-      else await this.#engine.catalog.must(bucket).whenReady()
+      await bucket.whenReady()
     } catch (error) {
       throw new EventFailedError('reduce', undefined, [event.type], error)
     }
@@ -277,10 +308,9 @@ function isOfEvent(error: unknown): boolean {
   )
 }
 
-/** The bucket that has to come up before the event can be handled. */
-function absentBucket(error: unknown): string | undefined {
-  const cause = error instanceof EventFailedError ? error.cause : error
-  return cause instanceof BucketUnavailableError ? cause.bucket : undefined
+/** Why an event has failed; of any other error, that one. */
+function causeOf(error: unknown): unknown {
+  return error instanceof EventFailedError ? error.cause : error
 }
 
 /** The options of `Store.start` that are about events. @throws {InvalidArgumentError} @throws {EventDefinitionError} */

@@ -1,7 +1,7 @@
 import type { CommitNote } from '../commit/write-options.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Change, EventData, SubEvent } from '../log/entry.js'
-import type { DomainEvent } from './event-definition.js'
+import type { AppliedEvent, DomainEvent } from './event-definition.js'
 import type { EventType } from './event-registry.js'
 import type { EntryPlace } from './event-group.js'
 import type { EventSeed } from './seeded-stream.js'
@@ -36,8 +36,8 @@ export interface Dispatch extends EventInput {
   readonly before?: (transaction: Transaction) => void
 }
 
-/** An event while it is being handled: what its handlers see of it, and where it is in its life. */
-export class RunningEvent implements DomainEvent {
+/** An event while it is being handled: where it is in its life. Handlers do not see it, but what it says of itself (`seen`). */
+export class RunningEvent {
   readonly type: string
   readonly version: number
   data: EventData
@@ -48,9 +48,12 @@ export class RunningEvent implements DomainEvent {
   readonly parent: RunningEvent | undefined
   /** Place among all events of its run. */
   readonly index: number
-  readonly changes: readonly Change[] | undefined
+  readonly changes: Change[] | undefined
   /** Sub-events that have begun. */
   subs: SubEvent[] | undefined
+  /** Where the record of it is, as a sub-event. */
+  #place: { readonly records: SubEvent[]; readonly at: number } | undefined
+  #seen: DomainEvent | undefined
   /** Whether anything was written for it, or for a sub-event of it. */
   hasWritten = false
   result: unknown = undefined
@@ -84,6 +87,33 @@ export class RunningEvent implements DomainEvent {
     if (this.hasWritten) return
     this.hasWritten = true
     this.parent?.markWritten()
+  }
+
+  /** What handlers are given: frozen, as everything in it. */
+  get seen(): DomainEvent {
+    const { type, version, data, at, meta, depth } = this
+    if (this.#seen?.data !== data) this.#seen = Object.freeze({ type, version, data, at, meta, depth })
+    return this.#seen
+  }
+
+  /** What handlers are given after it was applied. */
+  get applied(): AppliedEvent {
+    const changes = Object.freeze((this.changes ?? []).map((change) => Object.freeze(change)))
+    return Object.freeze({ ...this.seen, changes })
+  }
+
+  /** Puts its record behind `records`. */
+  takePlace(records: SubEvent[]): void {
+    this.#place = { records, at: records.push(this.record) - 1 }
+  }
+
+  /** Where the records of its sub-events are; its own record has them from now on, also where it has come to its end. */
+  get records(): SubEvent[] {
+    if (this.subs === undefined) {
+      this.subs = []
+      if (this.#place !== undefined) this.#place.records[this.#place.at] = this.record
+    }
+    return this.subs
   }
 
   /** As the log keeps it where it is a sub-event. */
