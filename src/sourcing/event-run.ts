@@ -15,7 +15,9 @@ import type { EventInput, EventRoot } from './running-event.js'
 import { HandlerTransaction } from './handler-context.js'
 import { Handling } from './handling.js'
 import { SeededRuntime } from './seeded-stream.js'
-import { performSourced } from './sourced-events.js'
+import { prepareSourced } from './sourced-events.js'
+import type { PreparedWrite } from './sourced-events.js'
+import type { GivenWrite } from './sourced-write.js'
 import type { CurrentData } from './upcast.js'
 
 /** Deepest nesting of sub-events. */
@@ -41,6 +43,8 @@ export class EventRun implements EntryHead {
   /** Events of a transaction that is none itself. */
   readonly #loose: SubEvent[] = []
   #count = 0
+  /** How many there were before the event that no other has brought about. */
+  #countFrom = 0
   /** Events that have begun and not come to their end. */
   #open = 0
   /** The writes of reducers that are being collected must not be seen by others of the same event (EV2). */
@@ -55,7 +59,9 @@ export class EventRun implements EntryHead {
     this.#clock = clock
     this.#isEvent = isEvent
     transaction.head = this
-    transaction.source = new SeededRuntime(parts.runtime, clock, root.seed, () => 'records')
+    // The records of an event are of one time, those of a transaction each of its own.
+    const now = isEvent ? () => clock : parts.now
+    transaction.source = new SeededRuntime(parts.runtime, now, root.seed, () => 'records')
   }
 
   get type(): string {
@@ -172,7 +178,8 @@ export class EventRun implements EntryHead {
     began(event)
     const begun = event.data
     this.#preprocess(event)
-    const asked = this.#reduce(event, event.data === begun ? input.raw : undefined)
+    if (input.given !== undefined) input.given.isChanged = event.data !== begun
+    const asked = this.#reduce(event, input.given)
     asked.push(...this.#derive(event))
     if (parent !== undefined) event.takePlace(parent.records)
     else if (!this.#isEvent) event.takePlace(this.#loose)
@@ -184,7 +191,9 @@ export class EventRun implements EntryHead {
     const { registry } = this.#parts
     const definition = this.#handling.guarded('validate', undefined, path, () => registry.must(type))
     if (path.length - 1 > DEPTH_MAX) this.#tooMany('sub-events nested in each other', DEPTH_MAX, path)
-    if (this.#count > SUB_EVENTS_MAX) this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, path)
+    // A transaction that is no event has no limit of its own.
+    if (parent === undefined) this.#countFrom = this.#count
+    if (this.#count - this.#countFrom > SUB_EVENTS_MAX) this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, path)
     const index = this.#count++
     const given =
       typeof data === 'function'
@@ -233,8 +242,9 @@ export class EventRun implements EntryHead {
   }
 
   /** Collects what all reducers want, then applies it. @returns the sub-events that they ask for. */
-  #reduce(event: RunningEvent, raw: unknown): SubEventInput[] {
-    const { handlers, bucket } = event.definition
+  #reduce(event: RunningEvent, given: GivenWrite | undefined): SubEventInput[] {
+    const { handlers } = event.definition
+    const write = this.#prepare(event, given)
     const results: { readonly name: string; readonly result: unknown }[] = []
     this.#reducing = true
     try {
@@ -247,16 +257,22 @@ export class EventRun implements EntryHead {
     } finally {
       this.#reducing = false
     }
-    if (bucket !== undefined) {
-      const done = this.#handling.guarded('apply', undefined, event, () =>
-        performSourced(this.#target(event), bucket, event.data, raw),
-      )
-      event.result = done.result
-      event.data = done.data
-    }
+    if (write !== undefined) event.result = this.#handling.guarded('apply', undefined, event, () => write.apply())
     const asked: SubEventInput[] = []
     for (const { name, result } of results) asked.push(...this.#apply(event, 'reduce', name, result))
     return asked
+  }
+
+  /** The write that the event of a sourced bucket is. Its data is complete from here on: what handlers see is what the log has. */
+  #prepare(event: RunningEvent, given: GivenWrite | undefined): PreparedWrite | undefined {
+    const { bucket } = event.definition
+    if (bucket === undefined) return undefined
+    const source = this.#handling.world(event, 'apply', 0)
+    const write = this.#handling.guarded('apply', undefined, event, () =>
+      prepareSourced(this.#target(event), bucket, event.data, source, given),
+    )
+    event.data = write.data
+    return write
   }
 
   #derive(event: RunningEvent): SubEventInput[] {
@@ -314,10 +330,11 @@ export class EventRun implements EntryHead {
       if (one.transact === undefined) continue
       const failed = (error: unknown): never => this.#handling.fail('transact', one.name, event, error)
       const keep = (result: unknown): void => {
-        if (result !== undefined) event.result = result
+        // The result of a write is what the write returns.
+        if (result !== undefined && event.definition.bucket === undefined) event.result = result
       }
       try {
-        const result = one.transact(event.applied as never, this.#context(event, i))
+        const result = one.transact(event.applied, this.#context(event, i))
         if (isPromise(result)) {
           return this.#transaction
             .track(Promise.resolve(result))
@@ -341,7 +358,7 @@ export class EventRun implements EntryHead {
       bucket: (name) => {
         mustBeOpen()
         event.markWritten()
-        return handleOf(transaction, bucketOf(name), (input) => this.#handleFor(input, event, false))
+        return handleOf(transaction, bucketOf(name), (input) => this.#handleFor(input, event, false), event.depth + 1)
       },
       dispatch: (type, data) => {
         mustBeOpen()

@@ -25,7 +25,12 @@ export class Handling {
   /** Time and randomness of one handler of one event. */
   world(event: RunningEvent, phase: EventPhase, handler: number): SeededRuntime {
     const { seed, at } = this.#root
-    return new SeededRuntime(this.#parts.runtime, at, seed, () => `${event.index}/${phase}/${handler}`)
+    return new SeededRuntime(
+      this.#parts.runtime,
+      () => at,
+      seed,
+      () => `${event.index}/${phase}/${handler}`,
+    )
   }
 
   /** The bucket, which can answer. @throws {BucketNotDefinedError} @throws {BucketUnavailableError} */

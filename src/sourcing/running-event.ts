@@ -5,6 +5,7 @@ import type { AppliedEvent, DomainEvent } from './event-definition.js'
 import type { EventType } from './event-registry.js'
 import type { EntryPlace } from './event-group.js'
 import type { EventSeed } from './seeded-stream.js'
+import type { GivenWrite } from './sourced-write.js'
 import type { CurrentData } from './upcast.js'
 
 /** An event to be handled. */
@@ -14,8 +15,8 @@ export interface EventInput {
   readonly data: EventData | ((transaction: Transaction) => EventData)
   /** Of the definition that the data has passed already: it comes out of the queue or the log. Absent: it is as it was given. */
   readonly version?: number | undefined
-  /** What the caller of a sourced bucket gave, which `data` is a copy of. */
-  readonly raw?: unknown
+  /** By the caller of a sourced bucket. */
+  readonly given?: GivenWrite | undefined
 }
 
 /** The one event of a run that was dispatched; its sub-events are of the same time and say the same. */
