@@ -23,8 +23,9 @@ export class InvalidArgumentError extends VarveError {
   /** The argument, as the caller knows it: `bucket.first(n)`. */
   declare readonly argument: string
 
-  constructor(argument: string, expected: string, given: unknown) {
-    super('INVALID_ARGUMENT', `${argument}: expected ${expected}, got ${describeValue(given)}; nothing was done`, {
+  /** @param got what `given` is called. */
+  constructor(argument: string, expected: string, given: unknown, got: string = describeValue(given)) {
+    super('INVALID_ARGUMENT', `${argument}: expected ${expected}, got ${got}; nothing was done`, {
       argument,
     })
   }
@@ -52,7 +53,8 @@ export function describeValue(value: unknown): string {
 
 function describeObject(value: object): string {
   try {
-    return Array.isArray(value) ? 'an array' : 'an object'
+    if (Array.isArray(value)) return 'an array'
+    return value instanceof Date ? 'a Date' : value instanceof Promise ? 'a promise' : 'an object'
   } catch (error) {
     // Only a proxy that was revoked has no answer.
     return `an object that cannot be looked at (${String(error)})`

@@ -159,6 +159,7 @@ export class BucketHandle<D = AnyDefinition, L = AnyLinks> extends AsyncReads<Re
   }
 
   #write<T>(method: string, options: WriteOptions | undefined, steps: (draft: CommitDraft) => T): Promise<T> {
+    this.#sequencer.onWrite?.()
     return this.#call(() => {
       this.#sequencer.mustTakeWrites()
       const draft = new CommitDraft(WRITE)

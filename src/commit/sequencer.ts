@@ -72,6 +72,8 @@ export class Sequencer {
   #writtenInTurn = 0
   #refusal: VarveError | undefined
   #parted: StoreDegradedError | undefined
+  /** Asked before somebody outside begins a write or a transaction: throws where that may not be. */
+  onWrite: (() => void) | undefined
   readonly #exclusive: (() => Promise<void>)[] = []
   /** How many commits were submitted, and how many of them are written or undone. */
   #submitted = 0

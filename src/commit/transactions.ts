@@ -54,6 +54,7 @@ export class Transactions {
    * @throws whatever `fn` throws. Nothing was written.
    */
   async run<T>(fn: (tx: TransactionScope) => T | Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    this.#sequencer.onWrite?.()
     if (typeof fn !== 'function') throw new InvalidArgumentError('transaction(fn)', 'a function', fn)
     const note = checkOptions('transaction(fn, options)', options)
     const { retries = 0 } = options

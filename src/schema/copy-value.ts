@@ -15,6 +15,8 @@ export type Draft = string | number | boolean | null | Draft[] | { [field: strin
 export interface CopyState {
   readonly issues: ValidationIssue[]
   characters: number
+  /** What the first issue is about. */
+  refused?: unknown
 }
 
 /**
@@ -31,23 +33,24 @@ export function copyValue(value: unknown, path: string, state: CopyState, depth 
       state.characters += value.length
       return value
     case 'number':
-      return Number.isNaN(value) ? refuse(state, path, 'NaN cannot be stored') : value + 0
+      return Number.isNaN(value) ? refuse(state, path, 'NaN cannot be stored', value) : value + 0
     case 'boolean':
       return value
     case 'object':
       return value === null ? null : copyObject(value, path, state, depth)
     default:
-      return refuse(state, path, `A ${typeof value} cannot be stored`)
+      return refuse(state, path, `A ${typeof value} cannot be stored`, value)
   }
 }
 
-function refuse(state: CopyState, field: string, message: string, code = 'value'): undefined {
-  state.issues.push({ field, message, code })
+function refuse(state: CopyState, field: string, message: string, value: unknown): undefined {
+  if (state.issues.length === 0) state.refused = value
+  state.issues.push({ field, message, code: 'value' })
 }
 
 function copyObject(value: object, path: string, state: CopyState, depth: number): Draft | undefined {
   if (depth >= RECORD_DEPTH_MAX) {
-    return refuse(state, path.slice(0, 80), `Nested deeper than ${RECORD_DEPTH_MAX} levels, or contains itself`)
+    return refuse(state, path.slice(0, 80), `Nested deeper than ${RECORD_DEPTH_MAX} levels, or contains itself`, value)
   }
   // A walk over shared references can be exponentially longer than what it walks over: stop as soon as it is too much.
   if (state.characters > RECORD_CHARACTERS_MAX) return undefined
@@ -56,17 +59,17 @@ function copyObject(value: object, path: string, state: CopyState, depth: number
     if (Array.isArray(value)) return copyArray(value, path, state, depth)
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-      return refuse(state, path, 'Only plain objects, arrays and dates can be stored')
+      return refuse(state, path, 'Only plain objects, arrays and dates can be stored', value)
     }
     return copyPlain(value as Record<string, unknown>, path, state, depth)
   } catch (thrown) {
-    return refuse(state, path, `Reading it failed: ${asError(thrown).message}`)
+    return refuse(state, path, `Reading it failed: ${asError(thrown).message}`, value)
   }
 }
 
 function copyDate(value: Date, path: string, state: CopyState): string | undefined {
   const time = Date.prototype.getTime.call(value)
-  return Number.isNaN(time) ? refuse(state, path, 'Invalid date') : new Date(time).toISOString()
+  return Number.isNaN(time) ? refuse(state, path, 'Invalid date', value) : new Date(time).toISOString()
 }
 
 function copyArray(value: readonly unknown[], path: string, state: CopyState, depth: number): Draft[] {
@@ -82,10 +85,10 @@ function copyArray(value: readonly unknown[], path: string, state: CopyState, de
 function copyPlain(value: Record<string, unknown>, path: string, state: CopyState, depth: number): Draft {
   const copy: { [field: string]: Draft } = {}
   if (Object.getOwnPropertySymbols(value).length > 0)
-    refuse(state, path, 'A property with a symbol for a name cannot be stored')
+    refuse(state, path, 'A property with a symbol for a name cannot be stored', value)
   for (const name of Object.keys(value)) {
     if (name === '__proto__') {
-      refuse(state, path, 'A property named "__proto__" cannot be stored')
+      refuse(state, path, 'A property named "__proto__" cannot be stored', value)
       continue
     }
     const property = value[name]
@@ -111,7 +114,8 @@ export function copyPlainObject(where: string, value: unknown): { readonly [fiel
   const state: CopyState = { issues: [], characters: 0 }
   const copy = copyValue(value, where, state)
   const issue = state.issues[0]
-  if (issue !== undefined) throw new InvalidArgumentError(issue.field, `what can be stored (${issue.message})`, value)
+  if (issue !== undefined)
+    throw new InvalidArgumentError(issue.field, `what can be stored (${issue.message})`, state.refused)
   if (state.characters > RECORD_CHARACTERS_MAX || copy === undefined) {
     throw new InvalidArgumentError(where, `at most ${RECORD_CHARACTERS_MAX} characters`, value)
   }

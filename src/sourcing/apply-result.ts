@@ -1,4 +1,4 @@
-import { describeValue, InvalidArgumentError } from '../base/errors.js'
+import { InvalidArgumentError } from '../base/errors.js'
 import { isKey } from '../base/value.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
@@ -8,6 +8,7 @@ import { deleteIn, insertIn, setIn, updateIn, upsertIn } from '../commit/transac
 import { keyIn } from '../commit/write-options.js'
 import type { Change } from '../log/entry.js'
 import type { SubEventInput } from './event-definition.js'
+import { disown, mustNotWait } from './promises.js'
 
 /** Where the results of an event go. */
 export interface ResultTarget {
@@ -72,16 +73,27 @@ const IN_ORDER = Object.entries(STEPS)
  */
 export function applyResult(target: ResultTarget, result: unknown): readonly SubEventInput[] {
   if (result === undefined || result === null) return []
-  if (!isPlain(result)) throw new InvalidArgumentError('the result', 'an object of results by bucket', result)
-  let events: readonly SubEventInput[] = []
-  for (const name of Object.keys(result)) {
-    const part = result[name]
-    if (part === undefined) continue
-    // A bucket may be called so as well; its part is no list.
-    if (name === 'events' && Array.isArray(part)) events = part as readonly SubEventInput[]
-    else applyTo(target, name, part)
+  try {
+    if (!isPlain(result)) throw new InvalidArgumentError('the result', 'an object of results by bucket', result)
+    let events: readonly SubEventInput[] = []
+    for (const name of Object.keys(result)) {
+      const part = mustNotWait(`the result: ${name}`, result[name])
+      if (part === undefined) continue
+      const asked = name === 'events' ? eventsIn(part) : undefined
+      if (asked !== undefined) events = asked
+      else applyTo(target, name, part)
+    }
+    return events
+  } catch (error) {
+    disown(result)
+    throw error
   }
-  return events
+}
+
+/** The sub-events in `part`, one or a list of them. A bucket may be called `events` as well: its part has no type. */
+function eventsIn(part: unknown): readonly SubEventInput[] | undefined {
+  if (Array.isArray(part)) return part as readonly SubEventInput[]
+  return isPlain(part) && Object.hasOwn(part, 'type') ? [part as unknown as SubEventInput] : undefined
 }
 
 function applyTo(target: ResultTarget, name: string, part: unknown): void {
@@ -89,8 +101,8 @@ function applyTo(target: ResultTarget, name: string, part: unknown): void {
   if (!isPlain(part)) throw new InvalidArgumentError(`the result for bucket "${name}"`, stepNames(), part)
   const overlay = target.transaction.overlay(bucket)
   for (const step of Object.keys(part)) {
-    if (!Object.hasOwn(STEPS, step))
-      throw new InvalidArgumentError(`the result for bucket "${name}"`, stepNames(), step)
+    if (Object.hasOwn(STEPS, step)) continue
+    throw new InvalidArgumentError(`the result for bucket "${name}"`, stepNames(), step, `the unknown verb "${step}"`)
   }
   for (const [step, apply] of IN_ORDER) {
     const given = part[step]
@@ -126,12 +138,9 @@ function mustKey(overlay: Overlay, step: string, key: unknown): Key {
   throw new InvalidArgumentError(`${overlay.bucket}.${step}`, `a key of the bucket, as field "${overlay.key}"`, key)
 }
 
+/** Whether it is an object as one writes it down: a Map or a generator has nothing under the names of buckets. */
 function isPlain(value: unknown): value is { readonly [name: string]: unknown } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
-  if (value instanceof Promise) {
-    // Its outcome is of no interest any more: the error that is about to be thrown says what is wrong.
-    value.catch(() => undefined)
-    throw new InvalidArgumentError('the result', `no promise (only transact may wait)`, describeValue(value))
-  }
-  return true
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }

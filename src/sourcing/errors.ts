@@ -1,4 +1,5 @@
-import { asError, VarveError } from '../base/errors.js'
+import { asError, describeValue, VarveError } from '../base/errors.js'
+import { quietly } from '../base/quietly.js'
 import type { Value } from '../base/value.js'
 
 /** Where in the life of an event something went wrong. */
@@ -16,6 +17,8 @@ export type EventPhase =
 
 /** Names of a path that a message shows, from its start and from its end. */
 const PATH_SHOWN = 4
+/** Of the name and of the message of what a handler threw, in what is kept of a failure. */
+const FAILURE_CHARACTERS_MAX = 2_000
 
 /**
  * An event could not be handled: nothing of it was written. `cause` is what a handler threw, or why its result was refused.
@@ -34,9 +37,31 @@ export class EventFailedError extends VarveError {
     const type = path.at(-1) as string
     const where = path.length === 1 ? `event "${type}"` : `event ${pathText(path)}`
     const by = reducer === undefined || reducer === type ? '' : ` of "${reducer}"`
-    const message = `${where}: ${phase}${by} failed: ${asError(cause).message}; nothing was written`
+    const reason = reasonOf(type, cause)
+    const isSaid = /; nothing was (done|written);/.test(reason)
+    const message = `${where}: ${phase}${by} failed: ${reason}${isSaid ? '' : '; nothing was written'}`
     super('EVENT_FAILED', message, { cause, type, phase, reducer, path })
   }
+}
+
+/** What `cause` says, without what the error around it says as well: the event, and the state left behind. */
+export function reasonOf(type: string, cause: unknown): string {
+  const said = textOf(asError(cause), 'message').replace(/; nothing was (done|written)$/, '')
+  const prefix = `event "${type}": `
+  return said.startsWith(prefix) ? said.slice(prefix.length) : said
+}
+
+/** A text of an error that somebody else has thrown, who need not have given it one. */
+function textOf(error: Error, field: 'name' | 'message'): string {
+  // A getter that throws leaves nothing to tell but that.
+  const text = quietly(() => error[field] as unknown)
+  return typeof text === 'string' ? text : `(no ${field}, but ${describeValue(text)})`
+}
+
+/** What was thrown, as it can be asked for its class: a proxy that was revoked throws at that. */
+export function askable(thrown: unknown): unknown {
+  // What cannot be asked says so in the error that is made of it.
+  return quietly(() => [thrown instanceof Error]) === undefined ? asError(thrown) : thrown
 }
 
 /** A path for people: in the middle of a long one, only how many are left out. */
@@ -77,7 +102,7 @@ export class UpcastError extends VarveError {
 
   constructor(type: string, version: number, cause: Error) {
     const next = `the entry is as it was; repair the steps of upcast from ${version} on`
-    const message = `event "${type}" of version ${version}: upcast failed: ${cause.message}; ${next}`
+    const message = `event "${type}" of version ${version}: upcast failed: ${reasonOf(type, cause)}; ${next}`
     super('UPCAST', message, { cause, type, version })
   }
 }
@@ -120,15 +145,15 @@ export class EventNotParkedError extends VarveError {
 export function describeFailure({ phase, reducer, path, cause }: EventFailedError): {
   readonly [field: string]: Value
 } {
-  const { name, message } = asError(cause)
-  const code = cause instanceof VarveError ? cause.code : undefined
+  const error = asError(askable(cause))
+  const code: unknown = error instanceof VarveError ? error.code : undefined
   return Object.freeze({
     phase,
     ...(reducer !== undefined && { reducer }),
     path: Object.freeze([...path]),
-    name,
-    message: message.slice(0, 2_000),
-    ...(code !== undefined && { code }),
+    name: textOf(error, 'name').slice(0, FAILURE_CHARACTERS_MAX),
+    message: textOf(error, 'message').slice(0, FAILURE_CHARACTERS_MAX),
+    ...(typeof code === 'string' && { code }),
   })
 }
 

@@ -80,10 +80,10 @@ export interface BucketResult<D = AnyBuckets> {
   readonly upsert?: OneOrMany<InputOf<D> | UpdateOf<D>> | undefined
 }
 
-/** What a reducer wants done: results by bucket; and under `events`, where that is a list, sub-events. */
+/** What a reducer wants done: results by bucket; and under `events`, where that is a list or has a type, sub-events. */
 export type ReduceResult<B = AnyBuckets> = { readonly [N in keyof B]?: BucketResult<B[N]> | undefined } & {
-  readonly events?: readonly SubEventInput[] | undefined
-} & { readonly [bucket: string]: BucketResult | readonly SubEventInput[] | undefined }
+  readonly events?: OneOrMany<SubEventInput> | undefined
+} & { readonly [bucket: string]: BucketResult | OneOrMany<SubEventInput> | undefined }
 
 /** How an event is handled. All but `transact` are synchronous functions of what they are given. */
 export interface EventHandlers<D = { readonly [field: string]: unknown }, B = AnyBuckets, R = unknown> {

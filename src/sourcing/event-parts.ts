@@ -35,6 +35,6 @@ export interface EventParts {
   ) => TransactionBucketHandle
   readonly guard: Guard | undefined
   readonly commitHook: CommitHook
-  /** Set while handlers run that must not have effects. */
-  readonly pure: { isRunning: boolean }
+  /** Set while handlers run that must not have effects, with what one of them tried all the same. */
+  readonly pure: { isRunning: boolean; attempt: Error | undefined }
 }

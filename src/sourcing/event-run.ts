@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { InvalidArgumentError } from '../base/errors.js'
 import { TransactionEndedError } from '../commit/errors.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
 import type { EntryEvent, EventData, SubEvent } from '../log/entry.js'
@@ -8,15 +9,14 @@ import type { ResultTarget } from './apply-result.js'
 import type { SubEventInput } from './event-definition.js'
 import type { EventParts } from './event-parts.js'
 import type { EventType, NamedHandlers } from './event-registry.js'
-import { EventFailedError, EventRecursionError } from './errors.js'
+import { EventRecursionError } from './errors.js'
 import type { EventPhase } from './errors.js'
 import { RunningEvent } from './running-event.js'
 import type { EventInput, EventRoot } from './running-event.js'
 import { HandlerTransaction } from './handler-context.js'
+import { copyData, disown } from './promises.js'
 import { Handling } from './handling.js'
 import { SeededRuntime } from './seeded-stream.js'
-import { prepareSourced } from './sourced-events.js'
-import type { PreparedWrite } from './sourced-events.js'
 import type { GivenWrite } from './sourced-write.js'
 import type { CurrentData } from './upcast.js'
 
@@ -157,16 +157,21 @@ export class EventRun implements EntryHead {
     began: (event: RunningEvent) => void,
   ): void | Promise<void> {
     this.#open++
+    let own: RunningEvent | undefined
     const over = (): void => void this.#open--
-    let done: void | Promise<void>
-    try {
-      done = this.#live(input, parent, began)
-    } catch (error) {
+    const failed = (error: unknown): never => {
       over()
+      disown(own?.results)
       throw error
     }
+    let done: void | Promise<void>
+    try {
+      done = this.#live(input, parent, (event) => began((own = event)))
+    } catch (error) {
+      return failed(error)
+    }
     if (done === undefined) over()
-    else return done.finally(over)
+    else return done.then(over, failed)
   }
 
   #live(
@@ -180,7 +185,7 @@ export class EventRun implements EntryHead {
     this.#preprocess(event)
     if (input.given !== undefined) input.given.isChanged = event.data !== begun
     const asked = this.#reduce(event, input.given)
-    asked.push(...this.#derive(event))
+    this.#derive(event, asked)
     if (parent !== undefined) event.takePlace(parent.records)
     else if (!this.#isEvent) event.takePlace(this.#loose)
     return this.#subEvents(event, asked, 0)
@@ -209,12 +214,12 @@ export class EventRun implements EntryHead {
   #current(definition: EventType, data: EventData, version = definition.version): CurrentData {
     const { registry } = this.#parts
     if (version === definition.version || registry.find(definition.type) === undefined) return { data, version }
-    const raised = copyPlainObject(`event "${definition.type}": data`, registry.upcast(definition, data, version))
+    const raised = copyData(`event "${definition.type}": data`, registry.upcast(definition, data, version))
     return { data: raised, version: definition.version }
   }
 
   #tooMany(what: string, max: number, path: readonly string[]): never {
-    throw new EventFailedError('events', undefined, path, new EventRecursionError(what, max, path))
+    return this.#handling.fail('events', undefined, path, new EventRecursionError(what, max, path))
   }
 
   /** @param hasPassed its schema, before: its validators are not asked again. */
@@ -232,8 +237,9 @@ export class EventRun implements EntryHead {
     for (let i = 0; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.preprocess === undefined) continue
-      const given = this.#handling.pure(event, 'preprocess', i, (view) => one.preprocess?.(event.seen as never, view))
+      const given = this.#handling.pure(event, 'preprocess', i, (view) => one.preprocess?.(event.seen, view))
       if (given === undefined) continue
+      event.results.push(given)
       const data = this.#handling.guarded('preprocess', one.name, event, () =>
         copyPlainObject(`event "${event.type}": what preprocess returned`, given),
       )
@@ -244,54 +250,49 @@ export class EventRun implements EntryHead {
   /** Collects what all reducers want, then applies it. @returns the sub-events that they ask for. */
   #reduce(event: RunningEvent, given: GivenWrite | undefined): SubEventInput[] {
     const { handlers } = event.definition
-    const write = this.#prepare(event, given)
+    const write = this.#handling.sourced(event, this.#target(event), given)
     const results: { readonly name: string; readonly result: unknown }[] = []
     this.#reducing = true
     try {
       for (let i = 0; i < handlers.length; i++) {
         const one = handlers[i] as NamedHandlers
         if (one.reduce === undefined) continue
-        const result = this.#handling.pure(event, 'reduce', i, (view) => one.reduce?.(event.seen as never, view))
-        if (result !== undefined && result !== null) results.push({ name: one.name, result })
+        const result = this.#handling.pure(event, 'reduce', i, (view) => one.reduce?.(event.seen, view))
+        if (result === undefined || result === null) continue
+        results.push({ name: one.name, result })
+        event.results.push(result)
       }
     } finally {
       this.#reducing = false
     }
     if (write !== undefined) event.result = this.#handling.guarded('apply', undefined, event, () => write.apply())
     const asked: SubEventInput[] = []
-    for (const { name, result } of results) asked.push(...this.#apply(event, 'reduce', name, result))
+    for (const { name, result } of results) this.#apply(event, 'reduce', name, result, asked)
     return asked
   }
 
-  /** The write that the event of a sourced bucket is. Its data is complete from here on: what handlers see is what the log has. */
-  #prepare(event: RunningEvent, given: GivenWrite | undefined): PreparedWrite | undefined {
-    const { bucket } = event.definition
-    if (bucket === undefined) return undefined
-    const source = this.#handling.world(event, 'apply', 0)
-    const write = this.#handling.guarded('apply', undefined, event, () =>
-      prepareSourced(this.#target(event), bucket, event.data, source, given),
-    )
-    event.data = write.data
-    return write
-  }
-
-  #derive(event: RunningEvent): SubEventInput[] {
-    const asked: SubEventInput[] = []
-    if (event.changes === undefined) return asked
+  /** @param asked gets the sub-events that are asked for. */
+  #derive(event: RunningEvent, asked: SubEventInput[]): void {
+    if (event.changes === undefined) return
     const { handlers } = event.definition
     for (let i = 0; i < handlers.length; i++) {
       const one = handlers[i] as NamedHandlers
       if (one.derive === undefined) continue
       const result = this.#handling.pure(event, 'derive', i, (view) => one.derive?.(event.applied as never, view))
-      if (result !== undefined && result !== null) asked.push(...this.#apply(event, 'derive', one.name, result))
+      if (result === undefined || result === null) continue
+      event.results.push(result)
+      this.#apply(event, 'derive', one.name, result, asked)
     }
-    return asked
   }
 
-  #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown): readonly SubEventInput[] {
-    return this.#handling.guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
+  #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown, asked: SubEventInput[]): void {
+    const events = this.#handling.guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
       applyResult(this.#target(event), result),
     )
+    if (asked.length + events.length > SUB_EVENTS_MAX) {
+      this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, event.path)
+    }
+    for (const one of events) asked.push(one)
   }
 
   #target(event: RunningEvent): ResultTarget {
@@ -317,8 +318,7 @@ export class EventRun implements EntryHead {
   #inputOf(event: RunningEvent, asked: unknown): EventInput {
     return this.#handling.guarded('events', undefined, event, () => {
       const { type, data } = copyPlainObject('events[]', asked)
-      if (typeof type !== 'string')
-        throw new EventFailedError('events', undefined, event.path, new Error('a sub-event has no type'))
+      if (typeof type !== 'string') throw new InvalidArgumentError('events[].type', 'the type of an event', type)
       return { type, data: data === undefined ? {} : copyPlainObject(`events[]: data of "${type}"`, data) }
     })
   }
@@ -362,7 +362,7 @@ export class EventRun implements EntryHead {
       },
       dispatch: (type, data) => {
         mustBeOpen()
-        const copy = data === undefined ? {} : copyPlainObject(`dispatch("${type}", data)`, data)
+        const copy = data === undefined ? {} : copyData(`dispatch("${type}", data)`, data)
         return this.#handleFor({ type, data: copy }, event, true)
       },
     })

@@ -123,12 +123,11 @@ export class EventStore<
   dispatch<T extends string>(
     event: { readonly type: T; readonly data: T extends keyof E ? EventInputOf<E[T]> : object } & DispatchOptions,
   ): Promise<EventReceipt<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }>>
-  async dispatch(event: unknown, data?: unknown, options?: unknown): Promise<EventReceipt<never, never>> {
-    this.mustRun()
-    return (await this.events.dispatch(this.events.parse('dispatch', event, data, options))) as EventReceipt<
-      never,
-      never
-    >
+  dispatch(event: unknown, data?: unknown, options?: unknown): Promise<EventReceipt<never, never>> {
+    return this.#settling(async () => {
+      const receipt = await this.events.dispatch(this.events.parse('dispatch', event, data, options))
+      return receipt as EventReceipt<never, never>
+    })
   }
 
   /**
@@ -150,9 +149,20 @@ export class EventStore<
     data?: object,
     options?: EnqueueOptions,
   ): Promise<number>
-  async enqueue(event: unknown, data?: unknown, options?: unknown): Promise<number> {
+  enqueue(event: unknown, data?: unknown, options?: unknown): Promise<number> {
+    return this.#settling(() => this.events.enqueue(event, data, options))
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
     this.mustRun()
-    return this.events.enqueue(event, data, options)
+    return work()
+  }
+
+  #settling<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#run(work)
+    // A reducer cannot wait for it. Its event fails of the same error.
+    if (this.events.isPure) done.catch(() => undefined)
+    return done
   }
 
   /**

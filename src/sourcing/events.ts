@@ -9,7 +9,6 @@ import type { CommitNote } from '../commit/write-options.js'
 import type { Engine } from '../engine.js'
 import { isInternalBucket, isSourcedType, sourcedType } from '../log/entry.js'
 import type { EventData } from '../log/entry.js'
-import { copyPlainObject } from '../schema/copy-value.js'
 import type { DispatchOptions, EnqueueOptions, EventReceipt } from './event-definition.js'
 import { EventRegistry } from './event-registry.js'
 import { EventRun } from './event-run.js'
@@ -19,6 +18,7 @@ import { describeFailure, EventFailedError, plainFailure } from './errors.js'
 import { Guard } from './guard.js'
 import type { ProjectionDefinitions } from './projection-definition.js'
 import { Projections } from './projections.js'
+import { copyData, disown } from './promises.js'
 import { EventQueue } from './queue.js'
 import { EventSeed } from './seeded-stream.js'
 import { SourcedBucketHandle, SourcedTransactionHandle } from './sourced-handle.js'
@@ -80,10 +80,11 @@ export class Events {
           ? new SourcedTransactionHandle(transaction, bucket, include, depth)
           : new TransactionBucketHandle(transaction, bucket),
       guard: undefined,
-      pure: { isRunning: false },
+      pure: { isRunning: false, attempt: undefined },
     }
     engine.transactions.handleOf = (transaction, bucket) =>
       this.#parts.handleOf(transaction, bucket, (input) => this.#runOf(transaction).include(input), 0)
+    engine.sequencer.onWrite = () => this.#mustHaveNoHandler('a write or a transaction')
     engine.catalog.onSourced = (bucket) => this.registry.defineSourced(sourcedType(bucket), bucket)
   }
 
@@ -111,17 +112,28 @@ export class Events {
     await this.queue.resumeStored()
   }
 
+  /** Whether a handler runs that must not have effects. What it does all the same is refused, and fails its event. */
+  get isPure(): boolean {
+    return this.#parts.pure.isRunning
+  }
+
+  #mustHaveNoHandler(what: string): void {
+    const { pure } = this.#parts
+    if (!pure.isRunning) return
+    const place =
+      'to be called outside of preprocess, reduce and derive (they return what they want done; or use transact)'
+    pure.attempt ??= new InvalidArgumentError(what, place, undefined, 'a call inside of one')
+    throw pure.attempt
+  }
+
   /** What `dispatch` was called with, checked. @throws {InvalidArgumentError} @throws {EventNotDefinedError} nothing was done. */
   parse(method: string, first: unknown, data: unknown, options: unknown): Dispatch {
-    if (this.#parts.pure.isRunning) {
-      const instead = 'to be called outside of preprocess, reduce and derive (return { events }, or use transact)'
-      throw new InvalidArgumentError(method, instead, first)
-    }
     const named = typeof first === 'object' && first !== null ? (first as { [option: string]: unknown }) : undefined
     const type = named === undefined ? first : named.type
     // A reference comes with its data beside it, a whole event has it inside.
     const given = data === undefined && options === undefined ? named : undefined
     if (typeof type !== 'string') throw new InvalidArgumentError(`${method}(type)`, 'the type of an event', type)
+    this.#mustHaveNoHandler(`${method}("${type}")`)
     this.registry.must(type)
     const fields = given === undefined ? data : given.data
     const rest = (given ?? options ?? {}) as DispatchOptions
@@ -130,7 +142,7 @@ export class Events {
     if (at !== undefined && !(typeof at === 'number' && Number.isFinite(at))) {
       throw new InvalidArgumentError(`${method}("${type}", data, { at })`, 'a time in milliseconds', at)
     }
-    const copy = fields === undefined ? {} : copyPlainObject(`${method}("${type}", data)`, fields)
+    const copy = fields === undefined ? {} : copyData(`${method}("${type}", data)`, fields)
     return { type, data: copy, at, note, seed: this.seed() }
   }
 
@@ -141,7 +153,7 @@ export class Events {
    */
   checkData(method: string, type: string, data: unknown): { readonly data: EventData; readonly version: number } {
     const { schema, version } = this.registry.must(type)
-    const copy = data === undefined ? {} : copyPlainObject(`${method}("${type}", data)`, data)
+    const copy = data === undefined ? {} : copyData(`${method}("${type}", data)`, data)
     return { data: schema.check(copy, this.#parts.runtime), version }
   }
 
@@ -157,6 +169,7 @@ export class Events {
     const { lane: own, delayMs = 0 } = (options ?? (data === undefined ? first : undefined) ?? {}) as EnqueueOptions
     const lane = own ?? this.registry.must(event.type).lane?.(checked.data)
     if (lane !== undefined && typeof lane !== 'string') {
+      disown(lane)
       throw new InvalidArgumentError(`enqueue("${event.type}", data, { lane })`, 'a string', lane)
     }
     if (!(typeof delayMs === 'number' && delayMs >= 0 && Number.isFinite(delayMs))) {

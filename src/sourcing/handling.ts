@@ -1,20 +1,27 @@
 import type { Bucket } from '../commit/bucket.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Reads } from '../query/reads.js'
-import { EventFailedError } from './errors.js'
+import type { ResultTarget } from './apply-result.js'
+import { askable, EventFailedError } from './errors.js'
 import type { EventPhase } from './errors.js'
 import type { EventParts } from './event-parts.js'
 import type { NamedHandlers } from './event-registry.js'
 import { HandlerView } from './handler-context.js'
+import { mustNotWait } from './promises.js'
 import { RunningEvent } from './running-event.js'
 import type { EventRoot } from './running-event.js'
 import { SeededRuntime } from './seeded-stream.js'
+import { prepareSourced } from './sourced-events.js'
+import type { PreparedWrite } from './sourced-events.js'
+import type { GivenWrite } from './sourced-write.js'
 
 /** Runs the handlers of the events of one transaction, and says of what fails where that was. */
 export class Handling {
   readonly #parts: EventParts
   readonly #transaction: Transaction
   readonly #root: EventRoot
+  /** That say already where it was. Those of other events do not say it of this one. */
+  readonly #failures = new WeakSet<EventFailedError>()
 
   constructor(parts: EventParts, transaction: Transaction, root: EventRoot) {
     this.#parts = parts
@@ -45,17 +52,43 @@ export class Handling {
     const { guard, pure } = this.#parts
     const { name } = event.definition.handlers[index] as NamedHandlers
     const view = (): HandlerView => new HandlerView(this.world(event, phase, index), (bucket) => this.#reads(bucket))
-    return this.guarded(phase, name, event, () => {
-      const outer = pure.isRunning
-      pure.isRunning = true
-      try {
-        if (guard === undefined) return run(view())
-        this.#root.seed.draw()
-        return guard.watch(event.type, phase, name, () => run(view()))
-      } finally {
-        pure.isRunning = outer
-      }
-    })
+    const once = (): T => mustNotWait(`what ${phase} returns`, run(view()))
+    const found: string[] = []
+    try {
+      return this.guarded(phase, name, event, () => {
+        const outer = { ...pure }
+        pure.isRunning = true
+        pure.attempt = undefined
+        try {
+          if (guard !== undefined) this.#root.seed.draw()
+          const result = guard === undefined ? once() : guard.watch(once, found)
+          // Also where it did not look at what became of it.
+          const { attempt } = this.#parts.pure
+          if (attempt !== undefined) throw attempt
+          return result
+        } finally {
+          Object.assign(pure, outer)
+        }
+      })
+    } finally {
+      // Who is told may dispatch, and ask for the time.
+      guard?.report(event.type, phase, name, found)
+    }
+  }
+
+  /**
+   * The write that an event of a sourced bucket is, checked and not done. The data of the event is complete from here on: what handlers see
+   * is what the log has.
+   */
+  sourced(event: RunningEvent, target: ResultTarget, given: GivenWrite | undefined): PreparedWrite | undefined {
+    const { bucket } = event.definition
+    if (bucket === undefined) return undefined
+    const source = this.world(event, 'apply', 0)
+    const write = this.guarded('apply', undefined, event, () =>
+      prepareSourced(target, bucket, event.data, source, given),
+    )
+    event.data = write.data
+    return write
   }
 
   #reads(name: string): Reads<never> {
@@ -71,9 +104,12 @@ export class Handling {
     }
   }
 
-  /** @throws {EventFailedError} caused by `error`, unless that is one. */
-  fail(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], error: unknown): never {
-    if (error instanceof EventFailedError) throw error
-    throw new EventFailedError(phase, reducer, at instanceof RunningEvent ? at.path : at, error)
+  /** @throws {EventFailedError} caused by `thrown`, unless that is one of this transaction. */
+  fail(phase: EventPhase, reducer: string | undefined, at: RunningEvent | readonly string[], thrown: unknown): never {
+    const cause = askable(thrown)
+    if (cause instanceof EventFailedError && this.#failures.has(cause)) throw cause
+    const error = new EventFailedError(phase, reducer, at instanceof RunningEvent ? at.path : at, cause)
+    this.#failures.add(error)
+    throw error
   }
 }

@@ -1,4 +1,5 @@
 import { VarveError } from '../base/errors.js'
+import { reasonOf } from './errors.js'
 
 /** A definition of a projection is wrong, or it cannot be used as it is. It was not taken. */
 export class ProjectionDefinitionError extends VarveError {
@@ -53,7 +54,7 @@ export class ProjectionFailedError extends VarveError {
   constructor(projection: string, seq: number, type: string, cause: Error) {
     const where = `projection "${projection}": event "${type}" of entry ${seq}`
     const state = 'nothing of it was written; repair apply, or leave out what fails with policy: { onFailure: "skip" }'
-    super('PROJECTION_FAILED', `${where}: ${cause.message}; ${state}`, { cause, projection, seq, type })
+    super('PROJECTION_FAILED', `${where}: ${reasonOf(type, cause)}; ${state}`, { cause, projection, seq, type })
   }
 }
 

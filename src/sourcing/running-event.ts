@@ -58,6 +58,8 @@ export class RunningEvent {
   /** Whether anything was written for it, or for a sub-event of it. */
   hasWritten = false
   result: unknown = undefined
+  /** What its handlers without effects have returned. */
+  readonly results: unknown[] = []
 
   constructor(
     definition: EventType,

@@ -157,6 +157,7 @@ export class SourcedBucketHandle<D = AnyDefinition, L = AnyLinks> extends StoreB
 
   #write<T>(method: string, options: WriteOptions | undefined, input: () => EventInput): Promise<T> {
     const bucket = this.#bucket
+    this.#sequencer.onWrite?.()
     if (bucket.dropped) return Promise.reject(new BucketNotDefinedError(bucket.name))
     return bucket.process.call(() => {
       this.#sequencer.mustTakeWrites()

@@ -341,7 +341,7 @@ describe('what fails leaves no trace', () => {
     const store = await things()
     let inner: Promise<unknown> | undefined
     store.defineEvent('main', { reduce: () => void (inner = store.dispatch('main')) })
-    await store.dispatch('main')
+    expect(await rejection(store.dispatch('main'))).toMatchObject({ code: 'EVENT_FAILED', phase: 'reduce' })
     expect((await rejection(inner as Promise<unknown>)).message).toContain('use transact')
   })
 
