@@ -8,6 +8,9 @@ import { deleteIn, insertIn, setIn, updateIn, upsertIn } from '../commit/transac
 import { keyIn } from '../commit/write-options.js'
 import type { Change } from '../log/entry.js'
 import type { SubEventInput } from './event-definition.js'
+import type { EventInput } from './running-event.js'
+import { sourcedInputs } from './sourced-results.js'
+import type { ResultStep } from './sourced-results.js'
 import { disown, mustNotWait } from './promises.js'
 
 /** Where the results of an event go. */
@@ -19,12 +22,14 @@ export interface ResultTarget {
   readonly changes: Change[] | undefined
   /** Told before the first thing is written. */
   written(): void
+  /** Takes the events that writes to sourced buckets are. */
+  include?(input: EventInput): void
 }
 
 type Step = (target: ResultTarget, overlay: Overlay, item: unknown) => void
 
 /** In the order in which they are applied. */
-const STEPS: { readonly [name: string]: Step } = {
+const STEPS: { readonly [S in ResultStep]: Step } = {
   clear: (target, overlay, flag) => {
     if (typeof flag !== 'boolean') throw new InvalidArgumentError(`${overlay.bucket}.clear`, 'true or false', flag)
     if (!flag) return
@@ -107,6 +112,10 @@ function applyTo(target: ResultTarget, name: string, part: unknown): void {
   for (const [step, apply] of IN_ORDER) {
     const given = part[step]
     if (given === undefined) continue
+    if (bucket.definition.sourced === true && target.include !== undefined) {
+      for (const input of sourcedInputs(bucket, step as ResultStep, given)) target.include(input)
+      continue
+    }
     for (const item of (Array.isArray(given) ? given : [given]) as readonly unknown[]) {
       target.written()
       apply(target, overlay, item)

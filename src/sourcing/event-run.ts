@@ -2,17 +2,16 @@ import { assert } from '../base/assert.js'
 import { InvalidArgumentError } from '../base/errors.js'
 import { TransactionEndedError } from '../commit/errors.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
-import type { EntryEvent, EventData, SubEvent } from '../log/entry.js'
+import type { Change, EntryEvent, EventData, SubEvent } from '../log/entry.js'
 import { copyPlainObject, deepFreeze } from '../schema/copy-value.js'
 import { applyResult } from './apply-result.js'
 import type { ResultTarget } from './apply-result.js'
-import type { SubEventInput } from './event-definition.js'
 import type { EventParts } from './event-parts.js'
 import type { EventType, NamedHandlers } from './event-registry.js'
 import { EventRecursionError } from './errors.js'
 import type { EventPhase } from './errors.js'
-import { RunningEvent } from './running-event.js'
-import type { EventInput, EventRoot } from './running-event.js'
+import { AppliedSubEvent, RunningEvent } from './running-event.js'
+import type { Asked, EventInput, EventRoot } from './running-event.js'
 import { HandlerTransaction } from './handler-context.js'
 import { copyData, disown } from './promises.js'
 import { Handling } from './handling.js'
@@ -179,16 +178,27 @@ export class EventRun implements EntryHead {
     parent: RunningEvent | undefined,
     began: (event: RunningEvent) => void,
   ): void | Promise<void> {
+    const { event, asked } = this.#applied(input, parent, began)
+    return this.#subEvents(event, asked, 0)
+  }
+
+  /** The part of its life that never waits. @param noted is told what it has changed, besides itself. */
+  #applied(
+    input: EventInput,
+    parent: RunningEvent | undefined,
+    began: (event: RunningEvent) => void,
+    noted?: Change[],
+  ): AppliedSubEvent {
     const event = this.#begin(input, parent)
     began(event)
     const begun = event.data
     this.#preprocess(event)
     if (input.given !== undefined) input.given.isChanged = event.data !== begun
-    const asked = this.#reduce(event, input.given)
+    const asked = this.#reduce(event, input.given, noted)
     this.#derive(event, asked)
     if (parent !== undefined) event.takePlace(parent.records)
     else if (!this.#isEvent) event.takePlace(this.#loose)
-    return this.#subEvents(event, asked, 0)
+    return new AppliedSubEvent(event, asked)
   }
 
   #begin({ type, data, version }: EventInput, parent: RunningEvent | undefined): RunningEvent {
@@ -248,9 +258,9 @@ export class EventRun implements EntryHead {
   }
 
   /** Collects what all reducers want, then applies it. @returns the sub-events that they ask for. */
-  #reduce(event: RunningEvent, given: GivenWrite | undefined): SubEventInput[] {
+  #reduce(event: RunningEvent, given: GivenWrite | undefined, noted?: Change[]): Asked[] {
     const { handlers } = event.definition
-    const write = this.#handling.sourced(event, this.#target(event), given)
+    const write = this.#handling.sourced(event, this.#target(event, noted), given)
     const results: { readonly name: string; readonly result: unknown }[] = []
     this.#reducing = true
     try {
@@ -265,14 +275,16 @@ export class EventRun implements EntryHead {
     } finally {
       this.#reducing = false
     }
+    const from = noted?.length
     if (write !== undefined) event.result = this.#handling.guarded('apply', undefined, event, () => write.apply())
-    const asked: SubEventInput[] = []
+    for (const change of noted?.slice(from) ?? []) event.changes?.push(change)
+    const asked: Asked[] = []
     for (const { name, result } of results) this.#apply(event, 'reduce', name, result, asked)
     return asked
   }
 
   /** @param asked gets the sub-events that are asked for. */
-  #derive(event: RunningEvent, asked: SubEventInput[]): void {
+  #derive(event: RunningEvent, asked: Asked[]): void {
     if (event.changes === undefined) return
     const { handlers } = event.definition
     for (let i = 0; i < handlers.length; i++) {
@@ -285,9 +297,13 @@ export class EventRun implements EntryHead {
     }
   }
 
-  #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown, asked: SubEventInput[]): void {
+  #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown, asked: Asked[]): void {
+    // Writes to sourced buckets are sub-events that are applied in their place; what else they bring about comes later.
+    const include = (input: EventInput): void => {
+      asked.push(this.#applied(input, event, (own) => (own.results = event.results), event.changes))
+    }
     const events = this.#handling.guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
-      applyResult(this.#target(event), result),
+      applyResult({ ...this.#target(event), include }, result),
     )
     if (asked.length + events.length > SUB_EVENTS_MAX) {
       this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, event.path)
@@ -295,11 +311,11 @@ export class EventRun implements EntryHead {
     for (const one of events) asked.push(one)
   }
 
-  #target(event: RunningEvent): ResultTarget {
+  #target(event: RunningEvent, noted = event.changes): ResultTarget {
     return {
       transaction: this.#transaction,
       bucketOf: (name) => this.#handling.ready(name),
-      changes: event.changes,
+      changes: noted,
       written: () => {
         assert(!this.#reducing, 'EV2', `event "${event.type}": written while its reducers run`)
         event.markWritten()
@@ -307,9 +323,13 @@ export class EventRun implements EntryHead {
     }
   }
 
-  #subEvents(event: RunningEvent, asked: readonly SubEventInput[], from: number): void | Promise<void> {
+  #subEvents(event: RunningEvent, asked: readonly Asked[], from: number): void | Promise<void> {
     for (let i = from; i < asked.length; i++) {
-      const done = this.#handle(this.#inputOf(event, asked[i]), event, () => undefined)
+      const one = asked[i] as Asked
+      const done =
+        one instanceof AppliedSubEvent
+          ? this.#subEvents(one.event, one.asked, 0)
+          : this.#handle(this.#inputOf(event, one), event, () => undefined)
       if (done !== undefined) return done.then(() => this.#subEvents(event, asked, i + 1))
     }
     return this.#transact(event, 0)

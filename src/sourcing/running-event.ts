@@ -1,7 +1,7 @@
 import type { CommitNote } from '../commit/write-options.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Change, EventData, SubEvent } from '../log/entry.js'
-import type { AppliedEvent, DomainEvent } from './event-definition.js'
+import type { AppliedEvent, DomainEvent, SubEventInput } from './event-definition.js'
 import type { EventType } from './event-registry.js'
 import type { EntryPlace } from './event-group.js'
 import type { EventSeed } from './seeded-stream.js'
@@ -59,7 +59,7 @@ export class RunningEvent {
   hasWritten = false
   result: unknown = undefined
   /** What its handlers without effects have returned. */
-  readonly results: unknown[] = []
+  results: unknown[] = []
 
   constructor(
     definition: EventType,
@@ -126,3 +126,17 @@ export class RunningEvent {
     return { type, ...(version > 1 && { version }), ...(hasData && { data }), ...(subs && { events: subs }) }
   }
 }
+
+/** A sub-event that has been applied already, and what it asks for. */
+export class AppliedSubEvent {
+  readonly event: RunningEvent
+  readonly asked: readonly Asked[]
+
+  constructor(event: RunningEvent, asked: readonly Asked[]) {
+    this.event = event
+    this.asked = asked
+  }
+}
+
+/** What handlers ask for besides. */
+export type Asked = SubEventInput | AppliedSubEvent

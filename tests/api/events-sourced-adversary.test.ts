@@ -256,3 +256,131 @@ test('what was in it when it was cleared is part of what happened', async () => 
   await store.bucket('b').clear()
   expect(await store.bucket('live').keys()).toEqual([])
 })
+
+describe('what handlers return for a sourced bucket', () => {
+  const BUCKETS = { s: { ...KEYED, sourced: true }, p: KEYED, audit: AUDIT } as const
+
+  /** What became of an event with these results, for the bucket `name`. */
+  async function outcome(name: 's' | 'p', results: readonly object[]): Promise<unknown> {
+    const { store } = await openVirtual({ buckets: BUCKETS })
+    await store.bucket(name).insertMany([{ id: 'a' }, { id: 'b', n: 1 }, { id: 'c' }])
+    const seen: unknown[] = []
+    for (const result of results) {
+      store.defineEvent(JSON.stringify(result), {
+        reduce: () => ({ [name]: result }),
+        derive: ({ changes }, view) => {
+          seen.push(
+            changes.map((change) => ({ ...change, bucket: '' })),
+            view.bucket(name).all(),
+          )
+        },
+      })
+      const failed = (error: Error): string => (error.cause as Error).name
+      const done = store.dispatch(JSON.stringify(result)).then(() => 'done', failed)
+      seen.push(await done)
+    }
+    return [seen, await store.bucket(name).all()]
+  }
+
+  test('does to it what it does to a plain one', async () => {
+    const results = [
+      { insert: { id: 'd', n: 1 } },
+      { insert: [{ id: 'e' }, { id: 'f' }], remove: 'a' },
+      { insert: [{ id: 'g' }, { id: 'g' }] },
+      { insert: [], remove: [], update: [] },
+      { set: { id: 'b' }, remove: ['c', 'none'] },
+      { set: [{ id: 'new', n: 5 }, { id: 'new' }], update: { id: 'new', n: 6 } },
+      {
+        update: [
+          { id: 'b', n: 7 },
+          { id: 'd', n: 8 },
+        ],
+      },
+      { update: { id: 'none', n: 7 } },
+      { update: { n: 7 } },
+      { upsert: [{ id: 'b', n: 9 }, { id: 'h' }] },
+      { remove: {} },
+      { clear: 1 },
+      { clear: false },
+      { clear: true, insert: { id: 'z' } },
+      { clear: true },
+    ]
+    expect(await outcome('s', results)).toEqual(await outcome('p', results))
+  })
+
+  test('are events, which others join in, and which come again in a replay', async () => {
+    const seen: string[] = []
+    const events = {
+      'bucket/s': {
+        reduce: ({ data }) => ({ audit: { insert: { data } }, events: [{ type: 'told' }] }),
+        transact: async ({ data }) => {
+          await Promise.resolve()
+          seen.push(String(data.action))
+        },
+      },
+      told: { reduce: () => void seen.push('told') },
+      asked: { reduce: () => void seen.push('asked') },
+      x: {
+        reduce: () => ({
+          s: { insert: [{ id: 'a' }, { id: 'b' }], upsert: { id: 'a', n: 1 } },
+          events: [{ type: 'asked' }],
+        }),
+        derive: ({ changes }, view) => {
+          seen.push(`derive ${changes.length} ${view.bucket('s').count()}`)
+          return { s: { remove: 'b' } }
+        },
+      },
+    } satisfies { readonly [type: string]: EventHandlers }
+    const store = await open({ buckets: BUCKETS, events })
+    await store.defineProjection('copies', {
+      from: ['bucket/s'],
+      into: ['p'],
+      apply: ({ data }, tx) => void tx.bucket('p').upsert({ id: `${String(data.action)} ${tx.uuid()}` }),
+    })
+    const { events: subs } = await store.dispatch('x')
+    expect(subs).toEqual([
+      {
+        type: 'bucket/s',
+        data: { action: 'insertMany', keys: ['a', 'b'], data: [{ id: 'a' }, { id: 'b' }] },
+        events: [{ type: 'told' }],
+      },
+      { type: 'bucket/s', data: { action: 'upsert', key: 'a', data: { id: 'a', n: 1 } }, events: [{ type: 'told' }] },
+      { type: 'bucket/s', data: { action: 'delete', key: 'b' }, events: [{ type: 'told' }] },
+      { type: 'asked' },
+    ])
+    expect(seen).toEqual(['derive 3 2', 'told', 'insertMany', 'told', 'upsert', 'asked', 'told', 'delete'])
+    expect(await store.bucket('p').count()).toBe(3)
+    expect(await store.bucket('s').all()).toMatchObject([{ id: 'a', n: 1 }])
+
+    const replay = await ReplayStore.open()
+    await replay.define({ buckets: { s: BUCKETS.s, audit: AUDIT, p: KEYED }, events })
+    expect((await replay.replay(store.log.read({ after: 0 }) as never)).failures).toEqual([])
+    const rows = Object.fromEntries([...replay.buckets].map(({ name, reads }) => [name, reads.all()]))
+    expect(rows).toMatchObject({ s: await store.bucket('s').all(), audit: await store.bucket('audit').all() })
+    await replay.stop()
+  })
+
+  test('that never end are refused', async () => {
+    const store = await open({ buckets: BUCKETS })
+    store.extendEvent('bucket/s', { reduce: () => ({ s: { upsert: { id: 'a' } } }) })
+    const error = await rejection(store.bucket('s').insert({ id: 'b' }))
+    expect(error.cause).toMatchObject({ name: 'EventRecursionError' })
+    expect(await store.bucket('s').count()).toBe(0)
+  })
+})
+
+test('with the bucket, its events and their handlers go', async () => {
+  const store = await open({ buckets: { s: { ...KEYED, sourced: true }, p: KEYED } })
+  store.extendEvent('bucket/s', { reduce: () => ({ p: { upsert: { id: 'seen' } } }) })
+  await store.dropBucket('s')
+  const call = () => store.dispatch('bucket/s', { action: 'insert', data: { id: 'a' } })
+  expect((await rejection(call())).name).toBe('EventNotDefinedError')
+  expect((await rejection(store.enqueue('bucket/s', { action: 'clear' }))).name).toBe('EventNotDefinedError')
+  await store.defineBucket('s', KEYED)
+  expect((await rejection(call())).name).toBe('EventNotDefinedError')
+  const dropped = store.dropBucket('s')
+  while (store.hasBucket('s')) await Promise.resolve()
+  await Promise.all([dropped, store.defineBucket('s', { ...KEYED, sourced: true })])
+  await call()
+  expect([await store.bucket('s').count(), await store.bucket('p').count()]).toEqual([1, 0])
+})
