@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import { isKey } from '../base/value.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Overlay } from '../commit/overlay.js'
@@ -9,7 +8,7 @@ import { keyIn } from '../commit/write-options.js'
 import type { Change } from '../log/entry.js'
 import type { SubEventInput } from './event-definition.js'
 import type { EventInput } from './running-event.js'
-import { sourcedInputs } from './sourced-results.js'
+import { mustKey, sourcedInputs } from './sourced-results.js'
 import type { ResultStep } from './sourced-results.js'
 import { disown, mustNotWait } from './promises.js'
 
@@ -44,7 +43,7 @@ const STEPS: { readonly [S in ResultStep]: Step } = {
     overlay.clear()
   },
   remove: (target, overlay, given) => {
-    const key = mustKey(overlay, 'remove', given)
+    const key = mustKey(overlay.bucketState, 'remove', given)
     const before = beforeOf(target, overlay, key)
     deleteIn(target.transaction, overlay, key)
     if (before !== undefined) target.changes?.push({ bucket: overlay.bucket, key, before, after: undefined })
@@ -57,7 +56,7 @@ const STEPS: { readonly [S in ResultStep]: Step } = {
     note(target, overlay, before, setIn(target.transaction, overlay, data))
   },
   update: (target, overlay, changes) => {
-    const key = mustKey(overlay, 'update', keyIn(`${overlay.bucket}.update`, changes, overlay.key))
+    const key = mustKey(overlay.bucketState, 'update', keyIn(`${overlay.bucket}.update`, changes, overlay.key))
     const before = beforeOf(target, overlay, key)
     note(target, overlay, before, updateIn(target.transaction, overlay, key, changes))
   },
@@ -140,11 +139,6 @@ function note(
   after: StoredRecord,
 ): void {
   changes?.push({ bucket: overlay.bucket, key: overlay.bucketState.schema.keyOf(after), before, after })
-}
-
-function mustKey(overlay: Overlay, step: string, key: unknown): Key {
-  if (isKey(key)) return key
-  throw new InvalidArgumentError(`${overlay.bucket}.${step}`, `a key of the bucket, as field "${overlay.key}"`, key)
 }
 
 /** Whether it is an object as one writes it down: a Map or a generator has nothing under the names of buckets. */
