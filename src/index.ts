@@ -133,6 +133,7 @@ export {
   NonDeterministicError,
   UpcastError,
 } from './sourcing/errors.js'
+export { QueuedEventFailedError } from './sourcing/queued-failure.js'
 export type { EventPhase } from './sourcing/errors.js'
 export { event } from './sourcing/event-definition.js'
 export type {

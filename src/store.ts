@@ -52,6 +52,11 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E
    * For development: it costs time. Default false.
    */
   readonly checkDeterminism?: boolean
+  /**
+   * `'paused'`: queued events stay in the queue until `store.queue.resume()`, for tools that open a store to look at it or to repair it.
+   * Default `'running'`.
+   */
+  readonly queue?: 'running' | 'paused'
   /** Projections to define before events are handled. */
   readonly projections?: ProjectionDefinitions
   /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
@@ -92,9 +97,10 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
       projections = {},
       unknownEvents,
       checkDeterminism,
+      queue,
       ...rest
     } = options
-    const eventOptions = checkEventOptions(events, unknownEvents, checkDeterminism)
+    const eventOptions = checkEventOptions(events, unknownEvents, checkDeterminism, queue)
     const budget = parseHistory(history ?? HISTORY_DEFAULT)
     const archive = parseArchive(history ?? HISTORY_DEFAULT)
     const adapter = await storageOf(file, waitMs, persistence)
@@ -280,4 +286,5 @@ const OPTIONS: readonly string[] = [
   'projections',
   'unknownEvents',
   'checkDeterminism',
+  'queue',
 ]

@@ -1,3 +1,8 @@
+import { asError, VarveError } from '../base/errors.js'
+
+/** It was called wrongly, or what it was given cannot be read: nothing was done. Every command ends so. */
+export const EXIT_UNUSABLE = 2
+
 /** Something that the user can do something about: it is shown as one sentence, without a stack. */
 export class CliError extends Error {
   override readonly name = 'CliError'
@@ -19,4 +24,11 @@ export class InterruptedError extends Error {
     super(left === undefined ? `interrupted by ${signal}` : `interrupted by ${signal}; ${left}`)
     this.signal = signal
   }
+}
+
+/** What `thrown` says, for somebody at a command line: what only code can do is left out. */
+export function messageOf(thrown: unknown): string {
+  const { message } = asError(thrown)
+  if (!(thrown instanceof VarveError) || thrown.code !== 'STORAGE_LOCKED') return message
+  return message.replace(', or raise waitMs', '')
 }

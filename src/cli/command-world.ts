@@ -22,7 +22,7 @@ const ENVIRONMENT = `Environment:
  * Gives `command` the options that every command has, and the end of its help.
  *
  * @param examples lines; notes may follow them.
- * @param exitCodes each with what it means.
+ * @param exitCodes lines, each a code and what it means.
  */
 export function withCommonOptions(command: Command, examples: string, exitCodes: string): Command {
   return command
@@ -31,6 +31,6 @@ export function withCommonOptions(command: Command, examples: string, exitCodes:
     .helpOption('-h, --help', 'show this help')
     .addHelpText(
       'after',
-      `\nExamples:\n${examples.replaceAll(/^\n|\n$/g, '')}\n\n${ENVIRONMENT}\nExit codes: ${exitCodes}.\n`,
+      `\nExamples:\n${examples.replaceAll(/^\n|\n$/g, '')}\n\n${ENVIRONMENT}\nExit codes:\n${exitCodes.replaceAll(/^\n|\n$/g, '')}\n`,
     )
 }

@@ -46,3 +46,18 @@ export function shorten(text: string, length: number): string {
   const characters = Array.from(text)
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`
 }
+
+/** Characters that are shown before the first one that differs. */
+const SHARED_LENGTH = 20
+
+/** Two texts, each cut to `length` characters around the place where they begin to differ. */
+export function shortenBoth(one: string, other: string, length: number): [string, string] {
+  const [a, b] = [Array.from(one), Array.from(other)]
+  if (a.length <= length && b.length <= length) return [one, other]
+  let at = 0
+  while (at < a.length && a[at] === b[at]) at++
+  const from = Math.max(0, at - SHARED_LENGTH)
+  const cut = (text: readonly string[]): string =>
+    from === 0 ? shorten(text.join(''), length) : `…${shorten(text.slice(from).join(''), length - 1)}`
+  return [cut(a), cut(b)]
+}

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { asError } from '../base/errors.js'
 import { checkCommand } from './check/command.js'
-import { CliError, InterruptedError } from './cli-error.js'
+import { CliError, EXIT_UNUSABLE, InterruptedError, messageOf } from './cli-error.js'
 import { demoCommand } from './demo/command.js'
 import { EXIT_INTERRUPTED } from './interrupt.js'
 import { rebuildCommand } from './rebuild/command.js'
@@ -22,28 +22,51 @@ process.stdout.on('error', (error: Error & { code?: string }) => {
   throw error
 })
 
+const EXAMPLES = `
+Examples:
+  $ varve demo                            see what it does, with real data
+  $ varve demo --help                     see how to steer that
+  $ varve verify app.db                   whether a file is whole
+  $ varve check app.db --module model.js  what new code would make of its log
+  $ varve rebuild app.db sales --module model.js
+                                          make a projection anew
+
+Exit codes:
+  0     done
+  1     something is wrong, or different
+  2     it was called wrongly, or what it was given cannot be read
+  130   interrupted
+The help of a command says more.
+`
+
 const program = new Command('varve')
   .description('Varve, an embedded, reactive data store for TypeScript.')
   .version(version, '-v, --version', 'print the version')
   .option('--debug', 'show errors with their stack (or set VARVE_DEBUG)')
   .helpOption('-h, --help', 'show this help')
-  .showHelpAfterError('(add --help to see what there is)')
   .addCommand(demoCommand(world))
   .addCommand(verifyCommand(world))
   .addCommand(checkCommand(world))
   .addCommand(rebuildCommand(world))
-  .addHelpText(
-    'after',
-    '\nExamples:\n  $ varve demo          see what it does, with real data\n  $ varve demo --help   see how to steer that\n  $ varve verify app.db whether a file is whole',
-  )
+  .addHelpText('after', EXAMPLES)
+
+// Subcommands that are added do not inherit this.
+for (const command of [program, ...program.commands]) {
+  command.showHelpAfterError('(add --help to see what there is)').exitOverride()
+}
 
 try {
   await program.parseAsync()
 } catch (thrown) {
-  const error = asError(thrown)
+  // Help and version end so as well; what was wrong is said already.
+  if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : EXIT_UNUSABLE
+  else fail(thrown)
+}
+
+function fail(thrown: unknown): void {
   const isAsked = [program, ...program.commands].some((command) => command.opts<{ debug?: boolean }>().debug === true)
-  process.stderr.write(`varve: ${error.message}\n`)
-  if (isAsked || Boolean(process.env['VARVE_DEBUG'])) process.stderr.write(`${inspect(error)}\n`)
-  if (error instanceof InterruptedError) process.exitCode = EXIT_INTERRUPTED
-  else process.exitCode = error instanceof CliError ? error.exitCode : 1
+  process.stderr.write(`varve: ${messageOf(thrown)}\n`)
+  if (isAsked || Boolean(process.env['VARVE_DEBUG'])) process.stderr.write(`${inspect(asError(thrown))}\n`)
+  if (thrown instanceof InterruptedError) process.exitCode = EXIT_INTERRUPTED
+  else process.exitCode = thrown instanceof CliError ? thrown.exitCode : 1
 }

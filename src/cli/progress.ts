@@ -4,6 +4,8 @@ import type { TextStream } from './page.js'
 
 const BAR_COLUMNS = 22
 const REDRAW_MS = 50
+/** A rate that was measured for less says nothing, but for that of the whole. */
+const RATE_MS = 1_000
 const CLEAR_LINE = '\r\u001B[2K'
 
 /**
@@ -13,7 +15,7 @@ export class Progress {
   readonly #stream: TextStream
   readonly #page: Page
   readonly #label: string
-  readonly #total: number
+  #total: number
   readonly #first: number
   readonly #began = performance.now()
   #drawn = Number.NEGATIVE_INFINITY
@@ -30,8 +32,9 @@ export class Progress {
     this.update(first)
   }
 
-  /** `done` of `total` are done. */
-  update(done: number): void {
+  /** `done` are done. @param total of how many, where that has changed. */
+  update(done: number, total: number = this.#total): void {
+    this.#total = total
     if (this.#stream.isTTY === true) return this.#redraw(done)
     const tenths = Math.floor((done / this.#total) * 10)
     if (tenths <= this.#tenths) return
@@ -55,9 +58,10 @@ export class Progress {
   }
 
   #figures(done: number): string {
-    const perMs = (done - this.#first) / (performance.now() - this.#began)
+    const ms = performance.now() - this.#began
+    const perMs = (done - this.#first) / ms
     const counts = `${formatCount(done)}/${formatCount(this.#total)}`
-    if (done === this.#first) return counts
+    if (done === this.#first || (ms < RATE_MS && done < this.#total)) return counts
     const rate = `${counts} · ${formatCount(perMs * 1_000)}/s`
     const leftMs = (this.#total - done) / perMs
     return leftMs === 0 ? rate : `${rate} · ${formatSeconds(leftMs)} left`

@@ -77,12 +77,10 @@ export class TransactionConflictError extends VarveError {
 export class TransactionEndedError extends VarveError {
   declare readonly name: 'TransactionEndedError'
 
-  constructor(bucket: string) {
+  /** @param where what was used: default, a handle of the bucket. */
+  constructor(bucket: string, where = `bucket "${bucket}"`) {
     const remedy = 'await everything inside the callback'
-    super(
-      'TRANSACTION_ENDED',
-      `bucket "${bucket}": the transaction of this handle has ended; nothing was done; ${remedy}`,
-    )
+    super('TRANSACTION_ENDED', `${where}: the transaction of this handle has ended; nothing was done; ${remedy}`)
   }
 }
 

@@ -28,7 +28,7 @@ export interface UpdateOptions extends WriteOptions {
 }
 
 /** What `read` returns; when it throws, whoever gave the value is told, and no bucket takes it for a bug of its own. */
-function readFrom<T>(where: string, value: unknown, read: () => T): T {
+export function readFrom<T>(where: string, value: unknown, read: () => T): T {
   try {
     return read()
   } catch (thrown) {

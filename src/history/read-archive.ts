@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { InvalidArgumentError } from '../base/errors.js'
 import type { LogReader } from '../lifecycle/log-reader.js'
@@ -23,7 +24,7 @@ export interface ReadArchiveOptions {
  * archives more. Every file is checked as a whole before its first entry is given out: checksums, chain, seqs. One file is in memory
  * at a time.
  *
- * @throws {InvalidArgumentError} at once. @throws {ArchiveError} a file is damaged, or entries are missing between two files, or
+ * @throws {InvalidArgumentError} at once. @throws {ArchiveError} there is no such folder, a file is damaged, or entries are missing between two files, or
  *   between archive and log. @throws {StorageError} a file cannot be read. @throws the reason of the signal.
  */
 export function readArchive(folder: string, options: ReadArchiveOptions = {}): AsyncIterable<Entry> {
@@ -49,6 +50,9 @@ async function* readAllEntries(
   log: Pick<LogReader, 'read'> | undefined,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Entry> {
+  if (!isFolder(folder)) {
+    throw new ArchiveError(folder, 'there is no such folder', 'give the one that the store archives to')
+  }
   const archive = new ArchiveReader(folder, after)
   for (;;) {
     for await (const entry of archive.read()) {
@@ -114,6 +118,14 @@ class ArchiveReader {
         yield entry
       }
     }
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  } catch (error) {
+    throw fileError(error, path, 'read the archive', 'nothing was changed')
   }
 }
 

@@ -2,7 +2,7 @@ import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Runtime, Timer } from '../base/runtime.js'
 import type { Sequencer } from '../commit/sequencer.js'
 import type { HistoryBudget, StorageAdapter } from '../log/storage.js'
-import { parseTtl } from '../schema/ttl.js'
+import { parseTtl, TtlError } from '../schema/ttl.js'
 
 /** How much of the log a store keeps; whichever bound is reached first. */
 export type HistoryOption =
@@ -41,7 +41,7 @@ type Bounds = { readonly age?: number | string; readonly bytes?: number | string
 const BYTES = /^(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB)$/
 const UNIT_BYTES: { readonly [unit: string]: number } = { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9 }
 
-/** The budget that `option` means; undefined: keep everything. @throws {InvalidArgumentError} @throws {TtlError} */
+/** The budget that `option` means; undefined: keep everything. @throws {InvalidArgumentError} */
 export function parseHistory(option: HistoryOption): HistoryBudget | undefined {
   const argument = 'Store.start({ history })'
   if (option === 'forever') return undefined
@@ -56,7 +56,7 @@ export function parseHistory(option: HistoryOption): HistoryBudget | undefined {
     throw new InvalidArgumentError(`${argument}: rows`, 'a whole number from 0', rows)
   }
   return {
-    ...(age === undefined ? undefined : { ageMs: parseTtl(age) }),
+    ...(age === undefined ? undefined : { ageMs: parseAge(age, argument) }),
     ...(bytes === undefined ? undefined : { bytes: parseBytes(bytes, argument) }),
     ...(rows === undefined ? undefined : { rows }),
   }
@@ -80,6 +80,15 @@ export function parseArchive(option: HistoryOption): Required<ArchiveOption> | u
   return { folder, entries }
 }
 
+function parseAge(age: number | string, argument: string): number {
+  try {
+    return parseTtl(age)
+  } catch (error) {
+    if (!(error instanceof TtlError)) throw error
+    throw new InvalidArgumentError(`${argument}: age`, 'milliseconds above 0, or "30s", "5m", "12h", "30d"', age)
+  }
+}
+
 function parseBytes(bytes: number | string, argument: string): number {
   if (typeof bytes === 'number' && Number.isFinite(bytes) && bytes >= 0) return bytes
   const match = typeof bytes === 'string' && bytes.length < 50 ? BYTES.exec(bytes) : null
@@ -92,6 +101,8 @@ const ARCHIVE_ENTRIES = 1_000
 /** History is looked at after so many commits, and from time to time for what has grown old. */
 const TRIM_COMMITS = 1_000
 const TRIM_MS = 60_000
+/** So long, and a step, a store that is stopped goes on letting go of what is due. The next run does the rest. */
+const STOP_MS = 1_000
 
 /** What history needs of its store. */
 export interface HistoryOptions {
@@ -133,11 +144,15 @@ export class History {
     this.#sleep()
   }
 
-  /** Ends that. @returns when a step that is under way has come to its end. */
+  /** Ends that, with a last look at what is due: programs that run for less than a minute have a budget, and an archive, too. */
   async stop(): Promise<void> {
+    if (this.#isStopped) return
     this.#isStopped = true
     this.#timer?.cancel()
     await this.#trimming
+    const { runtime } = this.#options
+    const until = runtime.elapsed() + STOP_MS
+    await this.#trimAll(() => runtime.elapsed() < until)
   }
 
   /** A commit was written. */
@@ -155,18 +170,18 @@ export class History {
   /** Lets go of everything beyond the budget. */
   #trim(): Promise<void> {
     if (this.#trimming !== undefined || this.#isStopped) return Promise.resolve()
-    this.#trimming = this.#trimAll().finally(() => {
+    this.#trimming = this.#trimAll(() => !this.#isStopped).finally(() => {
       this.#trimming = undefined
       if (!this.#isStopped) this.#sleep()
     })
     return this.#trimming
   }
 
-  async #trimAll(): Promise<void> {
+  async #trimAll(goesOn: () => boolean): Promise<void> {
     try {
       let gone: number
       do gone = await this.#step()
-      while (gone > 0 && !this.#isStopped)
+      while (gone > 0 && goesOn())
     } catch (error) {
       this.#options.onError(asError(error))
     }
@@ -179,7 +194,7 @@ export class History {
     if (free < 1) return 0
     if (archive === undefined) return sequencer.exclusive(() => storage.trim(budget))
     const upTo = Math.min(await archive.save(budget), free)
-    if (upTo === 0 || this.#isStopped) return 0
+    if (upTo === 0) return 0
     const gone = await sequencer.exclusive(() => storage.trim({ ...budget, upTo }))
     if (gone > 0) await archive.checkTrimmed()
     return gone

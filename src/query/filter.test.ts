@@ -236,9 +236,9 @@ test.each<[what: string, given: unknown, message: string]>([
   ['undefined', undefined, 'an object of field values (to match missing values, ask for null), got undefined'],
   ['a function', () => true, 'an object of field values, got a function'],
   ['an array', [], 'an object of field values, got an array'],
-  ['a date', DATE, 'an object of field values, got an object'],
+  ['a date', DATE, 'an object of field values, got a Date'],
   ['a map, which has no fields', new Map([['a', 1]]), 'a plain object of field values, got an object'],
-  ['a promise, which has no fields', Promise.resolve({ a: 1 }), 'a plain object of field values, got an object'],
+  ['a promise, which has no fields', Promise.resolve({ a: 1 }), 'a plain object of field values, got a promise'],
   ['a regular expression', /a/, 'a plain object of field values, got an object'],
   [
     'undefined as a value',

@@ -96,11 +96,6 @@ export class EventRegistry {
     this.#types.set(type, typeOf(type, {}, [], bucket))
   }
 
-  /** The bucket that a type was for is gone. */
-  forget(type: string): void {
-    this.#types.delete(type)
-  }
-
   /** Adds handlers, after those that are there. @throws {EventNotDefinedError} @throws {EventDefinitionError} */
   extend(type: string, handlers: EventHandlers): void {
     const found = this.#types.get(type)
@@ -141,7 +136,7 @@ function problemOf(type: string): string | undefined {
 }
 
 function checkNames(type: string, options: unknown, names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new EventDefinitionError(type, `expected an object { ${names.join(', ')} }, got ${describeValue(options)}`)
   }
   for (const [name, value] of Object.entries(options)) {
@@ -196,7 +191,8 @@ function typeOf(
 
 /** The steps from each earlier version to the next. @throws {EventDefinitionError} one is missing. */
 function checkUpcast(type: string, version: number, given: unknown): Map<number, Upcast> {
-  if (typeof given !== 'object' || given === null) {
+  // A list or a Map has its steps elsewhere than under the names of versions.
+  if (typeof given !== 'object' || given === null || Symbol.iterator in given) {
     throw new EventDefinitionError(type, `upcast: expected an object of functions, got ${describeValue(given)}`)
   }
   const steps = new Map<number, Upcast>()

@@ -371,17 +371,14 @@ export class EventRun implements EntryHead {
   #context(event: RunningEvent, index: number): HandlerTransaction {
     const { bucketOf, handleOf } = this.#parts
     const transaction = this.#transaction
-    const mustBeOpen = (): void => {
-      if (transaction.isOver) throw new TransactionEndedError(event.type)
-    }
     return new HandlerTransaction(this.#handling.world(event, 'transact', index), {
       bucket: (name) => {
-        mustBeOpen()
-        event.markWritten()
+        // After the end, the handle says so to whoever uses it, as that of any transaction.
+        if (!transaction.isOver) event.markWritten()
         return handleOf(transaction, bucketOf(name), (input) => this.#handleFor(input, event, false), event.depth + 1)
       },
       dispatch: (type, data) => {
-        mustBeOpen()
+        if (transaction.isOver) throw new TransactionEndedError('', `event "${event.type}": tx.dispatch("${type}")`)
         const copy = data === undefined ? {} : copyData(`dispatch("${type}", data)`, data)
         return this.#handleFor({ type, data: copy }, event, true)
       },

@@ -4,9 +4,7 @@ import type { StoreStats } from '../store-stats.js'
 import type { Engine } from '../engine.js'
 import { StoreBucketHandle } from '../history/store-bucket.js'
 import type { AnyLinks } from '../schema/links.js'
-import { sourcedType } from '../log/entry.js'
 import type { SchemaDefinition } from '../schema/definition.js'
-import type { BucketName } from '../store-contexts.js'
 import type { AnyBuckets, BucketDefinitions } from '../store-options.js'
 import type {
   DispatchArgs,
@@ -68,14 +66,6 @@ export class EventStore<
   protected override handle<D, L = AnyLinks>(bucket: Bucket): StoreBucketHandle<D, L> {
     if (bucket.definition.sourced === true) return this.events.handle<D, L>(bucket)
     return new StoreBucketHandle<D, L>(bucket, this.engine)
-  }
-
-  override async dropBucket(name: BucketName<B>): Promise<void> {
-    await super.dropBucket(name)
-    const { catalog } = this.engine
-    // One that was defined meanwhile has a type of its own.
-    const isSourced = catalog.has(name) && catalog.must(name).definition.sourced === true
-    if (!isSourced) this.events.registry.forget(sourcedType(name))
   }
 
   /**

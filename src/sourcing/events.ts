@@ -4,17 +4,18 @@ import { CommitDraft } from '../commit/draft.js'
 import { BucketNotDefinedError, BucketUnavailableError } from '../commit/errors.js'
 import type { Committed, Transaction } from '../commit/transaction.js'
 import { TransactionBucketHandle } from '../commit/transaction-handle.js'
-import { checkOptions } from '../commit/write-options.js'
 import type { CommitNote } from '../commit/write-options.js'
 import type { Engine } from '../engine.js'
 import { isInternalBucket, isSourcedType, sourcedType } from '../log/entry.js'
 import type { EventData } from '../log/entry.js'
-import type { DispatchOptions, EnqueueOptions, EventReceipt } from './event-definition.js'
+import { readArguments } from './event-arguments.js'
+import type { EventArguments } from './event-arguments.js'
+import type { EventReceipt } from './event-definition.js'
 import { EventRegistry } from './event-registry.js'
 import { EventRun } from './event-run.js'
 import type { EventParts } from './event-parts.js'
 import type { Dispatch, EventInput } from './running-event.js'
-import { describeFailure, EventFailedError, plainFailure } from './errors.js'
+import { askable, describeFailure, EventFailedError, EventNotDefinedError, plainFailure } from './errors.js'
 import { Guard } from './guard.js'
 import type { ProjectionDefinitions } from './projection-definition.js'
 import { Projections } from './projections.js'
@@ -32,6 +33,8 @@ export interface EventsOptions {
   readonly unknownEvents: 'refuse' | 'keep'
   /** Whether handlers are run twice, to report those that do not give the same again. */
   readonly checkDeterminism: boolean
+  /** Whether queued events are handled from the start, or when somebody says so. */
+  readonly queue: 'running' | 'paused'
 }
 
 /** An event after its commit. */
@@ -109,7 +112,7 @@ export class Events {
     this.registry.defineAll(definitions)
     await this.projections.start()
     for (const [name, projection] of Object.entries(projections)) await this.projections.define(name, projection)
-    await this.queue.resumeStored()
+    await this.queue.resumeStored(options.queue === 'paused')
   }
 
   /** Whether a handler runs that must not have effects. What it does all the same is refused, and fails its event. */
@@ -127,23 +130,20 @@ export class Events {
   }
 
   /** What `dispatch` was called with, checked. @throws {InvalidArgumentError} @throws {EventNotDefinedError} nothing was done. */
-  parse(method: string, first: unknown, data: unknown, options: unknown): Dispatch {
-    const named = typeof first === 'object' && first !== null ? (first as { [option: string]: unknown }) : undefined
-    const type = named === undefined ? first : named.type
-    // A reference comes with its data beside it, a whole event has it inside.
-    const given = data === undefined && options === undefined ? named : undefined
-    if (typeof type !== 'string') throw new InvalidArgumentError(`${method}(type)`, 'the type of an event', type)
+  parse(method: string, first: unknown, data: unknown, options: unknown): Dispatch & EventArguments {
+    const given = readArguments(method, first, data, options)
+    const { type } = given
     this.#mustHaveNoHandler(`${method}("${type}")`)
-    this.registry.must(type)
-    const fields = given === undefined ? data : given.data
-    const rest = (given ?? options ?? {}) as DispatchOptions
-    const note = checkOptions(`${method}("${type}", data, options)`, rest)
-    const { at } = rest
-    if (at !== undefined && !(typeof at === 'number' && Number.isFinite(at))) {
-      throw new InvalidArgumentError(`${method}("${type}", data, { at })`, 'a time in milliseconds', at)
-    }
-    const copy = fields === undefined ? {} : copyData(`${method}("${type}", data)`, fields)
-    return { type, data: copy, at, note, seed: this.seed() }
+    const { bucket } = this.registry.must(type)
+    // The bucket may have been dropped, and may have come back as a plain one.
+    if (bucket !== undefined && !this.#isSourced(bucket)) throw new EventNotDefinedError(type)
+    const copy = given.data === undefined ? {} : copyData(`${method}("${type}", data)`, given.data)
+    return { ...given, data: copy, seed: this.seed() }
+  }
+
+  #isSourced(bucket: string): boolean {
+    const { catalog } = this.#engine
+    return catalog.has(bucket) && catalog.must(bucket).definition.sourced === true
   }
 
   /**
@@ -154,7 +154,13 @@ export class Events {
   checkData(method: string, type: string, data: unknown): { readonly data: EventData; readonly version: number } {
     const { schema, version } = this.registry.must(type)
     const copy = data === undefined ? {} : copyData(`${method}("${type}", data)`, data)
-    return { data: schema.check(copy, this.#parts.runtime), version }
+    try {
+      return { data: schema.check(copy, this.#parts.runtime), version }
+    } catch (error) {
+      // A validator that breaks is no better than a handler that does.
+      if (askable(error) instanceof VarveError) throw error
+      throw new EventFailedError('validate', undefined, [type], error)
+    }
   }
 
   /**
@@ -166,8 +172,8 @@ export class Events {
   async enqueue(first: unknown, data: unknown, options: unknown): Promise<number> {
     const event = this.parse('enqueue', first, data, options)
     const checked = this.checkData('enqueue', event.type, event.data)
-    const { lane: own, delayMs = 0 } = (options ?? (data === undefined ? first : undefined) ?? {}) as EnqueueOptions
-    const lane = own ?? this.registry.must(event.type).lane?.(checked.data)
+    const { delayMs = 0 } = event
+    const lane = event.lane ?? this.registry.must(event.type).lane?.(checked.data)
     if (lane !== undefined && typeof lane !== 'string') {
       disown(lane)
       throw new InvalidArgumentError(`enqueue("${event.type}", data, { lane })`, 'a string', lane)
@@ -328,7 +334,12 @@ function causeOf(error: unknown): unknown {
 }
 
 /** The options of `Store.start` that are about events. @throws {InvalidArgumentError} @throws {EventDefinitionError} */
-export function checkEventOptions(events: unknown, unknownEvents: unknown, checkDeterminism: unknown): EventsOptions {
+export function checkEventOptions(
+  events: unknown,
+  unknownEvents: unknown,
+  checkDeterminism: unknown,
+  queue: unknown,
+): EventsOptions {
   if (typeof events !== 'object' || events === null || Array.isArray(events)) {
     throw new InvalidArgumentError('Store.start({ events })', 'an object of event definitions', events)
   }
@@ -338,8 +349,15 @@ export function checkEventOptions(events: unknown, unknownEvents: unknown, check
   if (checkDeterminism !== undefined && typeof checkDeterminism !== 'boolean') {
     throw new InvalidArgumentError('Store.start({ checkDeterminism })', 'true or false', checkDeterminism)
   }
+  if (queue !== undefined && queue !== 'running' && queue !== 'paused') {
+    throw new InvalidArgumentError('Store.start({ queue })', '"running" or "paused"', queue)
+  }
   // What is wrong with them is said before anything is opened.
   const own = Object.entries(events).filter(([type]) => !isSourcedType(type))
   new EventRegistry().defineAll(Object.fromEntries(own))
-  return { unknownEvents: unknownEvents ?? 'refuse', checkDeterminism: checkDeterminism ?? false }
+  return {
+    unknownEvents: unknownEvents ?? 'refuse',
+    checkDeterminism: checkDeterminism ?? false,
+    queue: queue ?? 'running',
+  }
 }

@@ -1,4 +1,5 @@
 import type { Bucket } from '../commit/bucket.js'
+import { TransactionEndedError } from '../commit/errors.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Reads } from '../query/reads.js'
 import type { ResultTarget } from './apply-result.js'
@@ -92,6 +93,7 @@ export class Handling {
   }
 
   #reads(name: string): Reads<never> {
+    if (this.#transaction.isOver) throw new TransactionEndedError(name, `view.bucket("${name}")`)
     return this.#transaction.reads(this.ready(name))
   }
 

@@ -46,6 +46,11 @@ export class InternalBucket<R> {
     await this.#bucket?.whenReady()
   }
 
+  /** Whether it can be read and written now. */
+  get isReady(): boolean {
+    return this.#bucket?.process.state === 'running'
+  }
+
   /** The record under `key`. */
   get(key: string | number): R | undefined {
     return this.#bucket?.table.get(key) as R | undefined

@@ -43,12 +43,12 @@ export class ParkedEvents {
    * @throws {EventNotParkedError} nothing was done. @throws {EventFailedError} it has failed again, and stays parked.
    */
   async replay(id: number): Promise<EventReceipt> {
-    return this.#queue.replay(this.#must(id))
+    return this.#queue.replay(this.#must(id).id)
   }
 
   /** Gives it up. What waited for it goes on. @throws {EventNotParkedError} */
   async drop(id: number): Promise<void> {
-    await this.#queue.drop(this.#must(id))
+    await this.#queue.drop(this.#must(id).id)
   }
 
   #must(id: number): QueuedEvent {

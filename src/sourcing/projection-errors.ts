@@ -31,14 +31,16 @@ export class ProjectionGapError extends VarveError {
   declare readonly first: number
   declare readonly last: number
 
-  constructor(projection: string, first: number, last: number) {
+  /** @param next what is left behind, and what to do. */
+  constructor(
+    projection: string,
+    first: number,
+    last: number,
+    next = 'it stands as it was; keep more history, or define it with history: "kept" to make it of the entries that are there',
+  ) {
     const what = first === last ? `entry ${first} is` : `entries ${first} to ${last} are`
-    const remedy = 'keep more history, or define it with history: "kept" to make it of the entries that are there'
-    super(
-      'PROJECTION_GAP',
-      `projection "${projection}": ${what} not in the log any more, or damaged; its buckets are as they were; ${remedy}`,
-      { projection, first, last },
-    )
+    const message = `projection "${projection}": ${what} not in the log any more, or damaged; ${next}`
+    super('PROJECTION_GAP', message, { projection, first, last })
   }
 }
 

@@ -42,6 +42,11 @@ export interface ProjectionStats {
   readonly rebuild: RebuildProgress | undefined
 }
 
+const LOSS_REFUSED =
+  'it stands as it was, and would be without what it may have of them; rebuild(name, { fromKept: true }) makes it of the entries that are there'
+const LOSS_TOLD =
+  'its definition has changed, so it is made anew of the entries that are there, without what it may have had of those; keep more history'
+
 /** The projections of one store. */
 export class Projections implements CommitHook {
   readonly #engine: Engine
@@ -91,6 +96,7 @@ export class Projections implements CommitHook {
       for (const bucket of buckets) await bucket.whenReady()
       await this.#enrol(projector, buckets)
       this.#dormant.delete(name)
+      await this.#warnOfLoss(projection)
       if (projection.mode === 'inline') this.#inline = [...this.#inline, projection]
       await this.#supervise(projector, rebuilder)
     } catch (error) {
@@ -98,6 +104,13 @@ export class Projections implements CommitHook {
       for (const bucket of buckets) bucket.owner = undefined
       throw error
     }
+  }
+
+  /** One whose definition has changed is made anew without being asked, of what is there. */
+  async #warnOfLoss(projection: Projection): Promise<void> {
+    if (!isOutdated(this.#checkpoints.get(projection.name) as Checkpoint, projection)) return
+    const loss = await this.#loses(projection, LOSS_TOLD)
+    if (loss !== undefined) this.#engine.options.onError(loss)
   }
 
   async #supervise(projector: Projector, rebuilder: Rebuilder): Promise<void> {
@@ -157,11 +170,23 @@ export class Projections implements CommitHook {
 
   /** @throws {ProjectionGapError} the log does not begin at its first entry any more. */
   async #mustBeComplete({ name, history }: Projection): Promise<void> {
+    if (history === 'kept') return
+    const first = await this.#firstSeq()
+    if (first > 1) throw new ProjectionGapError(name, 1, first - 1)
+  }
+
+  async #firstSeq(): Promise<number> {
     await this.#engine.sequencer.settled()
     const { visible } = this.#engine.sequencer.position
-    if (history === 'kept' || visible === 0) return
-    const { seq: first = visible + 1 } = (await entryAfter(this.#engine.options, 0)) ?? {}
-    if (first > 1) throw new ProjectionGapError(name, 1, first - 1)
+    const { seq = visible + 1 } = (await entryAfter(this.#engine.options, 0)) ?? {}
+    return seq
+  }
+
+  /** What a projection may do without when it begins, it would lose when it is made anew. */
+  async #loses({ name, history }: Projection, next: string): Promise<ProjectionGapError | undefined> {
+    if (history !== 'kept') return undefined
+    const first = await this.#firstSeq()
+    return first > 1 ? new ProjectionGapError(name, 1, first - 1, next) : undefined
   }
 
   get isIdle(): boolean {
@@ -251,14 +276,20 @@ export class Projections implements CommitHook {
   /** Makes the buckets of a projection anew; see `Rebuild`. */
   async rebuild(name: string, options: RebuildOptions = {}): Promise<RebuildReport> {
     if (typeof options !== 'object' || options === null) {
-      throw new InvalidArgumentError('rebuild(name, options)', 'an object { onProgress, signal }', options)
+      throw new InvalidArgumentError('rebuild(name, options)', 'an object { onProgress, signal, fromKept }', options)
     }
-    const { onProgress, signal } = options
+    const { onProgress, signal, fromKept = false } = options
+    if (typeof fromKept !== 'boolean') {
+      throw new InvalidArgumentError('rebuild(name, { fromKept })', 'true or false', fromKept)
+    }
     if (onProgress !== undefined && typeof onProgress !== 'function') {
       throw new InvalidArgumentError('rebuild(name, { onProgress })', 'a function', onProgress)
     }
     checkSignal('rebuild(name, { signal })', signal)
-    return this.#must(name).rebuilder.ask(options)
+    const { rebuilder, projector } = this.#must(name)
+    const loss = fromKept ? undefined : await this.#loses(projector.projection, LOSS_REFUSED)
+    if (loss !== undefined) throw loss
+    return rebuilder.ask(options)
   }
 
   #must(name: string): { readonly projector: Projector; readonly rebuilder: Rebuilder } {

@@ -54,11 +54,23 @@ export class QueueBucket extends InternalBucket<QueuedEvent> {
     super(engine, BUCKET, DEFINITION)
   }
 
-  /** Adds an event. @returns it, with its id, when that is durable. */
-  async add(event: Omit<QueuedEvent, 'id'>, note: CommitNote): Promise<QueuedEvent> {
-    const head = { type: 'store/enqueue' }
-    const added = await this.commit(head, (tx) => insertIn(tx, tx.overlay(this.bucket), event), note)
-    return added as unknown as QueuedEvent
+  /**
+   * Adds an event.
+   *
+   * @returns it as it stands in the order of commits already, unless it was refused; and a promise of it, for when it is durable.
+   */
+  add(
+    event: Omit<QueuedEvent, 'id'>,
+    note: CommitNote,
+  ): { readonly placed: QueuedEvent | undefined; readonly durable: Promise<QueuedEvent> } {
+    const ids: number[] = []
+    const insert = (tx: Transaction): QueuedEvent => {
+      const added = insertIn(tx, tx.overlay(this.bucket), event) as unknown as QueuedEvent
+      ids.push(added.id)
+      return added
+    }
+    const durable = this.commit({ type: 'store/enqueue' }, insert, note)
+    return { placed: this.get(ids[0] ?? Number.NaN), durable }
   }
 
   /** Changes what is kept of an event. @throws {RecordNotFoundError} it has left the queue. */

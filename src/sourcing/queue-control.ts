@@ -13,7 +13,7 @@ export class QueueControl {
     return this.#queue.stats
   }
 
-  /** Goes on after the queue has halted: the event that failed is tried again. */
+  /** Goes on after the queue has halted, with the event that failed, or after it was paused from the start. */
   resume(): void {
     this.#queue.resume()
   }

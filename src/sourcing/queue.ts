@@ -1,17 +1,19 @@
 import { assert } from '../base/assert.js'
 import { asError } from '../base/errors.js'
-import type { Timer } from '../base/runtime.js'
 import { StoreStoppedError } from '../commit/errors.js'
 import type { CommitNote } from '../commit/write-options.js'
 import type { Engine } from '../engine.js'
 import type { EventData } from '../log/entry.js'
+import { StorageError } from '../log/errors.js'
 import { Process } from '../supervise/process.js'
 import type { EventReceipt } from './event-definition.js'
 import type { EventRegistry } from './event-registry.js'
 import type { Dispatch } from './running-event.js'
 import { describeFailure, EventFailedError, EventNotParkedError } from './errors.js'
+import { Lanes } from './lanes.js'
 import { GoneError, QueueBucket } from './queue-bucket.js'
 import type { QueuedEvent } from './queue-bucket.js'
+import { QueuedEventFailedError } from './queued-failure.js'
 import type { EventSeed } from './seeded-stream.js'
 
 /** What is known about the queue. */
@@ -23,6 +25,8 @@ export interface QueueStats {
   readonly running: number
   /** Why the queue stands still, where it does. */
   readonly halted: EventFailedError | undefined
+  /** Whether nothing is handled because the store was started so, until `store.queue.resume()`. */
+  readonly isPaused: boolean
 }
 
 /** Who handles what is due. */
@@ -33,22 +37,15 @@ export interface QueueEvents {
   seed(): EventSeed
 }
 
-/** Events that must follow each other. One without a lane has one of its own. */
-interface Lane {
-  readonly name: string | undefined
-  /** In the order in which they came; the first one is next. */
-  readonly ids: number[]
-  timer: Timer | undefined
-}
-
-/** What became of an attempt: the event has left the queue, is in it still, or the storage could not write. */
-type Outcome = 'left' | 'kept' | 'unwritten'
+/** What became of an attempt: the event has left the queue, is in it still, has halted it, or the storage could not write. */
+type Outcome = 'left' | 'kept' | 'halted' | 'unwritten'
 
 /** So many events are on their way to the disk together. */
 const RUNNING_MAX = 100
+/** Beyond it a wait is not doubled any more. */
+const DOUBLINGS_MAX = 40
 /** Wait after the storage could not write. */
 const STORAGE_PAUSE_MS = 1_000
-const TIMER_MS_MAX = 2 ** 31 - 1
 
 /**
  * Events that are handled later, each exactly once: they are kept in a bucket of their own, and an event leaves it in the
@@ -60,30 +57,35 @@ export class EventQueue {
   readonly #engine: Engine
   readonly #events: QueueEvents
   readonly #stored: QueueBucket
+  readonly #lanes: Lanes
   #process: Process | undefined
   #opening: Promise<void> | undefined
   #isRunning = false
-  /** Grows with each start, so that what an earlier one left behind is known. */
-  #generation = 0
-  #lanes = new Map<string, Lane>()
-  /** Lanes whose first event is due. */
-  #ready: Lane[] = []
-  /** Ids that are in a lane, so that none is twice. */
-  #placed = new Set<number>()
+  /** Events that are being handled, parked ones that are tried again included. Their promises never reject. */
   readonly #running = new Map<number, Promise<void>>()
-  /** Lanes whose first event waits for its time. */
-  readonly #delayed = new Set<Lane>()
+  /** Events on their way to the disk: they have their place already, and are handled when they are there. */
+  readonly #pending = new Map<number, object>()
+  #isRecovering = false
   #halted: EventFailedError | undefined
+  #isPaused = false
   #idle: (() => void)[] = []
 
   constructor(engine: Engine, events: QueueEvents) {
     this.#engine = engine
     this.#events = events
     this.#stored = new QueueBucket(engine)
+    this.#lanes = new Lanes({
+      get: (id) => this.#stored.get(id),
+      isFree: (id) => !this.#pending.has(id) && !this.#running.has(id),
+      now: () => engine.sequencer.now(),
+      setTimer: (ms, call) => engine.options.runtime.setTimer(ms, call),
+      onReady: () => this.#pump(),
+    })
   }
 
-  /** Goes on with what was queued before, where there is anything. */
-  async resumeStored(): Promise<void> {
+  /** Goes on with what was queued before, where there is anything. @param isPaused nothing is handled until `resume`. */
+  async resumeStored(isPaused: boolean): Promise<void> {
+    this.#isPaused = isPaused
     if (this.#stored.isStored) await this.#open()
   }
 
@@ -100,20 +102,33 @@ export class EventQueue {
 
   #start(): void {
     this.#isRunning = true
-    this.#generation++
     this.#halted = undefined
-    this.#lanes = new Map()
-    this.#ready = []
-    this.#placed = new Set(this.#running.keys())
-    this.#stored.forEach((event) => this.#place(event))
+    this.#lanes.clear()
+    this.#stored.forEach((event) => this.#lanes.changed(event))
     this.#pump()
+  }
+
+  /** Whether what is stored can be looked at. While it comes back after a crash, nothing is; then the order is made anew. */
+  get #isReadable(): boolean {
+    if (this.#stored.isReady) return true
+    if (!this.#isRecovering) {
+      this.#isRecovering = true
+      this.#stored.ready().then(
+        () => {
+          this.#isRecovering = false
+          if (this.#isRunning) this.#start()
+        },
+        // It never will: the store has failed, or stops, and says so itself.
+        () => undefined,
+      )
+    }
+    return false
   }
 
   async #stop(): Promise<void> {
     this.#isRunning = false
-    for (const { timer } of this.#delayed) timer?.cancel()
-    this.#delayed.clear()
-    await Promise.allSettled(this.#running.values())
+    this.#lanes.clear()
+    await Promise.all(this.#running.values())
     this.#settleIdle()
   }
 
@@ -126,98 +141,73 @@ export class EventQueue {
     await this.#open()
     const now = this.#engine.sequencer.now()
     const { type, version = 1, data, at = now, note } = event
-    const given = {
-      ...{ type, version, data: data as EventData, at, state: 'waiting' as const, attempts: 0, dueAt: now + delayMs },
-      ...(note.meta !== undefined && { meta: note.meta }),
-      ...(lane !== undefined && { lane }),
+    const { placed, durable } = this.#stored.add(
+      {
+        ...{ type, version, data: data as EventData, at, state: 'waiting', attempts: 0, dueAt: now + delayMs },
+        ...(note.meta !== undefined && { meta: note.meta }),
+        ...(lane !== undefined && { lane }),
+      },
+      note,
+    )
+    if (placed === undefined) {
+      const added = await durable
+      this.#changed(added)
+      return added.id
     }
-    const added = await this.#stored.add(given, note)
-    if (this.#isRunning) {
-      this.#place(added)
-      this.#pump()
+    // In its lane now: another one of it, that waits for less, may be durable first.
+    const { id } = placed
+    const token = {}
+    this.#pending.set(id, token)
+    if (this.#isRunning && this.#isReadable) this.#lanes.changed(placed)
+    try {
+      await durable
+    } finally {
+      if (this.#pending.get(id) === token) this.#pending.delete(id)
+      this.#changed(placed)
     }
-    return added.id
+    return id
   }
 
-  /** Puts an event of the bucket behind the others of its lane. */
-  #place({ id, lane: name, state }: QueuedEvent): void {
-    if (this.#placed.has(id)) return
-    this.#placed.add(id)
-    if (name === undefined) {
-      if (state === 'waiting') this.#wake({ name, ids: [id], timer: undefined })
-      return
+  /** Something has happened to an event: its lane goes on, if it may. */
+  #changed(event: QueuedEvent, outcome?: Outcome): void {
+    if (this.#isRunning && this.#isReadable) {
+      if (outcome === 'unwritten') this.#lanes.pause(event, STORAGE_PAUSE_MS)
+      // Where the queue has halted because of it, it is the first to be tried again.
+      else this.#lanes.changed(event, outcome === 'halted')
     }
-    const lane = this.#lanes.get(name)
-    if (lane !== undefined) {
-      lane.ids.push(id)
-      return
-    }
-    const fresh: Lane = { name, ids: [id], timer: undefined }
-    this.#lanes.set(name, fresh)
-    this.#wake(fresh)
-  }
-
-  /** The first event of the lane is next: now, at its time, or never as long as it is parked. */
-  #wake(lane: Lane): void {
-    const first = this.#stored.get(lane.ids[0] as number)
-    if (first === undefined || first.state === 'parked') return
-    const { runtime } = this.#engine.options
-    const ms = first.dueAt - runtime.now()
-    if (ms > 0) this.#delay(lane, ms)
-    else this.#ready.push(lane)
-  }
-
-  #delay(lane: Lane, ms: number): void {
-    this.#delayed.add(lane)
-    lane.timer = this.#engine.options.runtime.setTimer(Math.min(ms, TIMER_MS_MAX), () => {
-      this.#delayed.delete(lane)
-      if (!this.#isRunning) return
-      this.#wake(lane)
-      this.#pump()
-    })
+    this.#pump()
   }
 
   #pump(): void {
-    while (this.#isRunning && this.#halted === undefined && this.#running.size < RUNNING_MAX) {
-      const lane = this.#ready.shift()
-      if (lane === undefined) break
-      const id = lane.ids[0] as number
-      assert(!this.#running.has(id), 'EV3', `event ${id} is handled twice at a time`)
-      const generation = this.#generation
-      const over = (outcome: Outcome): void => {
-        this.#running.delete(id)
-        if (generation === this.#generation && this.#isRunning) this.#handled(lane, id, outcome)
-      }
-      const work = this.#handle(id).then(over)
-      this.#running.set(
-        id,
-        work.catch((bug: unknown) => void this.#process?.kill(bug)),
-      )
+    while (this.#isRunning && !this.#isStill && this.#running.size < RUNNING_MAX && this.#isReadable) {
+      const event = this.#lanes.take()
+      if (event === undefined) break
+      this.#run(event.id, () => this.#handle(event.id))
+        .then((outcome) => this.#changed(event, outcome))
+        .catch((bug: unknown) => void this.#process?.kill(bug))
     }
     this.#settleIdle()
   }
 
+  /** Runs `work` on an event that nobody else is at work on. A rejection is a bug unless it is `work`'s to make. */
+  #run<T>(id: number, work: () => Promise<T>): Promise<T> {
+    assert(!this.#running.has(id), 'EV3', `event ${id} is handled twice at a time`)
+    const result = work()
+    const over = (): void => void this.#running.delete(id)
+    this.#running.set(id, result.then(over, over))
+    return result
+  }
+
+  get #isStill(): boolean {
+    return this.#isPaused || this.#halted !== undefined
+  }
+
   #settleIdle(): void {
-    if (this.#running.size > 0 || (this.#ready.length > 0 && this.#halted === undefined && this.#isRunning)) return
+    if (this.#running.size > 0 || (this.#lanes.isReady && !this.#isStill && this.#isRunning)) return
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 
-  #handled(lane: Lane, id: number, outcome: Outcome): void {
-    const event = this.#stored.get(id)
-    if (outcome === 'left' || event === undefined) this.#next(lane)
-    else if (this.#halted !== undefined) this.#ready.unshift(lane)
-    else if (outcome === 'unwritten') this.#delay(lane, STORAGE_PAUSE_MS)
-    else this.#wake(lane)
-    this.#pump()
-  }
-
-  /** Goes on with the lane after its first event has left it. */
-  #next(lane: Lane): void {
-    this.#placed.delete(lane.ids.shift() as number)
-    if (lane.ids.length > 0) this.#wake(lane)
-    else if (lane.name !== undefined) this.#lanes.delete(lane.name)
-  }
-
+  /** Never rejects. */
   async #handle(id: number): Promise<Outcome> {
     const event = this.#stored.get(id)
     if (event === undefined) return 'left'
@@ -225,17 +215,17 @@ export class EventQueue {
       await this.#dispatch(event)
       return 'left'
     } catch (error) {
-      if (this.#engine.isStopped || isStopped(error)) return 'unwritten'
-      if (!(error instanceof EventFailedError)) {
-        this.#engine.options.onError(asError(error))
-        return 'unwritten'
-      }
-      if (error.cause instanceof GoneError) return 'left'
-      return this.#failed(event, error).catch((also: unknown) => {
-        this.#engine.options.onError(asError(also))
-        return 'unwritten'
-      })
+      if (isUnwritten(error, this.#engine)) return this.#report(error)
+      const failed =
+        error instanceof EventFailedError ? error : new EventFailedError('commit', undefined, [event.type], error)
+      if (failed.cause instanceof GoneError) return 'left'
+      return this.#failed(event, failed).catch((also: unknown) => this.#report(also))
     }
+  }
+
+  #report(error: unknown): Outcome {
+    if (!this.#engine.isStopped) this.#engine.options.onError(asError(error))
+    return 'unwritten'
   }
 
   #dispatch(event: QueuedEvent): Promise<EventReceipt> {
@@ -259,25 +249,23 @@ export class EventQueue {
     const { policy, recordFailures } = this.#events.registry.policyOf(type)
     const attempts = event.attempts + 1
     const isLast = attempts > policy.retries
-    if (isLast && policy.onFailure === 'skip') {
-      await this.#stored.remove(id)
-      if (recordFailures) await this.#events.recordFailure(type, data, error, { meta: event.meta })
-      this.#engine.options.onError(error)
-      return 'left'
+    const outcome = OUTCOMES[policy.onFailure]
+    if (isLast && outcome === 'skipped') await this.#stored.remove(id)
+    else {
+      await this.#stored.change(id, {
+        attempts,
+        dueAt: this.#engine.sequencer.now() + (isLast ? 0 : backoffMs(policy, event.attempts)),
+        error: describeFailure(error),
+        ...(isLast && outcome === 'parked' && { state: 'parked' }),
+      })
     }
-    const waitMs = Math.min(policy.backoffMs * 2 ** event.attempts, policy.backoffMaxMs)
-    const isParked = isLast && policy.onFailure === 'park'
-    await this.#stored.change(id, {
-      attempts,
-      dueAt: this.#engine.sequencer.now() + (isLast ? 0 : waitMs),
-      error: describeFailure(error),
-      ...(isParked && { state: 'parked' }),
-    })
     if (!isLast) return 'kept'
     if (recordFailures) await this.#events.recordFailure(type, data, error, { meta: event.meta })
-    if (policy.onFailure === 'halt') this.#halted = error
-    this.#engine.options.onError(error)
-    return 'kept'
+    const last = new QueuedEventFailedError(error, event, attempts, outcome)
+    if (outcome === 'halted') this.#halted = last
+    this.#engine.options.onError(last)
+    if (outcome === 'halted') return outcome
+    return outcome === 'skipped' ? 'left' : 'kept'
   }
 
   /** The parked events, in the order in which they came. */
@@ -287,15 +275,14 @@ export class EventQueue {
     return found
   }
 
-  /** Gives up a parked event. */
-  async drop(event: QueuedEvent): Promise<void> {
-    await this.#stored.remove(event.id)
-    this.#release(event)
+  /** Gives up a parked event. @throws {EventNotParkedError} */
+  drop(id: number): Promise<void> {
+    return this.#withParked(id, () => this.#stored.remove(id))
   }
 
-  /** Gives a parked event other data. */
-  async edit(id: number, data: EventData, version: number): Promise<void> {
-    await this.#stored.change(id, { data, version })
+  /** Gives a parked event other data. @throws {EventNotParkedError} */
+  edit(id: number, data: EventData, version: number): Promise<void> {
+    return this.#withParked(id, () => this.#stored.change(id, { data, version }))
   }
 
   /** Resolves when what is stored can be read and written, after a crash of it. */
@@ -303,42 +290,43 @@ export class EventQueue {
     return this.#stored.ready()
   }
 
-  /** Handles a parked event at once. Where it fails again, it stays parked, with its new error. */
-  async replay(event: QueuedEvent): Promise<EventReceipt> {
-    try {
-      const receipt = await this.#dispatch(event)
-      this.#release(event)
-      return receipt
-    } catch (error) {
-      if (error instanceof EventFailedError && error.cause instanceof GoneError) throw new EventNotParkedError(event.id)
-      if (error instanceof EventFailedError && this.#stored.get(event.id) !== undefined) {
-        await this.#stored.change(event.id, { attempts: event.attempts + 1, error: describeFailure(error) })
+  /** Handles a parked event at once. Where it fails again, it stays parked, with its new error. @throws {EventNotParkedError} */
+  replay(id: number): Promise<EventReceipt> {
+    return this.#withParked(id, async (event) => {
+      try {
+        return await this.#dispatch(event)
+      } catch (error) {
+        if (error instanceof EventFailedError && this.#stored.get(id) !== undefined) {
+          await this.#stored.change(id, { attempts: event.attempts + 1, error: describeFailure(error) })
+        }
+        throw error
       }
-      throw error
-    }
+    })
   }
 
-  /** A parked event is gone: what waited for it in its lane goes on. */
-  #release({ id, lane: name }: QueuedEvent): void {
-    const lane = name === undefined ? undefined : this.#lanes.get(name)
-    if (lane === undefined || lane.ids[0] !== id || !this.#isRunning) {
-      this.#placed.delete(id)
-      return
+  /** Runs `work` on a parked event, after whoever is at work on it. What waited for it in its lane goes on when it is gone. */
+  async #withParked<T>(id: number, work: (event: QueuedEvent) => Promise<T>): Promise<T> {
+    for (let other = this.#running.get(id); other !== undefined; other = this.#running.get(id)) await other
+    const event = this.#stored.get(id)
+    if (event?.state !== 'parked') throw new EventNotParkedError(id)
+    try {
+      return await this.#run(id, () => work(event))
+    } finally {
+      this.#changed(event)
     }
-    this.#next(lane)
-    this.#pump()
   }
 
   get stats(): QueueStats {
     const parked = this.parked.length
     const running = this.#running.size
-    return { waiting: this.#stored.size - parked, parked, running, halted: this.#halted }
+    return { waiting: this.#stored.size - parked, parked, running, halted: this.#halted, isPaused: this.#isPaused }
   }
 
-  /** Goes on after the queue has halted: the event that failed is tried again. */
+  /** Goes on after the queue has halted, with the event that failed, or after it was paused from the start. */
   resume(): void {
-    if (this.#halted === undefined) return
+    if (!this.#isStill) return
     this.#halted = undefined
+    this.#isPaused = false
     this.#pump()
   }
 
@@ -351,9 +339,16 @@ export class EventQueue {
   }
 }
 
-function isStopped(error: unknown): boolean {
-  return (
-    error instanceof StoreStoppedError ||
-    (error instanceof EventFailedError && error.cause instanceof StoreStoppedError)
-  )
+/** What the name of a policy means for an event that has failed for the last time. */
+const OUTCOMES = { skip: 'skipped', park: 'parked', halt: 'halted' } as const
+
+/** Wait before the next attempt, after `failed` others. */
+function backoffMs(policy: { readonly backoffMs: number; readonly backoffMaxMs: number }, failed: number): number {
+  // Doubled without end, it would be no number any more.
+  return Math.min(policy.backoffMs * 2 ** Math.min(failed, DOUBLINGS_MAX), policy.backoffMaxMs)
+}
+
+/** Whether it is not the event that is to blame: the storage cannot write now, or the store ends. */
+function isUnwritten(error: unknown, engine: Engine): boolean {
+  return engine.isStopped || error instanceof StorageError || error instanceof StoreStoppedError
 }

@@ -16,7 +16,7 @@ import type { ProjectorParts } from './projector.js'
 export interface RebuildProgress {
   /** The last entry that was taken in. */
   readonly position: number
-  /** The last entry of the log. */
+  /** The last entry that is to be taken in, as far as that is known: the log grows meanwhile. In the end, `position` is that. */
   readonly total: number
   /** Where this run has begun: more than 0 where it goes on with one that was interrupted. */
   readonly began: number
@@ -28,6 +28,11 @@ export interface RebuildOptions {
   readonly onProgress?: (progress: RebuildProgress) => void
   /** Ends it; nothing is left of it then. */
   readonly signal?: AbortSignal
+  /**
+   * For a projection with `history: 'kept'` whose log does not begin with its first entry any more: make it of the entries that are there,
+   * without what it has of earlier ones. Default: that is refused.
+   */
+  readonly fromKept?: boolean
 }
 
 /** What a rebuild has done. */
@@ -107,17 +112,20 @@ export class Rebuild implements FollowTarget {
     const follower = new LogFollower(engine, world, this.#projection, this)
     const began = follower.position
     this.#position = began
-    const step = async (): Promise<void> => {
+    const step = async (last?: number): Promise<void> => {
       await follower.step()
-      this.#position = follower.position
+      const { position } = follower
+      this.#position = position
       options.signal?.throwIfAborted()
-      options.onProgress?.({ position: follower.position, total: engine.sequencer.position.visible, began })
+      // Its own commits make the log longer; they are not waited for.
+      const total = Math.max(position, last ?? engine.sequencer.position.visible)
+      options.onProgress?.({ position, total, began })
     }
     while (!isPaused() && engine.sequencer.position.visible - follower.position > NEAR_ENTRIES) await step()
     await gate.hold(async () => {
       await engine.sequencer.settled()
       const last = engine.sequencer.position.visible
-      while (!isPaused() && follower.position < last) await step()
+      while (!isPaused() && follower.position < last) await step(last)
       if (!isPaused()) await this.#switch(last)
     })
     if (isPaused()) return undefined

@@ -90,9 +90,12 @@ export class ReplayStore {
     return this.#engine.catalog.buckets
   }
 
-  /** As `store.stateHash`. */
-  stateHash(): Promise<string> {
-    return stateHash(() => capturedOf(this.#engine), this.#engine.options.runtime)
+  /** As `store.stateHash`. @param only the buckets to be counted. Default: all. */
+  stateHash(only?: ReadonlySet<string>): Promise<string> {
+    return stateHash(() => {
+      const captured = capturedOf(this.#engine)
+      return { ...captured, buckets: [...captured.buckets].filter(({ name }) => only === undefined || only.has(name)) }
+    }, this.#engine.options.runtime)
   }
 
   /** Lets go of everything. */

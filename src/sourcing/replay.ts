@@ -18,6 +18,7 @@ import { groupOf } from './event-group.js'
 import type { Projection } from './projection.js'
 import type { ProjectionWorld } from './projection-run.js'
 import { ProjectionRun } from './projection-run.js'
+import { ReplayRegistry } from './replay-registry.js'
 import { EventSeed, placeSeed } from './seeded-stream.js'
 
 /** An event that cannot be handled again. */
@@ -33,6 +34,10 @@ export interface ReplayReport {
   readonly entries: number
   /** Events that were handled again. */
   readonly events: number
+  /** Events that were taken in as they were recorded, because they, or sub-events of theirs, have `transact`, which was not run. */
+  readonly recorded: number
+  /** The types whose `transact` was not run. */
+  readonly transactTypes: readonly string[]
   /** Seq of the last entry. */
   readonly position: number
   /** How many events could not be handled again. They have left no trace. */
@@ -48,6 +53,11 @@ export interface ReplayOptions {
   readonly projections: readonly Projection[]
   /** How far a projection had got, by name: later events are not for it. Default: all are. */
   readonly positions?: ReadonlyMap<string, number>
+  /**
+   * Runs `transact` again, whatever that does outside of the store. Default: events that have one are taken in as they were recorded,
+   * with their sub-events.
+   */
+  readonly runTransact?: boolean
   readonly onProgress?: (position: number) => void
 }
 
@@ -63,7 +73,7 @@ interface Projected {
 /**
  * Handles the events of a log again, into a store that has nothing: by the definitions of that store, with the time, the clock and the
  * randomness that each event had. Of what the log says that they have changed, only the autoincrement numbers are looked at. Entries
- * that are no events are applied as they are.
+ * that are no events are applied as they are, and so are events with `transact`: it may have sent a mail, which is not to be sent again.
  *
  * Holds EV7: the same log and the same definitions give the same state.
  */
@@ -72,6 +82,8 @@ export class Replay implements CommitHook {
   readonly #engine: Engine
   readonly #options: ReplayOptions
   readonly #parts: EventParts
+  /** There where `transact` is not to be run. */
+  readonly #quiet: ReplayRegistry | undefined
   readonly #world: ProjectionWorld
   readonly #inline: readonly Projection[]
   readonly #async: readonly Projection[]
@@ -80,6 +92,8 @@ export class Replay implements CommitHook {
   readonly #failures: ReplayFailure[] = []
   #failed = 0
   #events = 0
+  #recorded = 0
+  readonly #transactTypes = new Set<string>()
   #transaction: Transaction | undefined
   #runs: readonly ProjectionRun[] = []
   /** What async projections are given when the batch is committed. */
@@ -88,7 +102,8 @@ export class Replay implements CommitHook {
   constructor(engine: Engine, events: Events, options: ReplayOptions) {
     this.#engine = engine
     this.#options = options
-    this.#parts = { ...events.parts, commitHook: this }
+    this.#quiet = options.runTransact === true ? undefined : new ReplayRegistry(events.registry)
+    this.#parts = { ...events.parts, registry: this.#quiet ?? events.registry, commitHook: this }
     this.#world = { runtime: engine.options.runtime, registry: events.registry }
     this.isIdle = options.projections.length === 0
     this.#inline = options.projections.filter(({ mode }) => mode === 'inline')
@@ -119,8 +134,9 @@ export class Replay implements CommitHook {
     }
     if (batch.length > 0) await end()
     const undefinedBuckets = [...this.#undefined]
-    const done = { events: this.#events, failed: this.#failed, failures: this.#failures }
-    return { entries: count, position, ...done, undefinedBuckets }
+    const transactTypes = [...this.#transactTypes]
+    const [failures, failed, events, recorded] = [this.#failures, this.#failed, this.#events, this.#recorded]
+    return { entries: count, events, recorded, transactTypes, position, failed, failures, undefinedBuckets }
   }
 
   /** What is checked or done at commits needs each event to have one of its own. */
@@ -157,7 +173,7 @@ export class Replay implements CommitHook {
     let until = items.length
     while (from < items.length) {
       const transaction = transactions.begin()
-      const [events, projected] = [this.#events, this.#projected.length]
+      const [events, recorded, projected] = [this.#events, this.#recorded, this.#projected.length]
       let at = from
       let isWritten = false
       try {
@@ -173,6 +189,7 @@ export class Replay implements CommitHook {
       } catch (error) {
         if (error instanceof StorageError) throw error
         this.#events = events
+        this.#recorded = recorded
         this.#projected.length = projected
         // One that only the commit refuses is found by halving.
         const bad = at < until ? at : from + ((until - from) >> 1)
@@ -189,10 +206,11 @@ export class Replay implements CommitHook {
 
   #takeOne(transaction: Transaction, entry: Entry): void | Promise<void> {
     const { seq, id, at, type, data = {}, meta, event, redacted = [] } = entry
-    const isGone = redacted.some((bucket) => sourcedType(bucket) === type)
+    // Handlers of a clear have seen records that the log has let go of with it.
+    const isGone = [...redacted, ...emptiedBy(entry)].some((bucket) => sourcedType(bucket) === type)
     const isPlain = isSourcedType(type) && this.#parts.registry.find(type) === undefined
     transaction.numbers = new LoggedNumbers(entry)
-    if (event === undefined || type.startsWith('store/') || isGone || isPlain) {
+    if (event === undefined || type.startsWith('store/') || isGone || isPlain || this.#isRecorded(entry)) {
       this.#apply(transaction, entry)
       const group = groupOf(entry)
       if (group !== undefined) this.complete(transaction, group, { seq, id })
@@ -209,7 +227,17 @@ export class Replay implements CommitHook {
     return done.then(() => run.complete())
   }
 
-  /** What an entry that is no event has changed, as it is. */
+  /** Whether the event is taken in as it was recorded. One that nobody defines is not: whether it may be there is asked as ever. */
+  #isRecorded({ type, event }: Entry): boolean {
+    if (this.#quiet?.find(type) === undefined) return false
+    const found = this.#quiet.transactOf({ ...event, type })
+    if (found === undefined) return false
+    this.#transactTypes.add(found)
+    this.#recorded++
+    return true
+  }
+
+  /** What an entry has changed, as it is. */
   #apply(transaction: Transaction, entry: Entry): void {
     const { type, changes } = entry
     if (type === 'store/projection' || type === 'store/rebuild') return

@@ -194,6 +194,8 @@ test('a file operation that fails, at whichever step: nothing is lost, and the n
         files,
       })
     const outcomes: string[] = []
+    // Also where it cannot be made, it can be read.
+    mkdirSync(world.archive)
     for (let attempt = 0; attempt < 3; attempt++) {
       const saving = open().then((archive) => archive.save({ rows: 10 }))
       outcomes.push(await world.run(saving.then(String, (error: { code: string }) => error.code)))
@@ -328,6 +330,18 @@ test('a store that was restored from a backup does not go on with an archive tha
   }
 })
 
+test('a store that stops before its history was looked at archives what is due', async () => {
+  const world = await new Archiving().open(10, 20)
+  for (let n = 0; n < 50; n++) await world.run(world.store.bucket('b').insert({ id: String(world.written++) }))
+  expect(world.files()).toEqual([])
+  await world.run(world.store.stop())
+  expect(world.files()).toEqual(['entries-0000000000000001-0000000000000040.jsonl.gz'])
+  await world.open(10, 20)
+  expect((await world.read()).map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, at) => at + 1))
+  expect(await world.logged()).toHaveLength(10)
+  await world.run(world.store.stop())
+})
+
 test('options that mean nothing are refused', async () => {
   const refused = async (options: object): Promise<string> => (await rejection(Store.start(options))).message
   expect(await refused({ history: { archive: 'a' } })).toContain('a store with a file')
@@ -335,9 +349,14 @@ test('options that mean nothing are refused', async () => {
   for (const archive of [5, '', null, { folder: 1 }, { folder: 'a', entries: 0 }]) {
     expect(await refused({ file, history: { archive } })).toContain('archive')
   }
+  expect(await refused({ file, history: { age: '30 days' } })).toBe(
+    'Store.start({ history }): age: expected milliseconds above 0, or "30s", "5m", "12h", "30d", got string "30 days"; nothing was done',
+  )
   expect(await refused({ file, history: { archive: join(file, 'a', 'b') } })).toContain('archive')
   for (const args of [[''], ['a', null], ['a', { after: -1 }], ['a', { log: {} }], ['a', { signal: 1 }]] as const) {
     expect(() => readArchive(...(args as unknown as [string]))).toThrow('readArchive(folder')
   }
-  for await (const _ of readArchive('nothing-here')) throw new Error('there is nothing')
+  const error = await rejection(readArchive('./no/such/folder')[Symbol.asyncIterator]().next())
+  expect(error).toMatchObject({ name: 'ArchiveError', code: 'ARCHIVE', path: './no/such/folder' })
+  expect(error.message).toContain('there is no such folder')
 })

@@ -23,7 +23,7 @@ describe.each<[name: string, thrown: () => unknown]>([
   ['an error whose message cannot be read', () => throwing('message')],
   ['an error whose name cannot be read', () => throwing('name')],
   ['a proxy that was revoked', revoked],
-  ['a proxy that hides what it is', () => new Proxy({}, { getPrototypeOf: () => revoked().constructor as never })],
+  ['a proxy that hides what it is', () => new Proxy({}, { getPrototypeOf: () => revoked().constructor })],
   ['a symbol', () => Symbol('s')],
   ['nothing', () => undefined],
 ])('%s', (_name, make) => {
@@ -67,7 +67,7 @@ test('the failure of another event, let through by a handler, is a cause and not
 
 test('what happened to the data is said once', async () => {
   const store = await open({ buckets: { things: { key: 'id', schema: { id: { type: 'string' } } } } })
-  store.defineEvent('bad', { reduce: () => ({ things: { remove: [{}] } }) as never })
+  store.defineEvent('bad', { reduce: () => ({ things: { remove: [{}] } }) })
   const { message } = await rejection(store.dispatch('bad'))
   expect(message).toMatch(
     /^event "bad": apply failed: things\.remove: expected .*, got an object; nothing was written$/,

@@ -39,7 +39,7 @@ describe('enqueue', () => {
       ['store/enqueue', { who: 'me' }],
       ['work', { who: 'me' }],
     ])
-    expect(store.queue.stats).toEqual({ waiting: 0, parked: 0, running: 0, halted: undefined })
+    expect(store.queue.stats).toEqual({ waiting: 0, parked: 0, running: 0, halted: undefined, isPaused: false })
   })
 
   test('events are handled in the order in which they came', async () => {
@@ -232,6 +232,31 @@ test('one event of a lane at a time, also where handling it takes a while (EV3)'
   gates[1]?.open()
   await store.queue.idle()
   expect(begun).toEqual([0, 2, 1])
+})
+
+test('a store that is started with a paused queue handles nothing of it, until it is told to', async () => {
+  const adapter = new MemoryAdapter()
+  const handled: unknown[] = []
+  const start = (queue?: 'paused') =>
+    open({
+      persistence: { adapter },
+      buckets: BUCKETS,
+      ...(queue && { queue }),
+      events: { work: { transact: ({ data }) => void handled.push(data.i) } },
+    })
+  const first = await start('paused')
+  await first.enqueue('work', { i: 0 })
+  await first.queue.idle()
+  expect(first.queue.stats).toMatchObject({ waiting: 1, isPaused: true })
+  await first.stop()
+  const second = await start('paused')
+  await second.queue.idle()
+  expect(handled).toEqual([])
+  second.queue.resume()
+  await second.queue.idle()
+  expect(handled).toEqual([0])
+  expect(second.queue.stats).toMatchObject({ waiting: 0, isPaused: false })
+  expect((await rejection(open({ queue: 'off' as never }))).message).toContain('"running" or "paused"')
 })
 
 describe('the queue outlives its store', () => {

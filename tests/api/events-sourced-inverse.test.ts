@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
+import type { StoredRecord } from '../../src/base/value.js'
 import { inverseWrite } from '../../src/sourcing/sourced-write.js'
 import { openVirtual } from './opened.js'
 
 test('the inverse of a write gives a record back as it was, and its version goes on rising', async () => {
   const b = { key: 'id', schema: { id: { type: 'string' }, n: { type: 'number' } }, ttl: 1_000, sourced: true } as const
   const { store, runtime } = await openVirtual({ buckets: { b } })
-  const inverse = async (before: Parameters<typeof inverseWrite>[2]): Promise<unknown> => {
-    const { type, data } = inverseWrite('b', 'a', before)
+  const inverse = async (before: object | undefined): Promise<unknown> => {
+    const { type, data } = inverseWrite('b', 'a', before as StoredRecord | undefined)
     await store.dispatch(type, data)
     return store.bucket('b').get('a')
   }

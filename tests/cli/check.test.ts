@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import type { CheckResult } from '../../src/cli/check/result.js'
 import { FileAdapter, Store } from '../../src/index.js'
-import type { StorageAdapter } from '../../src/index.js'
+import type { StorageAdapter, StoreOptions } from '../../src/index.js'
 import { scratchFolder, varve } from './run.js'
 
 // Each test starts processes, on machines that may be busy.
@@ -88,7 +89,7 @@ describe('varve check', () => {
     const ended = await varve(['check', 'app.db', '--module', './twice.mjs', '--json'], { cwd })
     expect(ended.code).toBe(1)
     const result = JSON.parse(ended.stdout) as CheckResult
-    expect(result).toMatchObject({ isSame: false, events: 20, failed: 0, undefinedBuckets: [] })
+    expect(result).toMatchObject({ isSame: false, events: 20, failed: 0, notCompared: [], isComplete: true })
     expect(result.buckets).toMatchObject([
       {
         bucket: 'sums',
@@ -123,8 +124,13 @@ export default async (store) => {
 }`
     writeFileSync(join(cwd, 'define.mjs'), define)
     const { code, stdout, stderr } = await varve(['check', 'app', '--module', 'define.mjs'], { cwd })
-    expect(stdout + stderr).toContain('the module does not define them: plain')
-    expect(code).toBe(0)
+    expect(stdout + stderr).toContain('does not define them, or does not store them: plain.')
+    expect(stdout).toContain('Incomplete: what was compared is the same.')
+    expect(code).toBe(3)
+    const ignoring = await varve(['check', 'app', '--module', 'define.mjs', '--ignore', 'plain'], { cwd })
+    expect(ignoring.stdout).toContain('Left out, as asked: plain.')
+    expect(ignoring.stdout).toContain('hash of what was compared')
+    expect(ignoring.code).toBe(0)
   })
 
   test('also while the file is in use', async () => {
@@ -143,14 +149,42 @@ export default async (store) => {
     [['nobody.db', '--module', './model.mjs'], 'there is no such file'],
     [['model.mjs', '--module', './model.mjs'], 'not'],
     [['app.db', '--module', './nobody.mjs'], 'the module cannot be loaded'],
-    [['app.db', '--module', './empty.mjs'], 'it exports neither buckets'],
-    [['short.db', '--module', './model.mjs'], 'its log begins at entry'],
+    [
+      ['app.db', '--module', './empty.mjs'],
+      'it exports neither buckets, events and projections, nor a function define(store); it exports nothing',
+    ],
+    [['app.db', '--module', './void.mjs'], 'it defines nothing: buckets and events are empty'],
+    [['app.db', '--module', './typo.mjs'], './typo.mjs: it exports "evnts"; is "events" meant?'],
+    [
+      ['app.db', '--module', './boom.mjs'],
+      './boom.mjs: the module cannot be loaded: boom (boom.mjs:2); --debug shows the stack; nothing was done',
+    ],
+    [['app.db', '--module', './wrong.mjs'], './wrong.mjs: '],
+    [['app.db', '--module', './late.mjs'], './late.mjs: not today (late.mjs:1); nothing was done'],
+    [['app.db', '--module', './comma.mjs'], 'node --check ./comma.mjs shows the line'],
+    [['app.db', '--module', './model.ts'], 'compile it and give the .js file'],
+    [['app.db', '--module', './model.mjs', '--ignore', 'plane'], 'neither the file nor the module has such a bucket'],
+    [['app.db', '--module', './model.mjs', '--archive', './nowhere'], 'there is no such folder'],
+    [['app.db'], "required option '--module <path>' not specified"],
+    [['app.db', '--module', './model.mjs', '--modul'], "unknown option '--modul'"],
+    [['--module', './model.mjs'], "missing required argument 'file'"],
+    [['short.db', '--module', './model.mjs'], 'short.db: its log begins at entry'],
   ])('%j cannot be checked', async (args, message) => {
     const cwd = scratchFolder()
     await fill(cwd, { file: join(cwd, 'app.db') })
     if (args[0] === 'short.db') await fill(cwd, { file: join(cwd, 'short.db') })
     if (args[0] === 'short.db') await cut(join(cwd, 'short.db'))
     writeFileSync(join(cwd, 'empty.mjs'), 'export const nothing = 1')
+    writeFileSync(join(cwd, 'void.mjs'), 'export const buckets = {}; export const events = {}')
+    writeFileSync(join(cwd, 'typo.mjs'), 'export const evnts = {}; export { buckets } from "./model.mjs"')
+    writeFileSync(join(cwd, 'boom.mjs'), '\nthrow new Error("boom")')
+    writeFileSync(
+      join(cwd, 'wrong.mjs'),
+      'export const buckets = { b: { key: "k", schema: { k: { type: "strin" } } } }',
+    )
+    writeFileSync(join(cwd, 'late.mjs'), 'export default () => { throw new Error("not today") }')
+    writeFileSync(join(cwd, 'comma.mjs'), 'export const buckets = { a: 1,, }')
+    writeFileSync(join(cwd, 'model.ts'), 'enum A { b }; export const buckets: object = {}')
     const { code, stderr } = await varve(['check', ...args], { cwd })
     expect(stderr).toContain(message)
     expect(code).toBe(2)
@@ -167,6 +201,140 @@ async function cut(file: string): Promise<void> {
   await adapter.close()
 }
 
+/** A module with an event that writes a file, as another would send a mail, and one that fails and is dropped. */
+const mailing = (more = ''): string => `
+import { appendFileSync } from 'node:fs'
+export const buckets = {
+  sent: { key: 'to', schema: { to: { type: 'string' }, text: { type: 'string' } } },
+  counts: { key: 'to', schema: { to: { type: 'string' }, n: { type: 'number' } } },
+  brief: { key: 'to', schema: { to: { type: 'string' } }, ttl: '1s' },
+}
+export const events = {
+  mail: {
+    reduce: ({ data }) => ({ sent: { insert: { to: data.to, text: '${'x'.repeat(200)}${more}' + data.to } } }),
+    transact: async ({ data }) => appendFileSync('mails.txt', data.to + '\\n'),
+  },
+  bad: { policy: { retries: 0, onFailure: 'skip' }, reduce: () => { throw new Error('no host') } },
+}
+export const projections = {
+  counts: { from: ['mail'], into: ['counts'], apply: ({ data: { to } }, tx) => void tx.bucket('counts').upsert({ to, n: 1 }) },
+}
+`
+
+async function mail(cwd: string, history: StoreOptions['history'] = 'forever'): Promise<Store> {
+  writeFileSync(join(cwd, 'mailing.mjs'), mailing())
+  const loaded = (await import(join(cwd, 'mailing.mjs'))) as object
+  const { buckets, events, projections } = loaded as { buckets: object; events: object; projections: object }
+  const options: object = { file: join(cwd, 'app.db'), history, buckets, events, projections, onError: () => undefined }
+  return Store.start(options)
+}
+
+const mails = (cwd: string): string => {
+  const file = join(cwd, 'mails.txt')
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
+}
+
+describe('what was sent once', () => {
+  test('is not sent again by a check, unless that is asked for', async () => {
+    const cwd = scratchFolder()
+    const store = await mail(cwd)
+    await store.stop()
+    writeFileSync(join(cwd, 'send.mjs'), sending)
+    await run(cwd, 'send.mjs')
+    expect(mails(cwd)).toBe('alice\n')
+    const checked = await varve(['check', 'app.db', '--module', 'mailing.mjs'], { cwd })
+    expect(checked.stdout).toContain('1 event taken as recorded: transact of "mail" was not run')
+    expect(checked.code, checked.stderr).toBe(0)
+    expect(mails(cwd)).toBe('alice\n')
+    writeFileSync(join(cwd, 'other.mjs'), mailing('y'))
+    expect((await varve(['check', 'app.db', '--module', 'other.mjs'], { cwd })).code).toBe(0)
+    const ran = await varve(['check', 'app.db', '--module', 'other.mjs', '--run-transact'], { cwd })
+    expect(mails(cwd)).toBe('alice\nalice\n')
+    expect(ran.code).toBe(1)
+    // Both texts begin with 200 letters: what is shown is where they differ.
+    expect(ran.stdout).toMatch(/text: …x{20}alice" → …x{20}yalice"/)
+  })
+
+  test('nor is anything of the queue handled by a rebuild; records that are due stay', async () => {
+    const cwd = scratchFolder()
+    await (await mail(cwd)).stop()
+    writeFileSync(join(cwd, 'send.mjs'), sending)
+    await run(cwd, 'send.mjs')
+    writeFileSync(join(cwd, 'queue.mjs'), queueing)
+    await run(cwd, 'queue.mjs')
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    const { code, stderr } = await varve(['rebuild', 'app.db', 'counts', '--module', 'mailing.mjs'], { cwd })
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain('rebuilding: 100 %')
+    expect(mails(cwd)).toBe('alice\n')
+    const store = await Store.start({ file: join(cwd, 'app.db'), queue: 'paused', ttlCheckIntervalMs: 0 })
+    expect(store.queue.stats).toMatchObject({ waiting: 2, parked: 0 })
+    const types = (await store.log.read()).map(({ type }) => type)
+    expect(types.filter((type) => type === 'store/expire' || type === 'store/queue' || type === 'bad')).toEqual([])
+    expect(types.filter((type) => type === 'mail')).toHaveLength(1)
+    await store.stop()
+  })
+})
+
+const sending = `
+import { Store } from '${new URL('../../dist/index.js', import.meta.url).href}'
+import { buckets, events, projections } from './mailing.mjs'
+const store = await Store.start({ file: 'app.db', history: 'forever', buckets, events, projections })
+await store.dispatch('mail', { to: 'alice' })
+await store.bucket('brief').insert({ to: 'alice' })
+await store.stop()
+`
+
+const queueing = `
+import { Store } from '${new URL('../../dist/index.js', import.meta.url).href}'
+import { buckets, events, projections } from './mailing.mjs'
+const store = await Store.start({ file: 'app.db', history: 'forever', ttlCheckIntervalMs: 0, queue: 'paused', buckets, events, projections })
+await store.enqueue('mail', { to: 'bob' })
+await store.enqueue('bad')
+await store.stop()
+`
+
+function run(cwd: string, file: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [file], { cwd }, (error) => (error === null ? resolve() : reject(error)))
+  })
+}
+
+describe('a log that has let go of its first entries', () => {
+  test('is replayed and rebuilt with its archive', async () => {
+    const cwd = scratchFolder()
+    const archive = join(cwd, 'old')
+    await fill(cwd, { file: join(cwd, 'app.db') }, { history: { rows: 8, archive: { folder: archive, entries: 5 } } })
+    const short = await varve(['check', 'app.db', '--module', 'model.mjs'], { cwd })
+    expect(short.stderr).toContain('--archive <folder>')
+    expect(short.code).toBe(2)
+    const { code, stdout, stderr } = await varve(['check', 'app.db', '--module', 'model.mjs', '--archive', 'old'], {
+      cwd,
+    })
+    expect(code, stdout + stderr).toBe(0)
+    const gap = await varve(['rebuild', 'app.db', 'daily', '--module', 'twice.mjs'], { cwd })
+    expect(gap.stderr).toMatch(
+      /app.db: projection "daily" is made of all entries, and 1 to \d+ have left the log; .*--archive/,
+    )
+    expect(gap.code).toBe(1)
+    const kept = await varve(['rebuild', 'app.db', 'daily', '--module', 'model.mjs', '--kept'], { cwd })
+    expect(kept.stdout, kept.stderr).toContain('4 records changed')
+    const done = await varve(['rebuild', 'app.db', 'daily', '--module', 'twice.mjs', '--archive', 'old'], { cwd })
+    expect(done.stdout, done.stderr).toContain('4 records changed')
+    const same = await varve(['check', 'app.db', '--module', 'model.mjs', '--archive', 'old'], { cwd })
+    expect(same.stdout).toMatch(/~ "s0" {2}times: 10 → 5/)
+    // That of another store is none of this one.
+    await fill(
+      cwd,
+      { file: join(cwd, 'more.db') },
+      { history: { rows: 8, archive: { folder: join(cwd, 'more'), entries: 5 } } },
+    )
+    const other = await varve(['check', 'app.db', '--module', 'model.mjs', '--archive', 'more'], { cwd })
+    expect(other.stderr).toContain('it is of another store')
+    expect(other.code).toBe(2)
+  })
+})
+
 describe('varve rebuild', () => {
   test('makes a projection of new code, with a bar, and says what has changed', async () => {
     const cwd = scratchFolder()
@@ -179,14 +347,48 @@ describe('varve rebuild', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ name: 'daily', changed: 0 })
   })
 
-  test.each<[string[], string]>([
-    [['app.db', 'nobody', '--module', './model.mjs'], 'projection "nobody" is not defined'],
-    [['nobody.db', 'daily', '--module', './model.mjs'], 'there is no such file'],
-  ])('%j cannot be done', async (args, message) => {
+  test('says what to do about a file that is in use', async () => {
+    const cwd = scratchFolder()
+    await fill(cwd, { file: join(cwd, 'app.db') })
+    const store = await Store.start({ file: join(cwd, 'app.db') })
+    const args = ['rebuild', 'app.db', 'daily', '--module', './model.mjs']
+    const { code, stderr } = await varve([...args, '--wait', '0'], { cwd })
+    expect(stderr).not.toContain('waitMs')
+    expect(stderr).toContain('stop the other store, or wait for it with --wait <seconds>; a running application calls')
+    expect(code).toBe(1)
+    const waiting = varve([...args, '--wait', '20'], { cwd })
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    await store.stop()
+    expect((await waiting).code).toBe(0)
+  })
+
+  test.each<[string[], string, number]>([
+    [['app.db', 'nobody', '--module', './model.mjs'], 'projection "nobody" is not defined', 1],
+    [['nobody.db', 'daily', '--module', './model.mjs'], 'there is no such file', 2],
+    [['app.db', 'daily', '--module', './nobody.mjs'], 'the module cannot be loaded', 2],
+    [['app.db', 'daily'], "required option '--module <path>' not specified", 2],
+    [['app.db', 'daily', '--wait', 'soon'], 'It has to be a number of seconds', 2],
+  ])('%j cannot be done', async (args, message, exitCode) => {
     const cwd = scratchFolder()
     await fill(cwd, { file: join(cwd, 'app.db') })
     const { code, stderr } = await varve(['rebuild', ...args], { cwd })
     expect(stderr).toContain(message)
-    expect(code).toBe(1)
+    expect(code).toBe(exitCode)
   })
+})
+
+test.each([[['verify']], [['demo', '--limit', 'x']], [['nothing']], [['verify', 'a', '--nothing']]])(
+  'varve %j was called wrongly: 2',
+  async (args) => {
+    const { code, stderr } = await varve(args, { cwd: scratchFolder() })
+    expect(stderr).toContain('add --help')
+    expect(code).toBe(2)
+  },
+)
+
+test.each([[[]], [['verify']], [['check']], [['rebuild']]])('varve %j --help fits a terminal', async (args) => {
+  const { code, stdout } = await varve([...args, '--help'], { cwd: scratchFolder() })
+  expect(code).toBe(0)
+  expect(stdout).toContain('Exit codes:')
+  expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
 })

@@ -269,7 +269,7 @@ describe('what cannot be done is said in one sentence', () => {
   ])('%s', async (args, says) => {
     const cwd = scratchFolder()
     const { code, stdout, stderr } = await varve(args, { cwd })
-    expect([code, stdout]).toEqual([1, ''])
+    expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(says)
     expect(readdirSync(cwd)).toEqual([])
   })

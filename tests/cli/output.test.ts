@@ -1,5 +1,13 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { formatBytes, formatCount, formatDuration, formatSeconds, formatThings, shorten } from '../../src/cli/format.js'
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatSeconds,
+  formatThings,
+  shorten,
+  shortenBoth,
+} from '../../src/cli/format.js'
 import { Page, wantsColour } from '../../src/cli/page.js'
 import { Progress } from '../../src/cli/progress.js'
 
@@ -56,6 +64,17 @@ test('counts, sizes and texts', () => {
   ])
 })
 
+test('of two long texts the part is shown where they differ', () => {
+  const long = 'x'.repeat(100)
+  expect(shortenBoth('short', 'other', 20)).toEqual(['short', 'other'])
+  expect(shortenBoth(`${long}a${long}`, `${long}b`, 30)).toEqual([
+    `…${'x'.repeat(20)}a${'x'.repeat(7)}…`,
+    `…${'x'.repeat(20)}b`,
+  ])
+  expect(shortenBoth(`a${long}`, `b${long}`, 10)).toEqual(['axxxxxxxx…', 'bxxxxxxxx…'])
+  expect(shortenBoth(long, `${long}!`, 30)).toEqual([`…${'x'.repeat(20)}`, `…${'x'.repeat(20)}!`])
+})
+
 describe('colour', () => {
   test.each<[on: boolean, env: Record<string, string>, isTTY: boolean]>([
     [true, {}, true],
@@ -107,6 +126,14 @@ describe('progress', () => {
       [30, 40, 50, 60, 70, 80, 90, 100].map((part) => `cities: ${part} %`),
     )
     expect(out.text).not.toMatch(/[\r\u001B]/)
+  })
+
+  test('a total that grows is followed, and a rate that was measured for a moment is not shown', () => {
+    const out = stream(false)
+    const progress = new Progress(out, 'rebuilding', 6)
+    progress.update(5)
+    progress.update(8, 8)
+    expect(out.text).toMatch(/^rebuilding: 80 % \(5\/6\)\nrebuilding: 100 % \(8\/8 · [\d,]+\/s\)\n$/)
   })
 
   test('on a terminal it is one line that fits, and goes', () => {

@@ -162,11 +162,12 @@ async function driven<T>(promise: PromiseLike<T>, advance: (ms: number) => Promi
 async function replayed(
   entries: readonly Entry[],
   options: Parameters<typeof ReplayStore.open>[0] = {},
+  runTransact = true,
 ): Promise<{ hash: string; report: ReplayReport }> {
   const replay = await ReplayStore.open(options)
   try {
     await replay.define({ buckets: BUCKETS, events: EVENTS, projections: PROJECTIONS })
-    const report = await replay.replay(each(entries))
+    const report = await replay.replay(each(entries), { runTransact })
     return { hash: await replay.stateHash(), report }
   } finally {
     await replay.stop()
@@ -189,6 +190,10 @@ describe('a replay', () => {
         const first = await replayed(entries)
         expect(first.report.failures).toEqual([])
         expect(first.hash).toBe(hash)
+        // Events with `transact` as they were recorded: the same.
+        const quiet = await replayed(stored(entries), {}, false)
+        expect(quiet.hash).toBe(hash)
+        expect(quiet.report.recorded).toBe(entries.filter(({ type }) => type === 'moved').length)
         // Of what the entries of events say that they have changed, only numbers are looked at.
         const blind = stored(entries).map((entry) => {
           if (entry.event === undefined || entry.type === 'store/transaction') return entry
@@ -239,11 +244,16 @@ describe('what code makes of a log', () => {
     events: { readonly [type: string]: EventOptions },
     unknownEvents: 'refuse' | 'keep' = 'refuse',
     buckets: { readonly [name: string]: BucketDefinition } = { plain: BUCKETS.plain },
+    more: {
+      readonly runTransact?: boolean
+      readonly projections?: { readonly [name: string]: ProjectionOptions }
+    } = {},
   ) {
     const replay = await ReplayStore.open({ unknownEvents })
-    await replay.define({ buckets, events })
+    const { projections = {}, ...options } = more
+    await replay.define({ buckets, events, projections })
     const all = entries.map((entry, i) => ({ seq: i + 1, id: `x-${i + 1}`, at: i, type: 'x', changes: [], ...entry }))
-    const report = await replay.replay(each(all))
+    const report = await replay.replay(each(all), options)
     const rows = Object.fromEntries([...replay.buckets].map(({ name, reads }) => [name, reads.all()]))
     await replay.stop()
     return { report, rows }
@@ -273,7 +283,9 @@ describe('what code makes of a log', () => {
       { type: 'put', data: { id }, event: {} },
       { type: 'bad', event: {} },
     ])
-    const { report, rows } = await made([...list, { type: 'nobody', event: {} }], events)
+    const { report, rows } = await made([...list, { type: 'nobody', event: {} }], events, 'refuse', undefined, {
+      runTransact: true,
+    })
     expect(rows.plain).toMatchObject([{ id: 'a' }, { id: 'b' }, { id: 'c' }])
     expect(report).toMatchObject({ entries: 7, events: 3, failed: 4, position: 7 })
     expect(report.failures.map(({ seq, type }) => [seq, type])).toEqual([
@@ -287,6 +299,52 @@ describe('what code makes of a log', () => {
       cause: { name: 'EventNotDefinedError' },
     })
     expect((await made([{ type: 'nobody', event: {} }], events, 'keep')).report).toMatchObject({ failed: 0, events: 1 })
+  })
+
+  test('does not run transact: the event, with its sub-events, is what was recorded, and projections hear of it', async () => {
+    let calls = 0
+    const events = {
+      mail: { reduce: put(2).reduce as never, transact: () => void calls++ },
+      order: put(2),
+      quiet: put(2),
+    }
+    const after = (id: string) => ({ id, n: 1, _version: 1, _createdAt: 0, _updatedAt: 0 })
+    const changes = (id: string) => [{ bucket: 'plain', key: id, before: undefined, after: after(id) }]
+    const list = [
+      { type: 'mail', data: { id: 'a' }, event: {}, changes: changes('a') },
+      {
+        type: 'order',
+        data: { id: 'b' },
+        event: { events: [{ type: 'mail', data: { id: 'b' } }] },
+        changes: changes('b'),
+      },
+      { type: 'quiet', data: { id: 'c' }, event: {}, changes: changes('c') },
+    ]
+    const buckets = { plain: BUCKETS.plain, log: BUCKETS.log }
+    const heard: string[] = []
+    const projections: { readonly [name: string]: ProjectionOptions } = {
+      log: { from: ['*'], into: ['log'], apply: ({ type, seq }) => void heard.push(`${type} ${seq}`) },
+    }
+    const { report, rows } = await made(list, events, 'refuse', buckets, { projections })
+    expect(calls).toBe(0)
+    expect(report).toMatchObject({ entries: 3, events: 1, recorded: 2, transactTypes: ['mail'], failed: 0 })
+    expect(rows.plain).toMatchObject([after('a'), after('b'), { id: 'c', n: 2 }])
+    expect(heard).toEqual(['mail 1', 'order 2', 'mail 2', 'quiet 3'])
+    const ran = await made(list, events, 'refuse', buckets, { runTransact: true })
+    expect(calls).toBe(1)
+    expect(ran.report).toMatchObject({ events: 3, recorded: 0, transactTypes: [], failed: 0 })
+  })
+
+  test('that newly leads to an event with transact fails, because nothing is recorded of that', async () => {
+    let calls = 0
+    const events: { readonly [type: string]: EventOptions } = {
+      order: { reduce: () => ({ events: [{ type: 'mail' }] }) },
+      mail: { transact: () => void calls++ },
+    }
+    const { report } = await made([{ type: 'order', event: {} }], events)
+    expect(calls).toBe(0)
+    expect(report).toMatchObject({ failed: 1, failures: [{ seq: 1, type: 'order' }] })
+    expect(report.failures[0]?.error.message).toMatch(/"order" → "mail": transact failed: .*--run-transact/)
   })
 
   test('is of the data of now: upcast step by step, and the entries stay as they are', async () => {

@@ -179,6 +179,8 @@ async function outcome(
   const several = async (handle: unknown, one: Several): Promise<string[]> => {
     const results: string[] = []
     for (const [i, each] of one.calls.entries()) {
+      // With handlers that look at what it has deleted, it has read that, and conflicts with what expires meanwhile.
+      if (each[0] === 'clear' && one.waits > 0) continue
       if (i > 0 && one.waits > 0) await new Promise<void>((resolve) => runtime.setTimer(one.waits, resolve))
       results.push(one.catches ? await call(handle, each).catch(told) : await call(handle, each))
     }
@@ -192,8 +194,12 @@ async function outcome(
   for (const step of steps) {
     const one = fitted(step, shape === SHAPES[1]) as Step
     only[0] = one
+    if (one.do === 'advance') {
+      // Not while something else moves the clock.
+      await runtime.advance(one.ms + (sourced && bug === 'late' ? 1 : 0))
+      continue
+    }
     const work = async (): Promise<unknown> => {
-      if (one.do === 'advance') return runtime.advance(one.ms + (sourced && bug === 'late' ? 1 : 0))
       if (one.do === 'call') return call(store.bucket('b'), one.call)
       if (one.do === 'event') return (await store.dispatch('one')).result
       if (one.do === 'result') return void (await store.dispatch('only'))

@@ -16,6 +16,8 @@ export interface Difference {
 /** What became of one bucket. */
 export interface BucketDifference {
   readonly bucket: string
+  /** Whether only the module has it. */
+  readonly isNew: boolean
   /** Records in the file, and under the code of the module. */
   readonly before: number
   readonly after: number
@@ -36,6 +38,7 @@ export function compareBucket(
   bucket: string,
   before: ReadonlyMap<Key, StoredRecord>,
   after: ReadonlyMap<Key, StoredRecord>,
+  isNew: boolean,
 ): BucketDifference {
   const first: Difference[] = []
   const count = { added: 0, removed: 0, changed: 0 }
@@ -51,7 +54,8 @@ export function compareBucket(
     }
   }
   for (const [key, record] of after) if (!before.has(key)) note({ key, kind: 'added', after: record })
-  return { bucket, before: before.size, after: after.size, ...count, isReordered: isReordered(before, after), first }
+  const sizes = { before: before.size, after: after.size }
+  return { bucket, isNew, ...sizes, ...count, isReordered: isReordered(before, after), first }
 }
 
 /** Whether there is anything different. */

@@ -19,7 +19,12 @@ const EXAMPLES = `
   $ varve demo --json | jq .import      what was measured, for programs
 `
 
-const EXIT_CODES = '0 done, 1 it cannot be done and stderr says why, 130 interrupted'
+const EXIT_CODES = `
+  0     done
+  1     it cannot be done, and stderr says why
+  2     it was called wrongly
+  130   interrupted
+`
 
 /** `varve demo`. */
 export function demoCommand(world: Omit<CommandWorld, 'interrupt'>): Command {

@@ -17,7 +17,12 @@ const EXAMPLES = `
   $ varve verify app.db && cp app.db …  go on only with a file that is whole
 `
 
-const EXIT_CODES = '0 nothing is wrong, 1 something is, 2 it cannot be read and stderr says why, 130 interrupted'
+const EXIT_CODES = `
+  0     nothing is wrong
+  1     something is
+  2     it cannot be read, or was called wrongly, and stderr says why
+  130   interrupted
+`
 
 /** `varve verify`. */
 export function verifyCommand(world: Omit<CommandWorld, 'interrupt'>): Command {
