@@ -124,7 +124,9 @@ function link(name, modules) {
 /** The type tests against the packed declarations: compilers differ in what they infer. */
 function checkTypeTests(folder, common) {
   mkdirSync(join(folder, 'types'))
-  const tests = readdirSync(join(ROOT, 'tests/types')).filter((file) => file.endsWith('.types.test.ts'))
+  const tests = readdirSync(join(ROOT, 'tests/types')).filter(
+    (file) => file.endsWith('.types.test.ts') || file === 'compiled.ts',
+  )
   for (const file of tests) {
     const text = readFileSync(join(ROOT, 'tests/types', file), 'utf8')
     const doors = { index: 'varve', core: 'varve/core', 'bridge/rules': 'varve/bridge', 'react/index': 'varve/react' }

@@ -18,7 +18,8 @@ import type { EventDefinitions } from './sourcing/event-definition.js'
 import type { AnyEvents } from './sourcing/event-store.js'
 import { EventStore } from './sourcing/event-store.js'
 import { checkEventOptions } from './sourcing/events.js'
-import type { ProjectionDefinitions } from './sourcing/projection-definition.js'
+import type { ProjectionDefinitions, ProjectionsFor, ProjectionSources } from './sourcing/projection-definition.js'
+import { UndoEvents } from './sourcing/undo-events.js'
 import type { Links } from './schema/links.js'
 import type { TraceHandler } from './query/evaluation.js'
 import { Trace } from './reactive/trace.js'
@@ -35,8 +36,11 @@ import { startWorker } from './supervise/worker.js'
 import type { WorkerSpec } from './supervise/worker.js'
 
 /** Options of `Store.start`. */
-export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E = EventDefinitions>
-  extends Omit<CoreStoreOptions<B>, 'persistence'> {
+export interface StoreOptions<
+  B extends BucketDefinitions = BucketDefinitions,
+  E = EventDefinitions,
+  P = ProjectionDefinitions,
+> extends Omit<CoreStoreOptions<B>, 'persistence'> {
   /** Events to define before anything is handled. Handlers know the type of their data where it is given as `event({ … })`. */
   readonly events?: E
   /** Path of an SQLite file, made where there is none. All that it takes to be durable. */
@@ -58,7 +62,7 @@ export interface StoreOptions<B extends BucketDefinitions = BucketDefinitions, E
    */
   readonly queue?: 'running' | 'paused'
   /** Projections to define before events are handled. */
-  readonly projections?: ProjectionDefinitions
+  readonly projections?: P
   /** How much of the log is kept. Default seven days or 256 MB, whichever comes first. */
   readonly history?: HistoryOption
 }
@@ -86,7 +90,8 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
   static override async start<
     const B extends BucketDefinitions = BucketDefinitions,
     const E extends EventDefinitions<B> = EventDefinitions<B>,
-  >(options: StoreOptions<B, E> & BucketsCheck<B> = {}): Promise<Store<B, E>> {
+    const P extends ProjectionSources = ProjectionSources,
+  >(options: StoreOptions<B, E, ProjectionsFor<B, E, P>> & BucketsCheck<B> = {}): Promise<Store<B, E>> {
     checkOptionNames(options, OPTIONS)
     const {
       file,
@@ -202,17 +207,20 @@ export class Store<B extends BucketDefinitions = AnyBuckets, E extends EventDefi
   /**
    * Commits the inverse of commit `seq`, as a new commit, if all that it changed is still as it has left it. Undoing that one
    * does it again. Fields, `_createdAt` and `_expiresAt` are what they were; `_version` and `_updatedAt` go on, because an undo is a new
-   * write; a record that comes back stands at the end of its bucket.
+   * write; a record that comes back stands at the end of its bucket. Writes to a sourced bucket are taken back by writes that are events, which
+   * its handlers and projections see; those give records new times as well.
    *
    * @returns seq of the new commit; undefined where there was nothing to take back.
    * @throws {UndoConflictError} with the records that were changed since, and by which commits.
+   * @throws {UndoRefusedError} a projection, defined now or earlier, takes in an event of it, or what handlers of sourced buckets have made
+   *   cannot be told apart: dispatch what takes it back.
    * @throws {HistoryGoneError} it is not in the log any more, or has cleared or dropped a bucket.
    * @throws {UniqueConstraintError} @throws {ValidationError} what was before is not allowed now.
    * @throws {NotYetCommittedError} @throws {BucketNotDefinedError} @throws {InvalidArgumentError} Nothing was written.
    */
   async undo(seq: number, options: UndoOptions = {}): Promise<number | undefined> {
     this.mustRun()
-    return undoCommit(this.engine, seq, options)
+    return undoCommit(this.engine, seq, options, new UndoEvents(this.engine, this.events))
   }
 
   /**

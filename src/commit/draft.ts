@@ -127,15 +127,26 @@ export class CommitDraft implements Footprint {
 
   /** Sees to it that `number`, and whatever is below it, is not given by the counter again. */
   raiseCounter(bucket: Bucket, number: unknown): void {
+    const rise = this.countFrom(bucket)
+    if (Number.isSafeInteger(number) && (number as number) > bucket.table.counter) moveCounter(bucket, rise, number)
+  }
+
+  /** Makes `number` the last one that the counter has given, whatever that was. */
+  setCounter(bucket: Bucket, number: number): void {
+    moveCounter(bucket, this.countFrom(bucket), number)
+    // It may be what the storage is thought to have where it is not known what it has.
+    bucket.counterStored = -1
+  }
+
+  /** What the commit does to the counter, which was at `from` before it. */
+  countFrom(bucket: Bucket, from: number = bucket.table.counter): CounterRise {
     this.#counters ??= new Map()
     let rise = this.#counters.get(bucket)
     if (rise === undefined) {
-      rise = { from: bucket.table.counter, to: bucket.table.counter, stored: bucket.counterStored }
+      rise = { from, to: bucket.table.counter, stored: bucket.counterStored }
       this.#counters.set(bucket, rise)
     }
-    if (!Number.isSafeInteger(number) || (number as number) <= bucket.table.counter) return
-    bucket.table.counter = number as number
-    rise.to = number as number
+    return rise
   }
 
   /** Replaces the record in `slot`, which is in the table, by one with the same key. */
@@ -287,4 +298,9 @@ export class CommitDraft implements Footprint {
 function giveBack({ bucket, table, index, slot, value }: Displaced): void {
   const isThere = table.slot(bucket.schema.keyOf(slot.record)) === slot
   if (isThere && index.valueIn(slot.record) === value) index.add(slot, slot.record)
+}
+
+function moveCounter({ table }: Bucket, rise: CounterRise, number: unknown): void {
+  table.counter = number as number
+  rise.to = number as number
 }

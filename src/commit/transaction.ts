@@ -60,6 +60,7 @@ export class Transaction {
   readonly #readSet = new ReadSet()
   readonly #overlays = new Map<Bucket, Overlay>()
   #taken: Map<Bucket, TakenNumbers> | undefined
+  #counters: Map<Bucket, number> | undefined
   /** Work that was begun while its bucket could not answer. */
   #open: Set<Promise<unknown>> | undefined
   #conflict: TransactionConflictError | undefined
@@ -152,12 +153,12 @@ export class Transaction {
   takeNumbers(bucket: Bucket, record: StoredRecord): void {
     for (const field of bucket.schema.counterFields) {
       this.numbers?.taken(bucket, record[field])
-      this.raiseCounter(bucket, record[field])
+      this.#raiseCounter(bucket, record[field])
     }
   }
 
   /** Takes all numbers up to `number`, where that is one, out of the counter. */
-  raiseCounter(bucket: Bucket, number: unknown): void {
+  #raiseCounter(bucket: Bucket, number: unknown): void {
     const { table } = bucket
     if (!Number.isSafeInteger(number) || (number as number) <= table.counter) return
     const numbers = (this.#taken ??= new Map<Bucket, TakenNumbers>())
@@ -165,6 +166,11 @@ export class Transaction {
     if (taken === undefined) numbers.set(bucket, { from: table.counter, to: number as number })
     else if (taken.to === table.counter) taken.to = number as number
     table.counter = number as number
+  }
+
+  /** With its commit, `number` is the last one that the counter of the bucket has given. */
+  setCounter(bucket: Bucket, number: number): void {
+    ;(this.#counters ??= new Map<Bucket, number>()).set(bucket, number)
   }
 
   /**
@@ -193,10 +199,15 @@ export class Transaction {
     draft.event = this.head.event?.(draft.at)
     try {
       draft.make(() => {
+        // Where the commit is undone they go back, unless somebody else has taken some since.
+        this.#taken?.forEach(({ from, to }, bucket) => {
+          draft.countFrom(bucket, bucket.table.counter === to ? from : undefined)
+        })
         for (const overlay of this.#overlays.values()) if (overlay.isCleared) this.#clear(draft, overlay)
         for (const overlay of this.#overlays.values()) applyWrites(draft, overlay)
         // Also the numbers of records that did not last until here: somebody has seen them.
         this.#taken?.forEach(({ to }, bucket) => draft.raiseCounter(bucket, to))
+        this.#counters?.forEach((number, bucket) => draft.setCounter(bucket, number))
         if (!draft.isEmpty || this.#taken !== undefined) this.#sequencer.mustTakeWrites()
       })
     } catch (error) {

@@ -56,3 +56,14 @@ export class UndoConflictError extends VarveError {
     })
   }
 }
+
+/** A commit that is not to be undone as it is: more has come of it than the records that it has changed. Nothing was written. */
+export class UndoRefusedError extends VarveError {
+  declare readonly name: 'UndoRefusedError'
+  /** The commit that was to be undone. */
+  declare readonly seq: number
+
+  constructor(seq: number, why: string, instead: string) {
+    super('UNDO_REFUSED', `undo(${seq}): ${why}; nothing was written; ${instead}`, { seq })
+  }
+}

@@ -7,6 +7,7 @@ import { fileError } from '../log/file-errors.js'
 import { nodeFileSystem, readAll } from '../log/file-system.js'
 import { deepFreeze } from '../schema/copy-value.js'
 import { ArchiveError, decodeArchive, listArchive } from './archive-format.js'
+import { ownerOf } from './archive-owner.js'
 import { checkSignal } from './check-signal.js'
 
 /** What `readArchive` takes besides the folder. */
@@ -65,7 +66,7 @@ async function* readAllEntries(
     for await (const entry of log.read({ after: archived })) {
       signal?.throwIfAborted()
       // The log has moved entries into the archive while this was read: they are there now.
-      if (archive.seq > 0 && entry.seq !== archive.seq + 1) {
+      if (entry.seq !== archive.seq + 1 && !archive.mayBegin(entry.seq)) {
         gapBefore = entry.seq
         break
       }
@@ -98,16 +99,27 @@ class ArchiveReader {
     return listArchive(nodeFileSystem, this.#folder).some(({ last }) => last > this.seq)
   }
 
+  /** Whether nothing is missing before `first`: entries had left the log before there was an archive. */
+  mayBegin(first: number): boolean {
+    if (this.seq > 0) return false
+    try {
+      return (ownerOf(nodeFileSystem, this.#folder)?.begins ?? 1) >= first
+    } catch (error) {
+      throw fileError(error, this.#folder, 'read the archive', 'nothing was changed')
+    }
+  }
+
   /** Entries after `seq`. */
   async *read(): AsyncGenerator<Entry> {
     for (const file of listArchive(nodeFileSystem, this.#folder)) {
       if (file.last <= this.seq) continue
       const path = join(this.#folder, file.name)
-      if (this.seq > 0 && file.first > this.seq + 1) {
+      const { entries, chain, chainEnd } = await decodeArchive(readBytes(path), path, file)
+      // The chain of the first file of all begins with 0, wherever the log began.
+      if (file.first > this.seq + 1 && (this.seq > 0 || chain !== 0)) {
         const missing = `entries ${this.seq + 1} to ${file.first - 1} are missing before it`
         throw new ArchiveError(path, missing, `put their files back, or read on with { after: ${file.first - 1} }`)
       }
-      const { entries, chain, chainEnd } = await decodeArchive(readBytes(path), path, file)
       if (this.#last?.seq === file.first - 1 && this.#last.chain !== chain) {
         throw new ArchiveError(path, 'it does not follow from the file before it', 'put a copy of both in their place')
       }

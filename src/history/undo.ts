@@ -3,9 +3,9 @@ import { InvalidArgumentError, VarveError } from '../base/errors.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
 import { CommitDraft } from '../commit/draft.js'
-import { BucketCrashedError } from '../commit/errors.js'
+import { BucketCrashedError, TransactionConflictError } from '../commit/errors.js'
 import { checkOptions } from '../commit/write-options.js'
-import type { WriteOptions } from '../commit/write-options.js'
+import type { CommitNote, WriteOptions } from '../commit/write-options.js'
 import type { Engine } from '../engine.js'
 import { isInternalBucket } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
@@ -14,11 +14,24 @@ import type { UndoConflict } from './errors.js'
 import { emptiedBy, entryAfter, oldestState, readRange } from './log-access.js'
 import type { LogAccess } from './log-access.js'
 
+/** How often an undo by events is tried again. Handlers that change what is to be undone make it fail each time. */
+const ATTEMPTS_MAX = 20
+
 /** What `undo` takes besides the seq. */
 export interface UndoOptions extends WriteOptions {}
 
+/** What else undoing has to heed, where there is more than buckets. */
+export interface UndoRules {
+  /** Those of `changes` that are to be taken back. @throws {UndoRefusedError} nothing was written. */
+  changesOf(entry: Entry, changes: readonly NetChange[]): readonly NetChange[]
+  /** Whether writes to the bucket are more than that, so that `commit` does them. */
+  isSourced(bucket: string): boolean
+  /** Commits the inverse of `changes`, in their order. @throws {TransactionConflictError} somebody else has changed a record meanwhile. */
+  commit(seq: number, changes: readonly NetChange[], note: CommitNote): Promise<number | undefined>
+}
+
 /** What a commit did to one record in the end, and what is needed to take it back. */
-interface NetChange {
+export interface NetChange {
   readonly bucket: string
   readonly key: Key
   readonly before: StoredRecord | undefined
@@ -35,18 +48,29 @@ interface NetChange {
  * an undo is a new write. A record that comes back stands at the end of its bucket. Buckets that are not stored are left alone:
  * the log says nothing about them.
  *
+ * Writes to a sourced bucket are taken back by writes that are events: its handlers, and projections, see them. Then `_createdAt` and
+ * `_expiresAt` are those of new writes too, and what handlers had made of the first write is theirs to take back.
+ *
  * @returns seq of the new commit, when it is durable; undefined where there was nothing to take back.
  * @throws {UndoConflictError} a record is not any more as that commit has left it.
  * @throws {HistoryGoneError} that commit is not in the log any more, or has cleared or dropped a bucket: what was in it is erased.
+ * @throws {UndoRefusedError} a projection has taken in an event of it, or what handlers have made cannot be told apart: dispatch what takes it back.
  * @throws {NotYetCommittedError} @throws {BucketNotDefinedError} @throws {InvalidArgumentError}
  * @throws {UniqueConstraintError} @throws {ValidationError} what was before is not allowed now. Nothing was written.
  */
-export async function undoCommit(engine: Engine, seq: number, options: UndoOptions): Promise<number | undefined> {
+export async function undoCommit(
+  engine: Engine,
+  seq: number,
+  options: UndoOptions,
+  rules: UndoRules,
+  attempt = 0,
+): Promise<number | undefined> {
   if (!Number.isSafeInteger(seq) || seq < 1) throw new InvalidArgumentError('undo(seq)', 'a seq from 1', seq)
   const { durability, meta } = checkOptions('undo(seq, options)', options)
   const { options: access } = engine
   await engine.sequencer.settled()
-  const changes = netChanges(await mustEntry(seq, access, engine.sequencer.position.visible))
+  const entry = await mustEntry(seq, access, engine.sequencer.position.visible)
+  const changes = rules.changesOf(entry, netChanges(entry))
   if (changes.length === 0) return undefined
   const buckets = new Map(changes.map(({ bucket }) => [bucket, engine.catalog.must(bucket)]))
   const running = (): Bucket | undefined => [...buckets.values()].find(({ process }) => process.state !== 'running')
@@ -56,6 +80,15 @@ export async function undoCommit(engine: Engine, seq: number, options: UndoOptio
   const touched = changes.filter(({ bucket, key, after }) => !deepEqual(buckets.get(bucket)?.table.get(key), after))
   if (touched.length > 0) {
     throw new UndoConflictError(seq, await conflictsOf(touched, seq, access, engine.sequencer.position.visible))
+  }
+  if (changes.some(({ bucket }) => rules.isSourced(bucket))) {
+    try {
+      return await rules.commit(seq, inOrder(changes), { durability, meta })
+    } catch (error) {
+      if (!(error instanceof TransactionConflictError) || attempt >= ATTEMPTS_MAX) throw error
+      // Whoever was faster may have changed something else: that is looked at again.
+      return undoCommit(engine, seq, options, rules, attempt + 1)
+    }
   }
   const draft = new CommitDraft('store/undo', Object.freeze({ undoes: seq }))
   draft.meta = meta
@@ -102,26 +135,32 @@ function netChanges({ changes }: Entry): NetChange[] {
 }
 
 /** Deletions first, so that a record that comes back finds its unique values, and its place in a full bucket, free. */
+function inOrder(changes: readonly NetChange[]): NetChange[] {
+  const deletions = changes.filter(({ before }) => before === undefined)
+  const rest = changes.filter(({ before }) => before !== undefined)
+  return [...deletions, ...rest.sort((a, b) => a.ordinal - b.ordinal)]
+}
+
+/** What an undo writes in place of a record of `version`, to have `before` again. @throws {ValidationError} that is not allowed now. */
+export function restoredRecord(bucket: Bucket, before: StoredRecord, version: unknown, now: number): StoredRecord {
+  return bucket.schema.prepareImport({ ...before, _version: Number(version) + 1, _updatedAt: now })
+}
+
 function makeInverse(
   draft: CommitDraft,
   changes: readonly NetChange[],
   buckets: ReadonlyMap<string, Bucket>,
   now: number,
 ): void {
-  const restored = (bucket: Bucket, before: StoredRecord, version: unknown): StoredRecord =>
-    bucket.schema.prepareImport({ ...before, _version: Number(version) + 1, _updatedAt: now })
   try {
     draft.make(() => {
-      for (const { bucket, key, before } of changes) {
-        if (before === undefined) draft.delete(buckets.get(bucket) as Bucket, key)
-      }
-      for (const change of changes.toSorted((a, b) => a.ordinal - b.ordinal)) {
+      for (const change of inOrder(changes)) {
         const bucket = buckets.get(change.bucket) as Bucket
         const { before, after, key } = change
-        if (before === undefined) continue
         const slot = bucket.table.slot(key)
-        if (slot !== undefined) draft.update(bucket, slot, restored(bucket, before, after?._version))
-        else draft.insert(bucket, restored(bucket, before, before._version))
+        if (before === undefined) draft.delete(bucket, key)
+        else if (slot !== undefined) draft.update(bucket, slot, restoredRecord(bucket, before, after?._version, now))
+        else draft.insert(bucket, restoredRecord(bucket, before, before._version, now))
       }
     })
   } catch (error) {

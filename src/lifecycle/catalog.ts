@@ -1,6 +1,7 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import { Bucket } from '../commit/bucket.js'
+import type { BucketOwner } from '../commit/bucket.js'
 import { CommitDraft } from '../commit/draft.js'
 import { BucketAlreadyExistsError, BucketCrashedError, BucketNotDefinedError } from '../commit/errors.js'
 import type { Sequencer } from '../commit/sequencer.js'
@@ -60,6 +61,8 @@ export class Catalog {
   readonly #dropping = new Map<string, Promise<void>>()
   /** Told of each bucket whose writes are events; where nobody is, there are no such buckets. */
   onSourced: ((bucket: string) => void) | undefined
+  /** Who alone writes to a bucket that is about to be defined. */
+  ownerOf: ((bucket: string) => BucketOwner | undefined) | undefined
   /** Rows that were left out because they are damaged. */
   readonly quarantined: Quarantined[] = []
 
@@ -142,6 +145,7 @@ export class Catalog {
       },
       this.#options.runtime,
     )
+    bucket.owner = this.ownerOf?.(name)
     buckets.set(name, bucket)
     const loaded = this.#start(bucket).catch((error: unknown) => {
       if (buckets.get(name) === bucket) buckets.delete(name)
@@ -173,6 +177,9 @@ export class Catalog {
     const counter = bucket.persistent ? await this.#defineInStorage(bucket) : this.#defineInMemory(bucket)
     const pause = () => new Promise<void>((resolve) => runtime.defer(resolve))
     const damaged = await bucket.load(bucket.persistent ? storage : ephemeral, counter, pause)
+    // From here on the table knows its counter, which may also fall.
+    const stored = this.#stored.get(bucket.name)
+    if (bucket.persistent && stored !== undefined) this.#stored.set(bucket.name, { ...stored, counter: 0 })
     // Not spread into one call: there may be more of them than arguments are allowed.
     for (const row of damaged) this.quarantined.push(row)
     this.#options.onLoaded(bucket)

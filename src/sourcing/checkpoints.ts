@@ -1,5 +1,5 @@
 import type { Transaction } from '../commit/transaction.js'
-import { currentIn, setIn } from '../commit/transaction-writes.js'
+import { currentIn, deleteIn, setIn } from '../commit/transaction-writes.js'
 import type { Engine } from '../engine.js'
 import type { StorageAdapter } from '../log/storage.js'
 import type { BucketDefinition } from '../schema/definition.js'
@@ -12,6 +12,8 @@ export interface RebuildPoint {
   readonly version: number
   readonly from: readonly string[]
   readonly into: readonly string[]
+  /** Events that it has left out. */
+  readonly skipped?: number
 }
 
 /** How far a projection has got, as it is stored, in the commit that has the effects. */
@@ -61,6 +63,11 @@ export class Checkpoints extends InternalBucket<Checkpoint> {
     const stored = { name, version, from, into, seq, isLive, skipped, ...(rebuild && { rebuild }) }
     setIn(transaction, transaction.overlay(this.bucket), stored)
   }
+
+  /** Forgets a projection, as a part of `transaction`. */
+  remove(transaction: Transaction, name: string): void {
+    deleteIn(transaction, transaction.overlay(this.bucket), name)
+  }
 }
 
 /** The checkpoints that `storage` has, for whoever reads a file without a store. */
@@ -71,7 +78,10 @@ export async function* storedCheckpoints(storage: StorageAdapter): AsyncGenerato
 }
 
 /** Whether `stored` is of another function of events than `projection`, so that what it has written is not what that would. */
-export function isOutdated(stored: Omit<RebuildPoint, 'seq'>, { version, from, into }: Projection): boolean {
+export function isOutdated(
+  stored: Omit<RebuildPoint, 'seq' | 'skipped'>,
+  { version, from, into }: Projection,
+): boolean {
   const isSame = (a: readonly string[], b: readonly string[]): boolean => a.join('\n') === b.join('\n')
   return stored.version !== version || !isSame(stored.from, from) || !isSame(stored.into, into)
 }

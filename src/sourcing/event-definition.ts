@@ -193,6 +193,35 @@ export function event<
   return options
 }
 
+/** What is given to dispatch type `T` of the events `E`: any object for one that is not among them. */
+export type NamedInput<E, T> = T extends keyof E ? EventInputOf<E[T]> : object
+
+/** The data of events of type `T`. */
+export type NamedData<E, T> = T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }
+
+/** The data of the events that writes to a sourced bucket with the definition `D` are. */
+export type SourcedData<D> = {
+  readonly action: 'insert' | 'insertMany' | 'update' | 'upsert' | 'updateMany' | 'delete' | 'deleteMany' | 'clear'
+  /** The record's, where it is one and its key is known. */
+  readonly key?: KeyOf<D>
+  readonly keys?: readonly KeyOf<D>[]
+  /** What the caller gave: of `insertMany` a list. */
+  readonly data?: InputOf<D> | ChangesOf<D> | readonly InputOf<D>[]
+  readonly ifVersion?: number
+}
+
+/** The data of events of type `T`, where buckets are known as well. */
+export type ExtendedData<B, E, T> = 0 extends 1 & B
+  ? NamedData<E, T>
+  : T extends `bucket/${infer N}`
+    ? N extends keyof B
+      ? SourcedData<B[N]>
+      : NamedData<E, T>
+    : NamedData<E, T>
+
+/** What dispatching one resolves with. */
+export type NamedReceipt<E, T> = EventReceipt<NamedData<E, T>, T extends keyof E ? EventResultOf<E[T]> : unknown>
+
 /** The arguments of `dispatch` after the event: data may be left out where nothing in it is needed. */
 export type DispatchArgs<I, O = DispatchOptions> = object extends I
   ? [data?: I | undefined, options?: O | undefined]

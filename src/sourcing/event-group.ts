@@ -23,8 +23,9 @@ export interface EventGroup {
 export function groupOf({ type, data, at, meta, event, redacted }: Entry): EventGroup | undefined {
   if (event === undefined) return undefined
   const { clock = at, events } = event
-  // What a transaction has done besides has no event of its own, and its meta belongs to all of it.
-  if (type === 'store/transaction') return { at: clock, clock, meta: undefined, events: events ?? [], redacted }
+  // What a transaction, or an undo, has done besides has no event of its own, and its meta belongs to all of it.
+  if (type === 'store/transaction' || type === 'store/undo')
+    return { at: clock, clock, meta: undefined, events: events ?? [], redacted }
   if (type.startsWith('store/')) return undefined
   const { version } = event
   const main = { type, ...(version && { version }), ...(data && { data }), ...(events && { events }) }

@@ -10,15 +10,15 @@ import type {
   DispatchArgs,
   DispatchOptions,
   EnqueueOptions,
-  EventDataOf,
   EventDefinitions,
   EventHandlers,
-  EventInputOf,
   EventOptions,
   EventReceipt,
   EventRef,
-  EventResultOf,
   EventSchemaDefinition,
+  ExtendedData,
+  NamedInput,
+  NamedReceipt,
   RefOf,
   UpcastSteps,
 } from './event-definition.js'
@@ -90,10 +90,10 @@ export class EventStore<
    * @throws {EventNotDefinedError} @throws {EventDefinitionError} they were not taken.
    */
   extendEvent<I, D, R>(event: EventRef<I, D, R>, handlers: EventHandlers<D, B, R>): void
-  /** By type: for events that were given to `start` the data is typed. */
-  extendEvent<T extends (keyof E & string) | (string & {})>(
+  /** By type: for events that were given to `start` the data is typed, and for the writes of buckets that were. */
+  extendEvent<T extends (keyof E & string) | `bucket/${keyof B & string}` | (string & {})>(
     type: T,
-    handlers: EventHandlers<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }, B>,
+    handlers: EventHandlers<ExtendedData<B, E, T>, B>,
   ): void
   extendEvent(event: string | EventRef<never>, handlers: unknown): void {
     this.mustRun()
@@ -108,21 +108,15 @@ export class EventStore<
    * @throws {EventFailedError} a handler failed, or wanted what is not possible; nothing was written.
    */
   dispatch<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>>): Promise<EventReceipt<D, R>>
-  /** By type: for events that were given to `start` the data is typed. */
-  dispatch<T extends keyof E & string>(
-    type: T,
-    ...args: DispatchArgs<EventInputOf<E[T]>>
-  ): Promise<EventReceipt<EventDataOf<E[T]>, EventResultOf<E[T]>>>
-  /** A type that is not known to the compiler. */
-  dispatch<T extends string>(
-    type: T extends keyof E ? never : T,
-    data?: object,
-    options?: DispatchOptions,
-  ): Promise<EventReceipt<{ readonly [field: string]: unknown }>>
   /** As one object. */
   dispatch<T extends string>(
-    event: { readonly type: T; readonly data: T extends keyof E ? EventInputOf<E[T]> : object } & DispatchOptions,
-  ): Promise<EventReceipt<T extends keyof E ? EventDataOf<E[T]> : { readonly [field: string]: unknown }>>
+    event: { readonly type: T; readonly data: NamedInput<E, T> } & DispatchOptions,
+  ): Promise<NamedReceipt<E, T>>
+  /** By type: for events that were given to `start` the data is typed. */
+  dispatch<T extends (keyof E & string) | (string & {})>(
+    type: T,
+    ...args: DispatchArgs<NamedInput<E, T>>
+  ): Promise<NamedReceipt<E, T>>
   dispatch(event: unknown, data?: unknown, options?: unknown): Promise<EventReceipt<never, never>> {
     return this.#settling(async () => {
       const receipt = await this.events.dispatch(this.events.parse('dispatch', event, data, options))
@@ -139,15 +133,9 @@ export class EventStore<
    */
   enqueue<I, D, R>(event: EventRef<I, D, R>, ...args: DispatchArgs<NoInfer<I>, EnqueueOptions>): Promise<number>
   /** By type: for events that were given to `start` the data is typed. */
-  enqueue<T extends keyof E & string>(
+  enqueue<T extends (keyof E & string) | (string & {})>(
     type: T,
-    ...args: DispatchArgs<EventInputOf<E[T]>, EnqueueOptions>
-  ): Promise<number>
-  /** A type that is not known to the compiler. */
-  enqueue<T extends string>(
-    type: T extends keyof E ? never : T,
-    data?: object,
-    options?: EnqueueOptions,
+    ...args: DispatchArgs<NamedInput<E, T>, EnqueueOptions>
   ): Promise<number>
   enqueue(event: unknown, data?: unknown, options?: unknown): Promise<number> {
     return this.#settling(() => this.events.enqueue(event, data, options))
@@ -171,7 +159,7 @@ export class EventStore<
    * `from` or `into` has changed is rebuilt; what it has stays until then.
    *
    * @returns when it is taken; it may still have a log to read (`store.projections`, `store.projected`).
-   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} @throws {EventNotDefinedError}
+   * @throws {ProjectionDefinitionError} it is wrong, or names an event or a bucket that is not defined (the `cause`).
    * @throws {ProjectionGapError} the log does not begin with its first entry any more. It was not taken.
    */
   async defineProjection<const F extends readonly ProjectionSource[]>(
@@ -215,6 +203,18 @@ export class EventStore<
   resumeProjection(name: string): void {
     this.mustRun()
     this.events.projections.resume(name)
+  }
+
+  /**
+   * Gives a projection up, defined in this run or in an earlier one: it takes in nothing any more, and how far it has got is forgotten. Its
+   * buckets stay as they are, and everybody may write to them; `dropBucket` drops them. A rebuild of it ends.
+   *
+   * @throws {ProjectionNotDefinedError} nothing is known of it; nothing was done.
+   * @throws {StorageError} it could not be written; define it again, or drop it again.
+   */
+  async dropProjection(name: string): Promise<void> {
+    this.mustRun()
+    await this.events.projections.drop(name)
   }
 
   /** Queued events that were set aside because they kept failing. */

@@ -3,10 +3,11 @@ import { asError, VarveError } from '../base/errors.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
+import { firstSeq } from '../history/log-access.js'
 import type { Entry } from '../log/entry.js'
 import { groupOf } from './event-group.js'
 import type { EventGroup } from './event-group.js'
-import { ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
+import { maySkip, ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
 import type { Projection } from './projection.js'
 import type { ProjectionWorld } from './projection-run.js'
 import { ProjectionRun } from './projection-run.js'
@@ -85,14 +86,14 @@ export class LogFollower {
     for await (const entry of storage.readLog(after, { limit: BATCH_ENTRIES })) {
       if (entry.seq !== previous + 1) {
         if (entries.length > 0) break
-        this.#gap(previous, entry.seq)
+        await this.#gap(previous, entry.seq)
       }
       entries.push(entry)
       previous = entry.seq
     }
     if (entries.length === 0) {
       // What is written and cannot be read has left the log.
-      if (this.#position < last) this.#gap(this.#position, last + 1)
+      if (this.#position < last) await this.#gap(this.#position, last + 1)
       return
     }
     await this.#ready()
@@ -107,9 +108,10 @@ export class LogFollower {
     this.#position = stored
   }
 
-  /** What history has let go of is only missing where the projection is to have it. */
-  #gap(after: number, next: number): void {
-    if (after === 0 && this.#projection.history === 'kept') {
+  /** What history has let go of is only missing where the projection is to have it; what is damaged always is. */
+  async #gap(after: number, next: number): Promise<void> {
+    const { options } = this.#engine
+    if (this.#projection.history === 'kept' && (after === 0 || (await firstSeq(options, next)) > after)) {
       this.#position = next - 1
       return
     }
@@ -142,8 +144,9 @@ export class LogFollower {
   }
 
   async #refused({ entry }: Taken, { type, error }: { readonly type: string; readonly error: Error }): Promise<void> {
-    const failed = new ProjectionFailedError(this.#projection.name, entry.seq, type, error)
-    if (!this.#target.skips(entry.seq)) throw failed
+    const isSkipped = maySkip(error) && this.#target.skips(entry.seq)
+    const failed = new ProjectionFailedError(this.#projection.name, entry.seq, type, error, isSkipped)
+    if (!isSkipped) throw failed
     await this.#commit([], entry.seq, 1)
     this.#engine.options.onError(failed)
   }
@@ -158,9 +161,8 @@ export class LogFollower {
     const transaction = transactions.begin()
     const { head, bucketOf, store } = this.#target
     transaction.head = head
-    const run = new ProjectionRun(this.#projection, transaction, this.#world, (name) =>
-      bucketOf.call(this.#target, name),
-    )
+    const standsFor = (name: string): Bucket => bucketOf.call(this.#target, name)
+    const run = new ProjectionRun(this.#projection, transaction, this.#world, standsFor, true)
     let at = 0
     try {
       for (; at < taken.length; at++) {

@@ -1,4 +1,4 @@
-import type { Key } from '../base/value.js'
+import type { Key, StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Overlay } from '../commit/overlay.js'
 import type { Transaction } from '../commit/transaction.js'
@@ -7,6 +7,7 @@ import { checkKey } from '../commit/write-options.js'
 import { Reads } from '../query/reads.js'
 import type { BucketReader } from '../query/reads.js'
 import type { AnyDefinition, ChangesOf, InputOf, KeyOf, RecordOf } from '../schema/infer.js'
+import type { UniqueCheck } from './unique-check.js'
 
 /** A bucket of a projection, in the hands of its `apply`: all reads and writes, answered at once. */
 export interface ProjectionBucket<D = AnyDefinition> extends BucketReader<RecordOf<D>, KeyOf<D>> {
@@ -27,40 +28,58 @@ export interface ProjectionBucket<D = AnyDefinition> extends BucketReader<Record
 /** What `apply` of a projection gets. */
 export class ProjectionBucketHandle extends Reads<never, never> implements ProjectionBucket<never> {
   readonly #transaction: Transaction
+  readonly #uniques: UniqueCheck | undefined
   readonly overlay: Overlay
 
-  /** @param peer another bucket of the projection; throws where it is none of them. */
-  constructor(transaction: Transaction, bucket: Bucket, peer: (name: string) => ProjectionBucketHandle) {
+  /**
+   * @param peer another bucket of the projection; throws where it is none of them.
+   * @param uniques is told of what is written.
+   */
+  constructor(
+    transaction: Transaction,
+    bucket: Bucket,
+    peer: (name: string) => ProjectionBucketHandle,
+    uniques?: UniqueCheck,
+  ) {
     const overlay = transaction.overlay(bucket)
     // Nobody else writes to it, so there is nothing to be noted about what is read.
     super(overlay, undefined, undefined, (name) => ({ source: peer(name).overlay, reads: () => peer(name) }))
     this.overlay = overlay
     this.#transaction = transaction
+    this.#uniques = uniques
   }
 
   insert(data: unknown): never {
-    return insertIn(this.#transaction, this.overlay, data) as never
+    return this.#wrote(insertIn(this.#transaction, this.overlay, data))
   }
 
   set(data: unknown): never {
-    return setIn(this.#transaction, this.overlay, data) as never
+    return this.#wrote(setIn(this.#transaction, this.overlay, data))
   }
 
   update(key: unknown, changes: unknown): never {
-    return updateIn(this.#transaction, this.overlay, this.#key('update', key), changes) as never
+    return this.#wrote(updateIn(this.#transaction, this.overlay, this.#key('update', key), changes))
   }
 
   upsert(data: unknown): never {
     const where = `bucket("${this.overlay.bucket}").upsert(data)`
-    return upsertIn(this.#transaction, this.overlay, where, data) as never
+    return this.#wrote(upsertIn(this.#transaction, this.overlay, where, data))
   }
 
   delete(key: unknown): boolean {
-    return deleteIn(this.#transaction, this.overlay, this.#key('delete', key))
+    const known = this.#key('delete', key)
+    this.#uniques?.touch(this.overlay, known)
+    return deleteIn(this.#transaction, this.overlay, known)
   }
 
   clear(): void {
     this.overlay.clear()
+    this.#uniques?.cleared(this.overlay)
+  }
+
+  #wrote(record: StoredRecord): never {
+    this.#uniques?.touch(this.overlay, this.overlay.bucketState.schema.keyOf(record))
+    return record as never
   }
 
   #key(method: string, key: unknown): Key {

@@ -47,7 +47,8 @@ export type ProjectionEvent<F extends readonly ProjectionSource[], E> = F[number
 /** What `defineProjection` takes. */
 export interface ProjectionOptions<
   B = AnyBuckets,
-  E = unknown,
+  // oxlint-disable-next-line typescript/no-explicit-any -- with `unknown`, it could not be given to a store with events
+  E = any,
   F extends readonly ProjectionSource[] = readonly string[],
 > {
   /** Types of the events that it is made of, sub-events included; `order/*` stands for all that begin so, `*` for all. */
@@ -63,7 +64,8 @@ export interface ProjectionOptions<
   readonly version?: number
   /**
    * What to do where the log does not begin with its first entry any more and the projection is to be made of it: refuse (`complete`, the
-   * default), or make it of the entries that are `kept`.
+   * default), or make it of the entries that are `kept`. So one that has stood still for so long that history has let go of what comes next
+   * goes on, with `kept`, with what is there.
    */
   readonly history?: 'complete' | 'kept'
   readonly policy?: ProjectionPolicy
@@ -79,6 +81,19 @@ export type ProjectionDefinitions<B = AnyBuckets> = {
   // oxlint-disable-next-line typescript/no-explicit-any -- as above
   readonly [name: string]: ProjectionOptions<B, any, readonly any[]>
 }
+
+/** The sources of projections, by name: what is inferred of `ProjectionsFor`. */
+export type ProjectionSources = { readonly [name: string]: readonly ProjectionSource[] }
+
+/** Projections by name, made of the events `E` into the buckets `B`: each knows the data of the types in its `from`. */
+export type ProjectionsFor<B, E, P extends ProjectionSources> = {
+  readonly [N in keyof P]: ProjectionOptions<B, E, P[N]> & {
+    readonly from: string extends P[N][number] ? unknown : readonly SourceIn<B, E>[]
+  }
+}
+
+/** Whatever is defined at the same moment can be named. */
+type SourceIn<B, E> = (keyof E & string) | `${string}*` | `bucket/${keyof B & string}` | EventRef<never>
 
 /** `apply`, called on the object that it was given in. */
 export type ProjectionApply = (event: ProjectedEvent<EventData>, tx: never) => unknown

@@ -1,13 +1,14 @@
 import { VarveError } from '../base/errors.js'
-import { reasonOf } from './errors.js'
+import { EventDefinitionError, EventNotDefinedError, reasonOf, UpcastError } from './errors.js'
 
 /** A definition of a projection is wrong, or it cannot be used as it is. It was not taken. */
 export class ProjectionDefinitionError extends VarveError {
   declare readonly name: 'ProjectionDefinitionError'
   declare readonly projection: string
 
-  constructor(projection: string, problem: string) {
-    super('PROJECTION_DEFINITION', `projection "${projection}": ${problem}; it was not taken`, { projection })
+  constructor(projection: string, problem: string, options?: ErrorOptions) {
+    const message = `projection "${projection}": ${problem}; it was not taken, and nothing was changed; correct it and define it again`
+    super('PROJECTION_DEFINITION', message, { ...options, projection })
   }
 }
 
@@ -44,7 +45,10 @@ export class ProjectionGapError extends VarveError {
   }
 }
 
-/** `apply` of a projection has failed: nothing of the event was written. What comes after it waits, unless the policy is to skip. */
+/**
+ * A projection could not take in an event: `apply` has failed, or its data could not be brought to the version of now. Nothing of it was written.
+ * What comes after it waits, unless it was left out.
+ */
 export class ProjectionFailedError extends VarveError {
   declare readonly name: 'ProjectionFailedError'
   declare readonly projection: string
@@ -52,12 +56,32 @@ export class ProjectionFailedError extends VarveError {
   declare readonly seq: number
   /** Type of the event. */
   declare readonly type: string
+  /** Whether it was left out, as the policy says. */
+  declare readonly isSkipped: boolean
 
-  constructor(projection: string, seq: number, type: string, cause: Error) {
+  constructor(projection: string, seq: number, type: string, cause: Error, isSkipped: boolean) {
     const where = `projection "${projection}": event "${type}" of entry ${seq}`
-    const state = 'nothing of it was written; repair apply, or leave out what fails with policy: { onFailure: "skip" }'
-    super('PROJECTION_FAILED', `${where}: ${reasonOf(type, cause)}; ${state}`, { cause, projection, seq, type })
+    // What the cause says about what is left behind is said here, of the whole event.
+    const what = reasonOf(type, cause).replace(/; nothing was (done|written)(?=;|$)/, '')
+    const state = `nothing of it was written, and ${isSkipped ? 'it was left out' : 'later events wait'}`
+    const message = `${where}: ${what}; ${state}; ${nextStep(projection, cause, isSkipped)}`
+    super('PROJECTION_FAILED', message, { cause, projection, seq, type, isSkipped })
   }
+}
+
+/** Whether an event that has failed so may be left out. One that newer code has written is not at fault. */
+export function maySkip(cause: unknown): boolean {
+  return !(cause instanceof EventDefinitionError)
+}
+
+function nextStep(projection: string, cause: Error, isSkipped: boolean): string {
+  const name = JSON.stringify(projection)
+  if (isSkipped) return `store.rebuild(${name}) takes it in, when that is repaired`
+  const resume = `then store.resumeProjection(${name})`
+  if (cause instanceof EventDefinitionError) return 'run the code that has written it, or newer code'
+  if (cause instanceof EventNotDefinedError) return `define the event, ${resume}`
+  if (cause instanceof UpcastError) return `repair upcast, ${resume}`
+  return `repair apply, ${resume}; or leave out what fails with policy: { onFailure: "skip" }`
 }
 
 /** The bucket is kept by a projection, and nobody else writes to it. Nothing was written. */
@@ -66,9 +90,13 @@ export class BucketOwnedError extends VarveError {
   declare readonly bucket: string
   declare readonly projection: string
 
-  constructor(bucket: string, projection: string) {
-    const remedy = 'nothing was written; dispatch an event that the projection is made of, or write to another bucket'
-    const message = `Bucket "${bucket}" is written by projection "${projection}" only; ${remedy}`
+  /** @param isDefined whether the projection is, in this run of the store. */
+  constructor(bucket: string, projection: string, isDefined = true) {
+    const free = `free the bucket with store.dropProjection(${JSON.stringify(projection)})`
+    const remedy = isDefined
+      ? `dispatch an event that the projection is made of, or ${free}`
+      : `that is not defined in this run: define it and dispatch an event that it is made of, or ${free}`
+    const message = `Bucket "${bucket}" is written by projection "${projection}" only; nothing was written; ${remedy}`
     super('BUCKET_OWNED', message, { bucket, projection })
   }
 }

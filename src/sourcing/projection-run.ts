@@ -3,6 +3,7 @@ import { describeValue, InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Transaction } from '../commit/transaction.js'
+import type { Change } from '../log/entry.js'
 import { applyResult } from './apply-result.js'
 import type { EntryPlace, EventGroup } from './event-group.js'
 import { visitEvents } from './event-group.js'
@@ -11,6 +12,7 @@ import type { Projection } from './projection.js'
 import { ProjectionBucketHandle } from './projection-bucket.js'
 import type { ProjectedEvent } from './projection-definition.js'
 import { EventSeed, placeSeed, SeededRuntime } from './seeded-stream.js'
+import { UniqueCheck } from './unique-check.js'
 import { upcastData } from './upcast.js'
 
 /** What taking in events needs of its store. */
@@ -26,6 +28,7 @@ export class ProjectionRun {
   readonly #world: ProjectionWorld
   readonly #handles: ReadonlyMap<string, ProjectionBucketHandle>
   readonly #bucketOf: (name: string) => Bucket
+  readonly #uniques: UniqueCheck | undefined
   /** Type of the event that was taken in last. */
   type = ''
   #place: EntryPlace = { seq: 0, id: '' }
@@ -33,35 +36,43 @@ export class ProjectionRun {
   #index = 0
   #chance: SeededRuntime | undefined
 
-  /** @param bucketOf the bucket that stands for one of `into`, which has to be there. */
+  /**
+   * @param bucketOf the bucket that stands for one of `into`, which has to be there.
+   * @param isBatch several entries are one commit: each is checked as if it had its own.
+   */
   constructor(
     projection: Projection,
     transaction: Transaction,
     world: ProjectionWorld,
     bucketOf: (name: string) => Bucket,
+    isBatch = false,
   ) {
     this.#projection = projection
     this.#transaction = transaction
     this.#world = world
     this.#bucketOf = bucketOf
+    this.#uniques = isBatch ? new UniqueCheck() : undefined
+    const peer = (name: string): ProjectionBucketHandle => this.bucket(name)
     this.#handles = new Map(
-      projection.into.map((name) => {
-        const handle = new ProjectionBucketHandle(transaction, bucketOf(name), (other) => this.bucket(other))
-        return [name, handle]
-      }),
+      projection.into.map((name) => [
+        name,
+        new ProjectionBucketHandle(transaction, bucketOf(name), peer, this.#uniques),
+      ]),
     )
   }
 
   /**
    * Takes in those of the events of one entry that are for the projection.
    *
-   * @throws whatever `apply` throws; then the transaction is of no use.
+   * @throws whatever `apply` throws. @throws {UniqueConstraintError} Then the transaction is of no use.
    */
   take(group: EventGroup, place: EntryPlace): void {
     this.#group = group
     this.#place = place
     this.#index = 0
-    const { source } = this.#transaction
+    const { source, numbers } = this.#transaction
+    // Those of its buckets are its own, also where the event has again the numbers that it had.
+    this.#transaction.numbers = undefined
     const { name } = this.#projection
     for (const { overlay } of this.#handles.values()) {
       const { owner } = overlay.bucketState
@@ -78,8 +89,10 @@ export class ProjectionRun {
         this.#takeOne({ type, version: now.version, data: now.data, at, meta, depth, seq: place.seq })
         this.#index++
       })
+      this.#uniques?.check()
     } finally {
       this.#transaction.source = source
+      this.#transaction.numbers = numbers
       for (const handle of this.#handles.values()) handle.overlay.writer = undefined
     }
   }
@@ -95,8 +108,13 @@ export class ProjectionRun {
       result.catch(() => undefined)
       throw new InvalidArgumentError(`projection "${name}": apply`, 'to be synchronous', describeValue(result))
     }
-    const target = { transaction: this.#transaction, changes: undefined, written: () => undefined }
+    const changes: Change[] | undefined = this.#uniques && []
+    const target = { transaction: this.#transaction, changes, written: () => undefined }
     const asked = applyResult({ ...target, bucketOf: (bucket) => this.#own(bucket) }, result)
+    // A bucket may stand for another one, so that it has another name.
+    for (const { overlay } of this.#handles.values()) {
+      for (const { bucket, key } of changes ?? []) if (bucket === overlay.bucket) this.#uniques?.touch(overlay, key)
+    }
     if (asked.length > 0) throw new InvalidArgumentError(`projection "${name}"`, 'no events in the result', asked)
   }
 

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import type { Bucket } from '../commit/bucket.js'
+import type { Bucket, BucketOwner } from '../commit/bucket.js'
+import { BucketNotDefinedError } from '../commit/errors.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Engine } from '../engine.js'
 import { checkSignal } from '../history/check-signal.js'
@@ -10,7 +11,8 @@ import { Supervisor } from '../supervise/supervisor.js'
 import { Checkpoints, isOutdated } from './checkpoints.js'
 import type { Checkpoint } from './checkpoints.js'
 import { CommitGate } from './commit-gate.js'
-import { EventFailedError } from './errors.js'
+import { DormantOwner } from './dormant-owner.js'
+import { EventFailedError, EventNotDefinedError } from './errors.js'
 import type { EventRegistry } from './event-registry.js'
 import type { EntryPlace, EventGroup } from './event-group.js'
 import { visitEvents } from './event-group.js'
@@ -22,6 +24,7 @@ import { ProjectionDefinitionError, ProjectionGapError, ProjectionNotDefinedErro
 import type { ProjectionState, ProjectorParts } from './projector.js'
 import { Projector } from './projector.js'
 import type { RebuildOptions, RebuildProgress, RebuildReport } from './rebuild.js'
+import { dropShadows } from './rebuild.js'
 import { Rebuilder } from './rebuilder.js'
 
 /** What is known about a projection. */
@@ -73,19 +76,39 @@ export class Projections implements CommitHook {
     if (!this.#checkpoints.isStored) return
     await this.#checkpoints.open()
     this.#checkpoints.forEach(({ name, isLive }) => void (isLive && this.#dormant.add(name)))
+    const { catalog } = this.#engine
+    catalog.ownerOf = (bucket) => this.#storedOwner(bucket)
+    for (const bucket of catalog.buckets) bucket.owner = this.#storedOwner(bucket.name)
+  }
+
+  /** Who has written to a bucket in an earlier run, where that is not defined in this one. */
+  #storedOwner(bucket: string): BucketOwner | undefined {
+    let owner: BucketOwner | undefined
+    this.#checkpoints.forEach(({ name, into }) => {
+      if (into.includes(bucket)) owner = this.#defined.get(name)?.projector.projection ?? new DormantOwner(name)
+    })
+    return owner
   }
 
   /**
    * Defines a projection. It begins where it has stopped. A new one is made of the log; one whose definition has changed is made anew.
    *
-   * @throws {ProjectionDefinitionError} @throws {BucketNotDefinedError} @throws {EventNotDefinedError}
-   * @throws {ProjectionGapError} it was not taken.
+   * @throws {ProjectionDefinitionError} @throws {ProjectionGapError} it was not taken.
    */
   async define(name: string, options: ProjectionOptions): Promise<void> {
     const projection = new Projection(name, options)
     if (this.#defined.has(name)) throw new ProjectionDefinitionError(name, 'it is defined already')
-    for (const type of projection.from) if (!type.endsWith('*')) this.#registry.must(type)
-    const buckets = projection.into.map((bucket) => this.#ownable(name, bucket))
+    const known = <T>(option: string, find: () => T): T => {
+      try {
+        return find()
+      } catch (cause) {
+        if (!(cause instanceof EventNotDefinedError || cause instanceof BucketNotDefinedError)) throw cause
+        const [problem] = cause.message.split(';')
+        throw new ProjectionDefinitionError(name, `${option}: ${problem}`, { cause })
+      }
+    }
+    for (const type of projection.from) if (!type.endsWith('*')) known('from', () => this.#registry.must(type))
+    const buckets = projection.into.map((bucket) => known('into', () => this.#ownable(name, bucket)))
     const projector = new Projector(projection, this.#parts)
     const rebuilder = new Rebuilder(projection, this.#parts, projector)
     this.#defined.set(name, { projector, rebuilder })
@@ -101,7 +124,7 @@ export class Projections implements CommitHook {
       await this.#supervise(projector, rebuilder)
     } catch (error) {
       this.#defined.delete(name)
-      for (const bucket of buckets) bucket.owner = undefined
+      for (const bucket of buckets) bucket.owner = this.#storedOwner(bucket.name)
       throw error
     }
   }
@@ -111,6 +134,45 @@ export class Projections implements CommitHook {
     if (!isOutdated(this.#checkpoints.get(projection.name) as Checkpoint, projection)) return
     const loss = await this.#loses(projection, LOSS_TOLD)
     if (loss !== undefined) this.#engine.options.onError(loss)
+  }
+
+  /**
+   * Forgets a projection, defined or not. Its buckets stay as they are, and are everybody's.
+   *
+   * @throws {ProjectionNotDefinedError} there is none, in this run or an earlier one; nothing was done.
+   */
+  async drop(name: string): Promise<void> {
+    const stored = this.#checkpoints.get(name)
+    if (stored === undefined) throw new ProjectionNotDefinedError(String(name))
+    this.#engine.sequencer.mustTakeWrites()
+    await this.#end(name)
+    try {
+      await this.#checkpoints.ready()
+      await dropShadows(this.#engine, stored)
+      const head = { type: 'store/projection', data: Object.freeze({ projection: name }) }
+      await this.#checkpoints.commit(head, (transaction) => this.#checkpoints.remove(transaction, name))
+      await this.#engine.sequencer.settled()
+    } finally {
+      for (const bucket of this.#engine.catalog.buckets) {
+        if (bucket.owner?.name === name) bucket.owner = this.#storedOwner(bucket.name)
+      }
+    }
+    if (this.#checkpoints.get(name) === undefined) this.#dormant.delete(name)
+    else throw new StorageError(`dropProjection("${name}"): it could not be written; drop it again`)
+  }
+
+  /** From here on it takes in nothing: as if it were not defined in this run. */
+  async #end(name: string): Promise<void> {
+    const { projector, rebuilder } = this.#defined.get(name) ?? {}
+    if (projector === undefined || rebuilder === undefined) return
+    this.#defined.delete(name)
+    this.#inline = this.#inline.filter((one) => one !== projector.projection)
+    if (this.#checkpoints.get(name)?.isLive === true) this.#dormant.add(name)
+    const error = new ProjectionNotDefinedError(name)
+    await this.#supervisor?.terminateChild(rebuilder.process.name, error)
+    await this.#supervisor?.terminateChild(projector.process.name, error)
+    rebuilder.end(error)
+    projector.end()
   }
 
   async #supervise(projector: Projector, rebuilder: Rebuilder): Promise<void> {
@@ -133,7 +195,10 @@ export class Projections implements CommitHook {
     const refuse = (problem: string): never => {
       throw new ProjectionDefinitionError(projection, `into: bucket "${name}" ${problem}`)
     }
-    if (bucket.owner !== undefined) refuse(`is written by projection "${bucket.owner.name}"`)
+    const { owner } = bucket
+    if (owner !== undefined && owner.name !== projection) {
+      refuse(`is written by projection "${owner.name}", which store.dropProjection would give up`)
+    }
     if (!bucket.persistent) refuse('is not stored, so that it would not agree with how far the projection has got')
     if (sourced === true) refuse('is sourced: its writes would be events themselves')
     if (ttl !== undefined || maxSize !== undefined) {
@@ -157,6 +222,8 @@ export class Projections implements CommitHook {
       const put = (checkpoint: Checkpoint): void => this.#checkpoints.put(transaction, checkpoint)
       const known = this.#checkpoints.read(transaction, name)
       if (known === undefined) {
+        // Numbers that were given before it was there are none of its own.
+        for (const bucket of buckets) if (bucket.table.counter > 0) transaction.setCounter(bucket, 0)
         put({ name, version, from, into, seq: 0, isLive: mode === 'inline' && visible === 0, skipped: 0 })
       } else if (known.isLive && (mode === 'async' || isOutdated(known, projection))) {
         // Nothing that it is made of has happened since, or that would be written here.
@@ -234,14 +301,24 @@ export class Projections implements CommitHook {
     }
   }
 
+  /** Name of a projection, defined in this run or an earlier one, that takes in events of `type`. */
+  takerOf(type: string): string | undefined {
+    let taker: string | undefined
+    for (const [name, { projector }] of this.#defined) if (projector.projection.takes(type)) taker ??= name
+    this.#checkpoints.forEach(({ name, from }) => {
+      if (!this.#defined.has(name) && matchesType(from, type)) taker ??= name
+    })
+    return taker
+  }
+
   /** The first entry that one of them has to read yet. One that stands still does not keep the log for itself. */
   get needed(): number | undefined {
     let first = Number.POSITIVE_INFINITY
     for (const { projector, rebuilder } of this.#defined.values()) {
       const { seq = 0, isLive = false } = this.#checkpoints.get(projector.projection.name) ?? {}
       // What is stored counts: that is where the next run begins.
-      if (!isLive && projector.state !== 'halted') first = Math.min(first, seq + 1)
-      if (rebuilder.progress !== undefined) first = Math.min(first, rebuilder.progress.position + 1)
+      if (!isLive && stateOf(projector, rebuilder) !== 'halted') first = Math.min(first, seq + 1)
+      first = Math.min(first, rebuilder.needed ?? first)
     }
     return Number.isFinite(first) ? first : undefined
   }
@@ -250,8 +327,9 @@ export class Projections implements CommitHook {
   get stats(): ProjectionStats[] {
     const { visible } = this.#engine.sequencer.position
     return Array.from(this.#defined.values(), ({ projector, rebuilder }) => {
-      const { projection, position, state, error } = projector
+      const { projection, position, error } = projector
       const { name, mode, version } = projection
+      const state = stateOf(projector, rebuilder)
       const { skipped = 0 } = this.#checkpoints.get(name) ?? {}
       const { progress: rebuild } = rebuilder
       const lag = Math.max(0, visible - position)
@@ -297,4 +375,9 @@ export class Projections implements CommitHook {
     if (found === undefined) throw new ProjectionNotDefinedError(String(name))
     return found
   }
+}
+
+/** One whose buckets are of another definition stands still where they cannot be made anew. */
+function stateOf(projector: Projector, { error }: Rebuilder): ProjectionState {
+  return projector.state === 'rebuilding' && error !== undefined ? 'halted' : projector.state
 }

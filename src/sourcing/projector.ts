@@ -6,11 +6,12 @@ import { Process } from '../supervise/process.js'
 import type { Checkpoint, Checkpoints } from './checkpoints.js'
 import { isOutdated } from './checkpoints.js'
 import type { CommitGate } from './commit-gate.js'
+import { refusalOf } from './store-refusal.js'
 import { LogFollower, NEAR_ENTRIES } from './log-follower.js'
 import type { FollowTarget } from './log-follower.js'
 import type { Projection } from './projection.js'
 import type { ProjectionWorld } from './projection-run.js'
-import { ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
+import { maySkip, ProjectionFailedError, ProjectionGapError } from './projection-errors.js'
 
 /** What projectors have in common. */
 export interface ProjectorParts {
@@ -96,7 +97,7 @@ export class Projector implements FollowTarget {
   /** See `FollowTarget`. */
   skips(seq: number): boolean {
     const { onFailure, retries } = this.projection.policy
-    return onFailure === 'skip' && this.#failedAt === seq && this.#failures >= retries
+    return onFailure === 'skip' && (this.#failedAt === seq ? this.#failures : 0) >= retries
   }
 
   /** The last entry that it has taken in, or need not. */
@@ -177,13 +178,15 @@ export class Projector implements FollowTarget {
     const at = error instanceof ProjectionFailedError ? error.seq : (this.#follower?.position ?? 0) + 1
     this.#failures = at === this.#failedAt ? this.#failures + 1 : 1
     this.#failedAt = at
-    this.#error = error
+    const refusal = refusalOf(this.#parts.engine)
+    this.#error = refusal ?? error
     const { retries, onFailure } = this.projection.policy
     // A storage that cannot write may be able to later; what has left the log does not come back.
-    const isLast = error instanceof ProjectionFailedError && this.#failures > retries && onFailure === 'halt'
-    this.#isHalted = isLast || error instanceof ProjectionGapError
+    const isStuck = onFailure === 'halt' || !maySkip(error.cause)
+    const isLast = error instanceof ProjectionFailedError && this.#failures > retries && isStuck
+    this.#isHalted = isLast || error instanceof ProjectionGapError || refusal !== undefined
     if (this.#isHalted) {
-      this.#parts.engine.options.onError(error)
+      this.#parts.engine.options.onError(this.#error)
       this.#settle()
     } else this.process.kill(error)
   }
@@ -210,7 +213,11 @@ export class Projector implements FollowTarget {
   }
 
   #settle(): void {
-    if (!this.#isIdle && !this.#parts.engine.isStopped) return
+    if (this.#isIdle || this.#parts.engine.isStopped) this.end()
+  }
+
+  /** Nobody has to wait for it any more. */
+  end(): void {
     for (const resolve of this.#settling.splice(0)) resolve()
   }
 }

@@ -4,6 +4,7 @@ import type { Key, StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Overlay } from '../commit/overlay.js'
 import type { Transaction } from '../commit/transaction.js'
+import type { Engine } from '../engine.js'
 import type { Slot } from '../state/slot.js'
 import type { Checkpoint, RebuildPoint } from './checkpoints.js'
 import { isOutdated } from './checkpoints.js'
@@ -24,15 +25,23 @@ export interface RebuildProgress {
 
 /** What `rebuild` takes besides the name. */
 export interface RebuildOptions {
-  /** Called after each batch of entries. What it throws ends the rebuild, as `signal` does. */
+  /** Called after each batch of entries. What it throws ends the rebuild for this caller, as `signal` does. */
   readonly onProgress?: (progress: RebuildProgress) => void
-  /** Ends it; nothing is left of it then. */
+  /** Ends it for this caller; where nobody else waits for it, nothing is left of it then. */
   readonly signal?: AbortSignal
   /**
    * For a projection with `history: 'kept'` whose log does not begin with its first entry any more: make it of the entries that are there,
    * without what it has of earlier ones. Default: that is refused.
    */
   readonly fromKept?: boolean
+}
+
+/** Who a rebuild is made for. Neither may throw. */
+export interface RebuildAudience {
+  /** Told after each batch of entries. */
+  progressed(progress: RebuildProgress): void
+  /** Asked between two batches: whether it is to end as it is. */
+  isEnding(): boolean
 }
 
 /** What a rebuild has done. */
@@ -86,10 +95,12 @@ export class Rebuild implements FollowTarget {
   }
 
   /** See `FollowTarget`. */
-  store(transaction: Transaction, seq: number): void {
+  store(transaction: Transaction, seq: number, left: number): void {
     const { checkpoints } = this.#parts
     const stored = checkpoints.read(transaction, this.#projection.name) as Checkpoint
-    checkpoints.put(transaction, { ...stored, rebuild: { ...(stored.rebuild as RebuildPoint), seq } })
+    const rebuild = stored.rebuild as RebuildPoint
+    const skipped = (rebuild.skipped ?? 0) + left
+    checkpoints.put(transaction, { ...stored, rebuild: { ...rebuild, seq, skipped } })
   }
 
   /** See `FollowTarget`. */
@@ -100,35 +111,34 @@ export class Rebuild implements FollowTarget {
   /**
    * Does all of it, or what is left of it. What it throws leaves the buckets as they were.
    *
-   * @param signal ends it; nothing is left then.
-   * @param isPaused asked between two batches: whether it is to end, to be gone on with later.
-   * @returns undefined where it was paused.
-   * @throws {ProjectionGapError} @throws {ProjectionFailedError} @throws the reason of `signal`.
+   * @returns undefined where it was to end before: then it can be gone on with, or discarded.
+   * @throws {ProjectionGapError} @throws {ProjectionFailedError}
    */
-  async run(options: RebuildOptions, isPaused: () => boolean): Promise<RebuildReport | undefined> {
+  async run(audience: RebuildAudience): Promise<RebuildReport | undefined> {
     const { engine, world, gate } = this.#parts
-    options.signal?.throwIfAborted()
     await this.#begin()
     const follower = new LogFollower(engine, world, this.#projection, this)
     const began = follower.position
+    let isMade = false
     this.#position = began
     const step = async (last?: number): Promise<void> => {
       await follower.step()
       const { position } = follower
       this.#position = position
-      options.signal?.throwIfAborted()
       // Its own commits make the log longer; they are not waited for.
       const total = Math.max(position, last ?? engine.sequencer.position.visible)
-      options.onProgress?.({ position, total, began })
+      audience.progressed({ position, total, began })
     }
-    while (!isPaused() && engine.sequencer.position.visible - follower.position > NEAR_ENTRIES) await step()
+    while (!audience.isEnding() && engine.sequencer.position.visible - follower.position > NEAR_ENTRIES) await step()
     await gate.hold(async () => {
       await engine.sequencer.settled()
       const last = engine.sequencer.position.visible
-      while (!isPaused() && follower.position < last) await step(last)
-      if (!isPaused()) await this.#switch(last)
+      while (!audience.isEnding() && follower.position < last) await step(last)
+      if (audience.isEnding()) return
+      await this.#switch(last)
+      isMade = true
     })
-    if (isPaused()) return undefined
+    if (!isMade) return undefined
     await this.#dropShadows()
     return { position: this.#position, changed: this.#changed }
   }
@@ -182,7 +192,7 @@ export class Rebuild implements FollowTarget {
 
   /** One commit: the buckets hold what was made, and what made it is forgotten. */
   async #switch(seq: number): Promise<void> {
-    const { checkpoints, bucketOf } = this.#parts
+    const { checkpoints, bucketOf, engine } = this.#parts
     const { name, version, from, into, mode } = this.#projection
     const waits = (): Promise<unknown> | undefined => {
       const all = [...this.#shadows.values(), ...into.map((one) => bucketOf(one)), checkpoints.bucket]
@@ -191,17 +201,39 @@ export class Rebuild implements FollowTarget {
     for (let wait = waits(); wait !== undefined; wait = waits()) await wait
     assert(this.#position >= seq, 'EV6', () => `${name} is replaced with ${this.#position} of ${seq} entries`)
     this.#changed = 0
+    let given: readonly string[] = []
     await checkpoints.commit(this.head, (transaction) => {
       for (const [one, shadow] of this.#shadows) {
         const overlay = transaction.overlay(bucketOf(one))
         overlay.writer = this.#projection
         this.#changed += replace(overlay, shadow)
-        // So that numbers go on where they were, or where they are now.
-        transaction.raiseCounter(bucketOf(one), shadow.table.counter)
+        // Numbers are a part of what was made: the next one is what it would be if nothing else had ever been (EV7).
+        if (shadow.schema.counterFields.length > 0) transaction.setCounter(bucketOf(one), shadow.table.counter)
       }
-      const { skipped } = checkpoints.read(transaction, name) as Checkpoint
+      const stored = checkpoints.read(transaction, name) as Checkpoint
+      given = stored.into.filter((one) => !into.includes(one))
+      const { skipped = 0 } = stored.rebuild ?? {}
       checkpoints.put(transaction, { name, version, from, into, seq, isLive: mode === 'inline', skipped })
     })
+    // Those that it is no longer into are everybody's.
+    for (const bucket of engine.catalog.buckets) {
+      if (given.includes(bucket.name) && bucket.owner?.name === name) bucket.owner = undefined
+    }
+  }
+}
+
+/** Throws away what a rebuild has left behind, also one of an earlier run. */
+export async function dropShadows(engine: Engine, { name, into, rebuild }: Checkpoint): Promise<void> {
+  const { catalog, report } = engine
+  for (const bucket of new Set([...into, ...(rebuild?.into ?? [])])) {
+    const shadow = shadowName(name, bucket)
+    const stored = report.buckets.find((meta) => meta.bucket === shadow)
+    if (catalog.own(shadow) === undefined) {
+      if (stored === undefined || stored.key === '') continue
+      // Only what is needed to have it loaded: what is in it is of no interest.
+      await catalog.define(shadow, { key: stored.key, schema: { [stored.key]: { type: 'string' } } }, true).loaded
+    }
+    await catalog.drop(shadow, true)
   }
 }
 

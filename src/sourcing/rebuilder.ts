@@ -8,6 +8,7 @@ import type { Projection } from './projection.js'
 import type { Projector, ProjectorParts } from './projector.js'
 import { Rebuild } from './rebuild.js'
 import type { RebuildOptions, RebuildProgress, RebuildReport } from './rebuild.js'
+import { refusalOf } from './store-refusal.js'
 
 interface Asked {
   readonly options: RebuildOptions
@@ -29,6 +30,10 @@ export class Rebuilder {
   #progress: RebuildProgress | undefined
   #error: Error | undefined
   #asked: Asked[] = []
+  /** Nobody is left who wants what is being made. */
+  #isGivenUp = false
+  /** Rejects the last one who wanted it. */
+  #leave: (() => void) | undefined
   #settling: (() => void)[] = []
 
   constructor(projection: Projection, parts: ProjectorParts, projector: Projector) {
@@ -47,9 +52,16 @@ export class Rebuilder {
     return this.#progress
   }
 
-  /** Why the buckets are not of the definition, where they are not and nothing is done about it. */
+  /** Why nothing is made, where it would have to be. */
   get error(): Error | undefined {
     return this.#error
+  }
+
+  /** The first entry that has to be read for what is being made, or is about to be; undefined where nothing is. */
+  get needed(): number | undefined {
+    if (!this.#isDue) return undefined
+    const { rebuild } = this.#checkpoint
+    return rebuild === undefined || isOutdated(rebuild, this.#projection) ? 1 : rebuild.seq + 1
   }
 
   async #start(): Promise<void> {
@@ -61,8 +73,12 @@ export class Rebuilder {
   async #stop(): Promise<void> {
     this.#isRunning = false
     await this.#work
-    if (!this.#parts.engine.isStopped) return
-    const error = new StoreStoppedError(this.#parts.engine.options.name)
+    if (this.#parts.engine.isStopped) this.end(new StoreStoppedError(this.#parts.engine.options.name))
+  }
+
+  /** Nothing is made any more. */
+  end(error: Error): void {
+    this.#leave?.()
     for (const { reject } of this.#asked.splice(0)) reject(error)
     this.#settle()
   }
@@ -70,9 +86,14 @@ export class Rebuilder {
   /** Makes the buckets anew. One that is under way already is joined. */
   ask(options: RebuildOptions): Promise<RebuildReport> {
     return new Promise((resolve, reject) => {
-      if (this.#parts.engine.isStopped) return reject(new StoreStoppedError(this.#parts.engine.options.name))
+      const { isStopped, options: store, sequencer } = this.#parts.engine
+      if (isStopped) throw new StoreStoppedError(store.name)
+      sequencer.mustTakeWrites()
+      options.signal?.throwIfAborted()
       this.#asked.push({ options, resolve, reject })
       this.#error = undefined
+      this.#isGivenUp = false
+      this.#leave?.()
       this.#wake()
     })
   }
@@ -83,10 +104,15 @@ export class Rebuilder {
     this.#wake()
   }
 
+  get #checkpoint(): Checkpoint {
+    return this.#parts.checkpoints.get(this.#projection.name) as Checkpoint
+  }
+
   get #isDue(): boolean {
+    // What is begun now would be refused at once, again and again.
+    if (this.#parts.engine.isStopped) return false
     if (this.#asked.length > 0) return true
-    const { checkpoints } = this.#parts
-    const stored = checkpoints.get(this.#projection.name) as Checkpoint
+    const stored = this.#checkpoint
     return this.#error === undefined && (stored.rebuild !== undefined || isOutdated(stored, this.#projection))
   }
 
@@ -110,43 +136,69 @@ export class Rebuilder {
   async #run(): Promise<void> {
     const rebuild = new Rebuild(this.#projection, this.#parts)
     // Who asks while it is made is answered by the same one: it has whatever is in the log when it ends.
-    const isGivenUp = (): boolean =>
-      this.#asked.length > 0 && this.#asked.every(({ options }) => options.signal?.aborted === true)
     try {
-      const report = await rebuild.run(
-        {
-          onProgress: (progress) => {
-            this.#progress = progress
-            for (const { options } of this.#asked) options.onProgress?.(progress)
-            if (isGivenUp()) this.#asked[0]?.options.signal?.throwIfAborted()
-          },
-          ...(isGivenUp() && { signal: this.#asked[0]?.options.signal as AbortSignal }),
-        },
-        () => !this.#isRunning,
-      )
-      if (report === undefined) return
+      const report = await rebuild.run({
+        progressed: (progress) => this.#tell(progress),
+        isEnding: () => !this.#isRunning || this.#parts.engine.isStopped || this.#letGo(),
+      })
+      if (report === undefined) {
+        if (this.#isGivenUp) await this.#discard(rebuild)
+        return
+      }
       this.#error = undefined
       this.#projector.replaced()
       for (const { resolve } of this.#asked.splice(0)) resolve(report)
     } catch (thrown) {
       if (this.#parts.engine.isStopped) return
+      const refusal = refusalOf(this.#parts.engine)
       // The storage, or a bucket that has crashed: it goes on where it was when that is over.
-      if (!this.#isOver(thrown)) throw thrown
-      await rebuild.discard()
-      this.#failed(thrown)
+      if (refusal === undefined && !isOver(thrown)) throw thrown
+      if (refusal === undefined) await rebuild.discard()
+      this.#failed(refusal ?? thrown)
     }
   }
 
-  /** Whether it would be of no use to go on. */
-  #isOver(thrown: unknown): boolean {
-    const isOwn = thrown instanceof ProjectionFailedError || thrown instanceof ProjectionGapError
-    return isOwn || !(thrown instanceof VarveError)
+  /** Nobody wants it any more. Who was the last to is told when nothing is left of it. */
+  async #discard(rebuild: Rebuild): Promise<void> {
+    const leave = this.#leave
+    try {
+      await rebuild.discard()
+      this.#isGivenUp = false
+    } finally {
+      leave?.()
+    }
+  }
+
+  /** Tells all who have asked how far it is. What their own functions throw ends it for them, and for nobody else. */
+  #tell(progress: RebuildProgress): void {
+    this.#progress = progress
+    this.#reject(({ options }) => options.onProgress?.(progress))
+  }
+
+  /** Lets go of those whose signal is aborted. @returns whether nobody is left who wants it. */
+  #letGo(): boolean {
+    this.#reject(({ options }) => options.signal?.throwIfAborted())
+    return this.#isGivenUp
+  }
+
+  /** Rejects those for whom `work` throws. Where they were the last to want it, it is given up. */
+  #reject(work: (one: Asked) => void): void {
+    for (const one of [...this.#asked]) {
+      try {
+        work(one)
+      } catch (thrown) {
+        this.#asked = this.#asked.filter((other) => other !== one)
+        this.#isGivenUp = this.#asked.length === 0 && !isOutdated(this.#checkpoint, this.#projection)
+        if (this.#isGivenUp) this.#leave = () => one.reject(thrown)
+        else one.reject(thrown)
+      }
+    }
   }
 
   #failed(thrown: unknown): void {
-    const { engine, checkpoints } = this.#parts
-    const stored = checkpoints.get(this.#projection.name) as Checkpoint
-    if (isOutdated(stored, this.#projection)) this.#error = asError(thrown)
+    const { engine } = this.#parts
+    const isDue = this.#checkpoint.rebuild !== undefined || isOutdated(this.#checkpoint, this.#projection)
+    if (isDue) this.#error = asError(thrown)
     if (this.#asked.length === 0) engine.options.onError(asError(thrown))
     for (const { reject } of this.#asked.splice(0)) reject(thrown)
   }
@@ -162,4 +214,10 @@ export class Rebuilder {
   #settle(): void {
     for (const resolve of this.#settling.splice(0)) resolve()
   }
+}
+
+/** Whether it would be of no use to go on. What callers have thrown does not come here. */
+function isOver(thrown: unknown): boolean {
+  const isOwn = thrown instanceof ProjectionFailedError || thrown instanceof ProjectionGapError
+  return isOwn || !(thrown instanceof VarveError)
 }

@@ -19,6 +19,7 @@ import type { Projection } from './projection.js'
 import type { ProjectionWorld } from './projection-run.js'
 import { ProjectionRun } from './projection-run.js'
 import { ReplayRegistry } from './replay-registry.js'
+import { UnknownBuckets } from './replay-unknown.js'
 import { EventSeed, placeSeed } from './seeded-stream.js'
 
 /** An event that cannot be handled again. */
@@ -34,15 +35,22 @@ export interface ReplayReport {
   readonly entries: number
   /** Events that were handled again. */
   readonly events: number
-  /** Events that were taken in as they were recorded, because they, or sub-events of theirs, have `transact`, which was not run. */
+  /**
+   * Events that were taken in as they were recorded, because they, or sub-events of theirs, have `transact`, which was not run, or have to
+   * do with buckets whose state at that time is not known.
+   */
   readonly recorded: number
   /** The types whose `transact` was not run. */
   readonly transactTypes: readonly string[]
+  /** The buckets whose state was not known: cleared or dropped later, or with `eviction: 'lru'`. */
+  readonly unknownBuckets: readonly string[]
   /** Seq of the last entry. */
   readonly position: number
   /** How many events could not be handled again. They have left no trace. */
   readonly failed: number
-  /** The first of them. */
+  /** How many times a projection with `onFailure: 'skip'` has left out an event. */
+  readonly skipped: number
+  /** The first of those that failed. */
   readonly failures: readonly ReplayFailure[]
   /** Buckets that the log speaks of and that are not defined: what it says about them is left out. */
   readonly undefinedBuckets: readonly string[]
@@ -65,6 +73,9 @@ const BATCH_ENTRIES = 1_000
 const FAILURES_KEPT = 100
 const HEAD: EntryHead = { type: 'store/replay' }
 
+/** The batch is to be done again: more is known of one of its events. */
+class Again extends Error {}
+
 interface Projected {
   readonly group: EventGroup
   readonly place: EntryPlace
@@ -73,7 +84,8 @@ interface Projected {
 /**
  * Handles the events of a log again, into a store that has nothing: by the definitions of that store, with the time, the clock and the
  * randomness that each event had. Of what the log says that they have changed, only the autoincrement numbers are looked at. Entries
- * that are no events are applied as they are, and so are events with `transact`: it may have sent a mail, which is not to be sent again.
+ * that are no events are applied as they are, and so are events with `transact`: it may have sent a mail, which is not to be sent again;
+ * and those that have to do with `UnknownBuckets`.
  *
  * Holds EV7: the same log and the same definitions give the same state.
  */
@@ -91,9 +103,11 @@ export class Replay implements CommitHook {
   readonly #undefined = new Set<string>()
   readonly #failures: ReplayFailure[] = []
   #failed = 0
+  #skipped = 0
   #events = 0
   #recorded = 0
   readonly #transactTypes = new Set<string>()
+  readonly #unknown = new UnknownBuckets((name) => this.#known(name))
   #transaction: Transaction | undefined
   #runs: readonly ProjectionRun[] = []
   /** What async projections are given when the batch is committed. */
@@ -103,7 +117,11 @@ export class Replay implements CommitHook {
     this.#engine = engine
     this.#options = options
     this.#quiet = options.runTransact === true ? undefined : new ReplayRegistry(events.registry)
-    this.#parts = { ...events.parts, registry: this.#quiet ?? events.registry, commitHook: this }
+    const bucketOf = (name: string): Bucket => {
+      this.#unknown.touch(name)
+      return events.parts.bucketOf(name)
+    }
+    this.#parts = { ...events.parts, bucketOf, registry: this.#quiet ?? events.registry, commitHook: this }
     this.#world = { runtime: engine.options.runtime, registry: events.registry }
     this.isIdle = options.projections.length === 0
     this.#inline = options.projections.filter(({ mode }) => mode === 'inline')
@@ -136,7 +154,9 @@ export class Replay implements CommitHook {
     const undefinedBuckets = [...this.#undefined]
     const transactTypes = [...this.#transactTypes]
     const [failures, failed, events, recorded] = [this.#failures, this.#failed, this.#events, this.#recorded]
-    return { entries: count, events, recorded, transactTypes, position, failed, failures, undefinedBuckets }
+    const unknownBuckets = this.#unknown.names
+    const report = { entries: count, events, recorded, transactTypes, unknownBuckets, position }
+    return { ...report, failed, skipped: this.#skipped, failures, undefinedBuckets }
   }
 
   /** What is checked or done at commits needs each event to have one of its own. */
@@ -147,6 +167,7 @@ export class Replay implements CommitHook {
   }
 
   async #take(entries: readonly Entry[]): Promise<void> {
+    this.#unknown.begin(entries)
     await this.#inBatches(
       entries,
       (transaction, entry) => this.#takeOne(transaction, entry),
@@ -180,6 +201,7 @@ export class Replay implements CommitHook {
         for (; at < until; at++) {
           const done = work(transaction, items[at] as T)
           if (done !== undefined) await done
+          if (this.#unknown.takeMet()) throw new Again()
         }
         transaction.head = HEAD
         transaction.source = undefined
@@ -188,9 +210,11 @@ export class Replay implements CommitHook {
         isWritten = true
       } catch (error) {
         if (error instanceof StorageError) throw error
+        const isAgain = at < until && (error instanceof Again || this.#unknown.takeMet())
         this.#events = events
         this.#recorded = recorded
         this.#projected.length = projected
+        if (isAgain) continue
         // One that only the commit refuses is found by halving.
         const bad = at < until ? at : from + ((until - from) >> 1)
         if (bad === from) failed(items[from++] as T, error)
@@ -228,11 +252,12 @@ export class Replay implements CommitHook {
   }
 
   /** Whether the event is taken in as it was recorded. One that nobody defines is not: whether it may be there is asked as ever. */
-  #isRecorded({ type, event }: Entry): boolean {
-    if (this.#quiet?.find(type) === undefined) return false
-    const found = this.#quiet.transactOf({ ...event, type })
-    if (found === undefined) return false
-    this.#transactTypes.add(found)
+  #isRecorded(entry: Entry): boolean {
+    const { type, event } = entry
+    if (this.#parts.registry.find(type) === undefined) return false
+    const found = this.#quiet?.transactOf({ ...event, type })
+    if (found !== undefined) this.#transactTypes.add(found)
+    else if (this.#unknown.reasonOf(entry) === undefined) return false
     this.#recorded++
     return true
   }
@@ -258,9 +283,13 @@ export class Replay implements CommitHook {
   /** The bucket, where what the log says about it is to be done. */
   #plain(name: string): Bucket | undefined {
     if (isInternalBucket(name) || this.#owned.has(name)) return undefined
-    if (this.#engine.catalog.has(name)) return this.#bucketOf(name)
-    this.#undefined.add(name)
-    return undefined
+    const bucket = this.#known(name)
+    if (bucket === undefined) this.#undefined.add(name)
+    return bucket
+  }
+
+  #known(name: string): Bucket | undefined {
+    return this.#owned.has(name) || !this.#engine.catalog.has(name) ? undefined : this.#bucketOf(name)
   }
 
   #bucketOf(name: string): Bucket {
@@ -311,7 +340,11 @@ export class Replay implements CommitHook {
         current = transaction
         run.take(group, place)
       },
-      ({ place, group }, error) => this.#fail(place.seq, (group.events[0] as SubEvent).type, error),
+      ({ place, group }, error) => {
+        // It stands without the event, as it does in the store.
+        if (projection.policy.onFailure === 'skip') this.#skipped++
+        else this.#fail(place.seq, (group.events[0] as SubEvent).type, error)
+      },
     )
   }
 }

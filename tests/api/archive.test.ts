@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -24,14 +33,15 @@ type Kind = 'sqlite' | 'file'
 class Archiving {
   readonly runtime: VirtualRuntime
   readonly folder = quickFolder('varve-archive-')
-  readonly archive = join(this.folder, 'archive')
+  readonly archive: string
   readonly errors: Error[] = []
   readonly #kind: Kind
   store!: Store
   adapter!: StorageAdapter
   written = 0
 
-  constructor(kind: Kind = 'sqlite', seed = 1) {
+  constructor(kind: Kind = 'sqlite', seed = 1, archive?: string) {
+    this.archive = archive ?? join(this.folder, 'archive')
     this.runtime = virtualRuntime({ seed })
     this.#kind = kind
     folders.push(this.folder)
@@ -88,7 +98,7 @@ class Archiving {
   }
 
   files(): string[] {
-    return existsSync(this.archive) ? readdirSync(this.archive) : []
+    return existsSync(this.archive) ? readdirSync(this.archive).filter((name) => name.startsWith('entries-')) : []
   }
 
   /** All of history is there, once, and says what was written. */
@@ -160,15 +170,18 @@ describe.each<Kind>(['sqlite', 'file'])('on %s', (kind) => {
 })
 
 test('a file operation that fails, at whichever step: nothing is lost, and the next attempt goes on', async () => {
-  for (let failing = 0; failing < 12; failing++) {
+  for (let failing = 0; failing < 30; failing++) {
     const world = new Archiving()
     let left = failing
+    let failed = ''
     const files = Object.fromEntries(
       Object.entries(nodeFileSystem).map(([name, operation]) => [
         name,
         (...args: unknown[]) => {
-          if (!['identity', 'exists'].includes(name) && left-- === 0)
+          if (!['identity', 'exists'].includes(name) && left-- === 0) {
+            failed = name
             throw Object.assign(new Error('planted'), { code: 'ENOSPC' })
+          }
           return (operation as (...given: unknown[]) => unknown)(...args)
         },
       ]),
@@ -204,7 +217,8 @@ test('a file operation that fails, at whichever step: nothing is lost, and the n
       expect(seqs).toEqual(Array.from({ length: 30 }, (_, at) => at + 1))
     }
     expect(outcomes.at(-1)).toBe('20')
-    if (left >= 0) expect(outcomes).toEqual(['20', '20', '20'])
+    // A draft that cannot be removed is left to the next time.
+    if (left >= 0 || failed === 'remove') expect(outcomes).toEqual(['20', '20', '20'])
     else expect(outcomes).toContain('STORAGE_FULL')
     expect(world.files().length).toBe(1)
     await world.run(store.stop())
@@ -328,6 +342,100 @@ test('a store that was restored from a backup does not go on with an archive tha
       message: expect.stringContaining('from a backup'),
     })
   }
+})
+
+describe('a folder that somebody else has, or had', () => {
+  test('two stores that are given one empty folder: the second does not start', async () => {
+    const one = await new Archiving('sqlite', 1).open(5, 5)
+    const two = new Archiving('sqlite', 2, one.archive)
+    const refused = { code: 'ARCHIVE', message: expect.stringContaining('give each store a folder of its own') }
+    expect(await rejection(two.open(5, 5))).toMatchObject(refused)
+    await one.write(40)
+    await one.check()
+    await one.store.stop()
+    expect(await rejection(two.open(5, 5))).toMatchObject(refused)
+    writeFileSync(join(one.archive, 'archive.json'), '{')
+    expect(await rejection(one.open(5, 5))).toMatchObject({
+      code: 'ARCHIVE',
+      message: expect.stringContaining('does not say whose archive this is'),
+    })
+  })
+
+  test('a copy of a store on the archive of the first: its entries stay in its log, and onError is told', async () => {
+    const one = await new Archiving('sqlite', 1).open(5, 5)
+    await one.write(20)
+    await one.store.stop()
+    const copy = new Archiving('sqlite', 2, one.archive)
+    copyFileSync(join(one.folder, 'store'), join(copy.folder, 'store'))
+    copy.written = one.written
+    await one.open(5, 5)
+    await copy.open(5, 5)
+    await copy.runtime.advance(1_000)
+    await one.write(20)
+    await copy.write(20)
+    await copy.write(30)
+    await one.check()
+    expect(copy.errors.length).toBeGreaterThan(0)
+    for (const { message } of copy.errors)
+      expect(message).toMatch(/was written by another store, a copy of this one; .*stay in the log/)
+    expect((await copy.logged())[0]).toBe(16)
+    expect(one.errors).toEqual([])
+    await one.store.stop()
+    await copy.store.stop()
+    expect(await rejection(copy.open(5, 5))).toMatchObject({ code: 'ARCHIVE' })
+  })
+
+  test('of two that write at the same moment at most one has written, and none over the other', async () => {
+    const world = await new Archiving().open(1_000, 5)
+    await world.write(30)
+    const { options, report } = (world.store as never as { engine: { options: never; report: { logId: string } } })
+      .engine
+    const other = Buffer.from('another')
+    const files: FileSystem = {
+      ...nodeFileSystem,
+      link: (from, to) => {
+        // Somebody else is a moment earlier.
+        if (to.endsWith('.gz')) writeFileSync(to, other)
+        nodeFileSystem.link(from, to)
+      },
+    }
+    const folder = join(world.folder, 'shared')
+    const about = { folder, entries: 5, logId: report.logId, head: 30, log: options, onError: () => undefined }
+    const archive = await Archive.open({ ...about, files })
+    expect(await rejection(archive.save({ rows: 10 }))).toMatchObject({ code: 'ARCHIVE' })
+    expect(readdirSync(folder).map((name) => String(readFileSync(join(folder, name))))).toEqual([
+      expect.stringContaining(report.logId),
+      'another',
+    ])
+    await world.store.stop()
+  })
+
+  test('what is missing is told of: at the start, and whenever it is read', async () => {
+    const world = await new Archiving().open(5, 5)
+    for (let round = 0; round < 3; round++) await world.write(20)
+    rmSync(join(world.archive, must(world.files()[0])))
+    expect((await rejection(world.read({}))).message).toMatch(/entries 1 to \d+ are missing before it/)
+    expect((await rejection(world.read())).message).toMatch(/entries 1 to \d+ are missing before it/)
+    for (const name of world.files()) rmSync(join(world.archive, name))
+    expect((await rejection(world.read())).message).toMatch(/entries 1 to 55 are neither in it nor in the log/)
+    expect(await world.read({ after: 55, log: world.store.log })).toHaveLength(5)
+    await world.store.stop()
+    expect(world.errors).toEqual([])
+    await world.open(5, 5)
+    expect(world.errors.map(({ message }) => message)).toEqual([expect.stringContaining('entries 1 to 55 are neither')])
+    await world.store.stop()
+    rmSync(world.archive, { recursive: true })
+    await world.open(5, 5)
+    expect(world.errors).toHaveLength(2)
+    // It begins there now, and says so once.
+    await world.store.stop()
+    await world.open(5, 5)
+    expect(world.errors).toHaveLength(2)
+    expect(await world.read()).toHaveLength(5)
+    await world.write(20)
+    expect((await world.read())[0]?.seq).toBe(56)
+    await world.store.stop()
+  })
 })
 
 test('a store that stops before its history was looked at archives what is due', async () => {

@@ -352,7 +352,7 @@ describe('rebuild', () => {
     }
     const second = await start(adapter, { projections: { sums: bad }, onError: (error) => void errors.push(error) })
     await second.projected()
-    expect(second.projections).toMatchObject([{ state: 'rebuilding', error: { name: 'ProjectionFailedError' } }])
+    expect(second.projections).toMatchObject([{ state: 'halted', error: { name: 'ProjectionFailedError' } }])
     expect(errors).toMatchObject([{ name: 'ProjectionFailedError' }])
     await second.dispatch('item/sold', { item: 'x' })
     expect((await rows(second)) as object[]).toMatchObject(Array.from({ length: 3 }, () => ({ sum: 1 })))

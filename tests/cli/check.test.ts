@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import type { CheckResult } from '../../src/cli/check/result.js'
@@ -243,7 +243,8 @@ describe('what was sent once', () => {
     await run(cwd, 'send.mjs')
     expect(mails(cwd)).toBe('alice\n')
     const checked = await varve(['check', 'app.db', '--module', 'mailing.mjs'], { cwd })
-    expect(checked.stdout).toContain('1 event taken as recorded: transact of "mail" was not run')
+    expect(checked.stdout).toContain('1 event taken as recorded:')
+    expect(checked.stdout).toContain('transact of "mail" was not run (--run-transact runs it)')
     expect(checked.code, checked.stderr).toBe(0)
     expect(mails(cwd)).toBe('alice\n')
     writeFileSync(join(cwd, 'other.mjs'), mailing('y'))
@@ -332,6 +333,40 @@ describe('a log that has let go of its first entries', () => {
     const other = await varve(['check', 'app.db', '--module', 'model.mjs', '--archive', 'more'], { cwd })
     expect(other.stderr).toContain('it is of another store')
     expect(other.code).toBe(2)
+  })
+})
+
+describe('what is no store', () => {
+  test('an empty file or folder is neither checked nor made a store of', async () => {
+    const cwd = scratchFolder()
+    writeFileSync(join(cwd, 'model.mjs'), model(1))
+    writeFileSync(join(cwd, 'empty.db'), '')
+    mkdirSync(join(cwd, 'folder'))
+    for (const place of ['empty.db', 'folder']) {
+      const { code, stderr, stdout } = await varve(['check', place, '--module', 'model.mjs'], { cwd })
+      expect([code, stdout]).toEqual([2, ''])
+      expect(stderr).toMatch(
+        /(it is empty|there is no store in that folder); nothing was done; give the file of a store/,
+      )
+    }
+    const rebuilt = await varve(['rebuild', 'empty.db', 'daily', '--module', 'model.mjs', '--json'], { cwd })
+    expect(rebuilt.code).toBe(2)
+    expect(JSON.parse(rebuilt.stdout)).toMatchObject({
+      file: 'empty.db',
+      error: expect.stringContaining('it is empty'),
+    })
+    expect(readFileSync(join(cwd, 'empty.db'), 'utf8')).toBe('')
+  })
+
+  test('a rebuild that fails says so in JSON as well', async () => {
+    const cwd = scratchFolder()
+    await fill(cwd, { file: join(cwd, 'app.db') })
+    const { code, stdout, stderr } = await varve(['rebuild', 'app.db', 'dayly', '--module', 'model.mjs', '--json'], {
+      cwd,
+    })
+    expect(code).not.toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'dayly', error: expect.stringContaining('dayly') })
+    expect(stderr).toContain('dayly')
   })
 })
 

@@ -64,6 +64,21 @@ test('types of events that are given to start flow into reducers and dispatch', 
   })
 })
 
+test('handlers of a sourced bucket know what its writes say', () => {
+  compiled(() => {
+    store.extendEvent('bucket/orders', {
+      reduce: ({ data }) => {
+        expectTypeOf(data.key).toEqualTypeOf<string | undefined>()
+        if (data.action === 'delete') return { orders: { remove: data.keys } }
+        // @ts-expect-error there is no such action
+        if (data.action === 'remove') return {}
+        return undefined
+      },
+    })
+    store.extendEvent('bucket/others', { reduce: ({ data }) => void expectTypeOf(data.key).toEqualTypeOf<unknown>() })
+  })
+})
+
 test('a reference carries the types of data and result', () => {
   compiled(async () => {
     const placed = store.defineEvent('placed', {

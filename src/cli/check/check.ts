@@ -69,13 +69,14 @@ async function check(file: string, options: CheckOptions, world: CommandWorld): 
     const done = await replayLog(replay, copy.adapter, report, options, world)
     const { buckets, notCompared } = await compareAll(replay, copy.adapter, report, ignore)
     const compared = new Set(buckets.map(({ bucket }) => bucket))
-    const { entries, events, recorded, transactTypes, failed } = done
+    const { entries, events, recorded, transactTypes, unknownBuckets, skipped, failed } = done
     const failures = done.failures.map(({ seq, type, error }) => ({ seq, type, message: error.message }))
     return {
       ...{ varve: world.version, file, module: options.module },
       isSame: failed === 0 && !buckets.some(isDifferent),
       isComplete: notCompared.length === 0,
-      ...{ entries, events, recorded, transactTypes, failed, failures, buckets, notCompared },
+      ...{ entries, events, recorded, transactTypes, unknownBuckets, skipped },
+      ...{ failed, failures, buckets, notCompared },
       ignored: ignore,
       hash: await replay.stateHash(compared),
       ms: performance.now() - began,

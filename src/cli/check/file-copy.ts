@@ -6,7 +6,7 @@ import { SQLiteAdapter } from '../../log/sqlite-adapter.js'
 import { checkHeader } from '../../log/sqlite-schema.js'
 import type { StorageAdapter } from '../../log/storage.js'
 import { loadSqlite } from '../../sqlite/load.js'
-import { fileKind } from '../file-kind.js'
+import { storeKind } from '../file-kind.js'
 
 /** A copy of a store, of one state, in a folder of its own. */
 export interface FileCopy {
@@ -21,7 +21,7 @@ export interface FileCopy {
  * @throws {CliError} there is nothing. @throws {StorageError} it is no store.
  */
 export async function copyStore(file: string): Promise<FileCopy> {
-  const kind = fileKind(file)
+  const kind = storeKind(file)
   const folder = mkdtempSync(join(tmpdir(), 'varve-check-'))
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
   const path = join(folder, 'copy')

@@ -14,20 +14,14 @@ const CELL_LENGTH = 90
 /** Prints what a check has found, for people. */
 export function printCheck(out: TextStream, result: CheckResult): void {
   const page = new Page(out)
-  const { buckets, entries, events, failed, failures, recorded, transactTypes } = result
+  const { buckets, entries, events, failed, failures } = result
   page.line(`${page.style('bold', 'varve check')} ${page.dim(`${result.varve} · ${result.file} · ${result.module}`)}`)
   page.line()
   page.list([
     ['replayed', `${formatThings(entries, 'entry', 'entries')}, ${formatThings(events, 'event')}`],
     [result.isComplete && result.ignored.length === 0 ? 'hash' : 'hash of what was compared', result.hash],
   ])
-  if (recorded > 0) {
-    const types = transactTypes.map((type) => `"${type}"`).join(', ')
-    page.line()
-    page.line(
-      `${formatThings(recorded, 'event')} taken as recorded: transact of ${types} was not run (--run-transact runs it).`,
-    )
-  }
+  printTaken(page, result)
   page.line()
   const columns = ['bucket', 'in the file', 'replayed', 'added', 'removed', 'changed', '']
   page.table(
@@ -57,6 +51,25 @@ export function printCheck(out: TextStream, result: CheckResult): void {
     page.line()
   }
   printAnswer(page, result)
+}
+
+/** What was not handled again. */
+function printTaken(page: Page, { recorded, transactTypes, unknownBuckets, skipped }: CheckResult): void {
+  const listed = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
+  if (recorded > 0) {
+    page.line()
+    page.line(`${formatThings(recorded, 'event')} taken as recorded:`)
+    if (transactTypes.length > 0)
+      page.line(`  transact of ${listed(transactTypes)} was not run (--run-transact runs it)`)
+    if (unknownBuckets.length > 0) {
+      page.line(
+        `  what was in ${listed(unknownBuckets)} then is not known: cleared or dropped later, or with eviction 'lru'`,
+      )
+    }
+  }
+  if (skipped === 0) return
+  page.line()
+  page.line(`${formatThings(skipped, 'event')} left out by projections with onFailure 'skip'.`)
 }
 
 function printAnswer(page: Page, { isSame, isComplete, notCompared, ignored, ms }: CheckResult): void {

@@ -12,10 +12,17 @@ export interface CheckResult {
   readonly entries: number
   /** Events that were handled again. */
   readonly events: number
-  /** Events that were taken in as they were recorded, because they or their sub-events have `transact`, which was not run. */
+  /**
+   * Events that were taken in as they were recorded, because they or their sub-events have `transact`, which was not run, or because they
+   * have to do with `unknownBuckets`.
+   */
   readonly recorded: number
   /** The types that have it. */
   readonly transactTypes: readonly string[]
+  /** Buckets whose state at that time is not in the log: cleared or dropped later, or with `eviction: 'lru'`. */
+  readonly unknownBuckets: readonly string[]
+  /** How many times a projection with `onFailure: 'skip'` has left out an event. */
+  readonly skipped: number
   /** Events that the code of the module cannot handle. */
   readonly failed: number
   readonly failures: readonly { readonly seq: number; readonly type: string; readonly message: string }[]

@@ -4,7 +4,7 @@ import type { RebuildReport } from '../../sourcing/rebuild.js'
 import { ProjectionGapError } from '../../sourcing/projection-errors.js'
 import { Store } from '../../store.js'
 import type { CommandWorld } from '../command-world.js'
-import { fileKind } from '../file-kind.js'
+import { fileKind, storeKind } from '../file-kind.js'
 import { ArchivedAdapter } from '../archived-log.js'
 import { CliError, InterruptedError, messageOf } from '../cli-error.js'
 import { formatDuration, formatThings } from '../format.js'
@@ -41,19 +41,15 @@ export async function runRebuild(
   world: CommandWorld,
 ): Promise<void> {
   const began = performance.now()
-  if (fileKind(file) === 'folder') {
-    throw new CliError(`${file}: it is a folder; nothing was done; give it the SQLite file of a store`)
-  }
-  const model = onlyProjection(await loadModel(options.module), name, options)
-  const store = await openStore(file, model, options)
   let report: RebuildReport
   try {
-    await defineModel(store, model)
-    report = await rebuild(store, name, options, world)
+    report = await rebuildIn(file, name, options, world)
   } catch (thrown) {
-    throw withRemedy(file, thrown)
-  } finally {
-    await store.stop()
+    const error = withRemedy(file, thrown)
+    if (options.json === true && !(error instanceof InterruptedError)) {
+      world.out.write(`${JSON.stringify({ varve: world.version, file, name, error: messageOf(error) }, null, 2)}\n`)
+    }
+    throw error
   }
   const ms = performance.now() - began
   if (options.json === true) {
@@ -63,6 +59,26 @@ export async function runRebuild(
   const page = new Page(world.out)
   const what = `${formatThings(report.changed, 'record')} changed, up to entry ${report.position}`
   page.line(`${page.good(`Projection "${name}" is made anew:`)} ${what}, in ${formatDuration(ms)}.`)
+}
+
+async function rebuildIn(
+  file: string,
+  name: string,
+  options: RebuildCommandOptions,
+  world: CommandWorld,
+): Promise<RebuildReport> {
+  if (fileKind(file) === 'folder') {
+    throw new CliError(`${file}: it is a folder; nothing was done; give it the SQLite file of a store`)
+  }
+  storeKind(file)
+  const model = onlyProjection(await loadModel(options.module), name, options)
+  const store = await openStore(file, model, options)
+  try {
+    await defineModel(store, model)
+    return await rebuild(store, name, options, world)
+  } finally {
+    await store.stop()
+  }
 }
 
 /** The others would begin to follow the log, or to be made anew, which nobody has asked for. */
