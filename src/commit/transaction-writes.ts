@@ -72,14 +72,10 @@ export function setIn(transaction: Transaction, overlay: Overlay, data: unknown)
     overlay.insert(key, record)
     return record
   }
-  const replaced = replacing(current, record)
+  const { _version: version, _createdAt } = current
+  const replaced = Object.freeze({ ...record, _version: (version as number) + 1, _createdAt: _createdAt as number })
   overlay.update(key, replaced)
   return replaced
-}
-
-/** A new record as it is in place of `current`. */
-export function replacing({ _version, _createdAt }: StoredRecord, record: StoredRecord): StoredRecord {
-  return Object.freeze({ ...record, _version: (_version as number) + 1, _createdAt: _createdAt as number })
 }
 
 /** Deletes the record under `key`. @returns whether there was one. */

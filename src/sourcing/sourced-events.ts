@@ -4,7 +4,7 @@ import type { Runtime } from '../base/runtime.js'
 import type { Key, StoredRecord, Value } from '../base/value.js'
 import { DuplicateKeyError, RecordNotFoundError } from '../commit/errors.js'
 import type { Overlay } from '../commit/overlay.js'
-import { currentIn, prepareIn, replacing } from '../commit/transaction-writes.js'
+import { currentIn, prepareIn } from '../commit/transaction-writes.js'
 import { checkExpected, checkKey, checkVersion, keyIn } from '../commit/write-options.js'
 import type { EventData } from '../log/entry.js'
 import { deepFreeze } from '../schema/copy-value.js'
@@ -216,6 +216,11 @@ function planRestore(place: Place, write: SourcedWrite): Plan {
   const after = overlay.bucketState.schema.prepareImport({ ...was, _version, _updatedAt: target.transaction.now() })
   mustAgree(place, key, overlay.bucketState.schema.keyOf(after))
   return { steps: [{ key, before, after }], result: after, write }
+}
+
+/** A new record as it is in place of `current`. */
+function replacing({ _version, _createdAt }: StoredRecord, record: StoredRecord): StoredRecord {
+  return Object.freeze({ ...record, _version: (_version as number) + 1, _createdAt: _createdAt as number })
 }
 
 function deletions({ target, overlay }: Place, keys: readonly Key[]): Step[] {
