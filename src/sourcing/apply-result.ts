@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from '../base/errors.js'
-import { isKey } from '../base/value.js'
 import type { Key, StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
 import type { Overlay } from '../commit/overlay.js'
@@ -8,6 +7,9 @@ import { deleteIn, insertIn, setIn, updateIn, upsertIn } from '../commit/transac
 import { keyIn } from '../commit/write-options.js'
 import type { Change } from '../log/entry.js'
 import type { SubEventInput } from './event-definition.js'
+import type { EventInput } from './running-event.js'
+import { mustKey, sourcedInputs } from './sourced-results.js'
+import type { ResultStep } from './sourced-results.js'
 import { disown, mustNotWait } from './promises.js'
 
 /** Where the results of an event go. */
@@ -19,12 +21,14 @@ export interface ResultTarget {
   readonly changes: Change[] | undefined
   /** Told before the first thing is written. */
   written(): void
+  /** Takes the events that writes to sourced buckets are. */
+  include?(input: EventInput): void
 }
 
 type Step = (target: ResultTarget, overlay: Overlay, item: unknown) => void
 
 /** In the order in which they are applied. */
-const STEPS: { readonly [name: string]: Step } = {
+const STEPS: { readonly [S in ResultStep]: Step } = {
   clear: (target, overlay, flag) => {
     if (typeof flag !== 'boolean') throw new InvalidArgumentError(`${overlay.bucket}.clear`, 'true or false', flag)
     if (!flag) return
@@ -39,7 +43,7 @@ const STEPS: { readonly [name: string]: Step } = {
     overlay.clear()
   },
   remove: (target, overlay, given) => {
-    const key = mustKey(overlay, 'remove', given)
+    const key = mustKey(overlay.bucketState, 'remove', given)
     const before = beforeOf(target, overlay, key)
     deleteIn(target.transaction, overlay, key)
     if (before !== undefined) target.changes?.push({ bucket: overlay.bucket, key, before, after: undefined })
@@ -52,7 +56,7 @@ const STEPS: { readonly [name: string]: Step } = {
     note(target, overlay, before, setIn(target.transaction, overlay, data))
   },
   update: (target, overlay, changes) => {
-    const key = mustKey(overlay, 'update', keyIn(`${overlay.bucket}.update`, changes, overlay.key))
+    const key = mustKey(overlay.bucketState, 'update', keyIn(`${overlay.bucket}.update`, changes, overlay.key))
     const before = beforeOf(target, overlay, key)
     note(target, overlay, before, updateIn(target.transaction, overlay, key, changes))
   },
@@ -107,6 +111,10 @@ function applyTo(target: ResultTarget, name: string, part: unknown): void {
   for (const [step, apply] of IN_ORDER) {
     const given = part[step]
     if (given === undefined) continue
+    if (bucket.definition.sourced === true && target.include !== undefined) {
+      for (const input of sourcedInputs(bucket, step as ResultStep, given)) target.include(input)
+      continue
+    }
     for (const item of (Array.isArray(given) ? given : [given]) as readonly unknown[]) {
       target.written()
       apply(target, overlay, item)
@@ -131,11 +139,6 @@ function note(
   after: StoredRecord,
 ): void {
   changes?.push({ bucket: overlay.bucket, key: overlay.bucketState.schema.keyOf(after), before, after })
-}
-
-function mustKey(overlay: Overlay, step: string, key: unknown): Key {
-  if (isKey(key)) return key
-  throw new InvalidArgumentError(`${overlay.bucket}.${step}`, `a key of the bucket, as field "${overlay.key}"`, key)
 }
 
 /** Whether it is an object as one writes it down: a Map or a generator has nothing under the names of buckets. */

@@ -157,8 +157,12 @@ export function describeFailure({ phase, reducer, path, cause }: EventFailedErro
   })
 }
 
-/** What a caller of a plain write is told where an event has failed: as much as possible what a plain bucket would say. */
-export function plainFailure(error: unknown): unknown {
-  if (!(error instanceof EventFailedError) || error.reducer !== undefined || error.path.length > 1) return error
+/**
+ * What a caller of a plain write is told where an event has failed: as much as possible what a plain bucket would say.
+ *
+ * @param depth of the event that the write is: what failed further down is for an event to say.
+ */
+export function plainFailure(error: unknown, depth: number): unknown {
+  if (!(error instanceof EventFailedError) || error.reducer !== undefined || error.path.length > depth + 1) return error
   return error.cause
 }

@@ -201,8 +201,19 @@ export type NamedData<E, T> = T extends keyof E ? EventDataOf<E[T]> : { readonly
 
 /** The data of the events that writes to a sourced bucket with the definition `D` are. */
 export type SourcedData<D> = {
-  readonly action: 'insert' | 'insertMany' | 'update' | 'upsert' | 'updateMany' | 'delete' | 'deleteMany' | 'clear'
-  /** The record's, where it is one and its key is known. */
+  /** `set` comes of the results of handlers; `restore` takes a write back. */
+  readonly action:
+    | 'insert'
+    | 'insertMany'
+    | 'update'
+    | 'upsert'
+    | 'set'
+    | 'restore'
+    | 'updateMany'
+    | 'delete'
+    | 'deleteMany'
+    | 'clear'
+  /** The record's, where it is one. What has none yet gets it after `preprocess`. */
   readonly key?: KeyOf<D>
   readonly keys?: readonly KeyOf<D>[]
   /** What the caller gave: of `insertMany` a list. */

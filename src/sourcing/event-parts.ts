@@ -22,13 +22,16 @@ export interface CommitHook {
 export interface EventParts {
   readonly registry: EventRegistry
   readonly runtime: Runtime
+  /** The clock for records. */
+  readonly now: () => number
   /** @throws {BucketNotDefinedError} */
   readonly bucketOf: (name: string) => Bucket
-  /** @param include takes the events that writes to a sourced bucket are. */
+  /** @param include takes the events that writes to a sourced bucket are. @param depth of those events. */
   readonly handleOf: (
     transaction: Transaction,
     bucket: Bucket,
     include: (input: EventInput) => unknown,
+    depth: number,
   ) => TransactionBucketHandle
   readonly guard: Guard | undefined
   readonly commitHook: CommitHook

@@ -2,22 +2,21 @@ import { assert } from '../base/assert.js'
 import { InvalidArgumentError } from '../base/errors.js'
 import { TransactionEndedError } from '../commit/errors.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
-import type { EntryEvent, EventData, SubEvent } from '../log/entry.js'
+import type { Change, EntryEvent, EventData, SubEvent } from '../log/entry.js'
 import { copyPlainObject, deepFreeze } from '../schema/copy-value.js'
 import { applyResult } from './apply-result.js'
 import type { ResultTarget } from './apply-result.js'
-import type { SubEventInput } from './event-definition.js'
 import type { EventParts } from './event-parts.js'
 import type { EventType, NamedHandlers } from './event-registry.js'
 import { EventRecursionError } from './errors.js'
 import type { EventPhase } from './errors.js'
-import { RunningEvent } from './running-event.js'
-import type { EventInput, EventRoot } from './running-event.js'
+import { AppliedSubEvent, RunningEvent } from './running-event.js'
+import type { Asked, EventInput, EventRoot } from './running-event.js'
 import { HandlerTransaction } from './handler-context.js'
 import { copyData, disown } from './promises.js'
 import { Handling } from './handling.js'
 import { SeededRuntime } from './seeded-stream.js'
-import { performSourced } from './sourced-events.js'
+import type { GivenWrite } from './sourced-write.js'
 import type { CurrentData } from './upcast.js'
 
 /** Deepest nesting of sub-events. */
@@ -43,6 +42,8 @@ export class EventRun implements EntryHead {
   /** Events of a transaction that is none itself. */
   readonly #loose: SubEvent[] = []
   #count = 0
+  /** How many there were before the event that no other has brought about. */
+  #countFrom = 0
   /** Events that have begun and not come to their end. */
   #open = 0
   /** The writes of reducers that are being collected must not be seen by others of the same event (EV2). */
@@ -57,7 +58,9 @@ export class EventRun implements EntryHead {
     this.#clock = clock
     this.#isEvent = isEvent
     transaction.head = this
-    transaction.source = new SeededRuntime(parts.runtime, clock, root.seed, () => 'records')
+    // The records of an event are of one time, those of a transaction each of its own.
+    const now = isEvent ? () => clock : parts.now
+    transaction.source = new SeededRuntime(parts.runtime, now, root.seed, () => 'records')
   }
 
   get type(): string {
@@ -175,15 +178,27 @@ export class EventRun implements EntryHead {
     parent: RunningEvent | undefined,
     began: (event: RunningEvent) => void,
   ): void | Promise<void> {
+    const { event, asked } = this.#applied(input, parent, began)
+    return this.#subEvents(event, asked, 0)
+  }
+
+  /** The part of its life that never waits. @param noted is told what it has changed, besides itself. */
+  #applied(
+    input: EventInput,
+    parent: RunningEvent | undefined,
+    began: (event: RunningEvent) => void,
+    noted?: Change[],
+  ): AppliedSubEvent {
     const event = this.#begin(input, parent)
     began(event)
     const begun = event.data
     this.#preprocess(event)
-    const asked = this.#reduce(event, event.data === begun ? input.raw : undefined)
+    if (input.given !== undefined) input.given.isChanged = event.data !== begun
+    const asked = this.#reduce(event, input.given, noted)
     this.#derive(event, asked)
     if (parent !== undefined) event.takePlace(parent.records)
     else if (!this.#isEvent) event.takePlace(this.#loose)
-    return this.#subEvents(event, asked, 0)
+    return new AppliedSubEvent(event, asked)
   }
 
   #begin({ type, data, version }: EventInput, parent: RunningEvent | undefined): RunningEvent {
@@ -191,7 +206,9 @@ export class EventRun implements EntryHead {
     const { registry } = this.#parts
     const definition = this.#handling.guarded('validate', undefined, path, () => registry.must(type))
     if (path.length - 1 > DEPTH_MAX) this.#tooMany('sub-events nested in each other', DEPTH_MAX, path)
-    if (this.#count > SUB_EVENTS_MAX) this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, path)
+    // A transaction that is no event has no limit of its own.
+    if (parent === undefined) this.#countFrom = this.#count
+    if (this.#count - this.#countFrom > SUB_EVENTS_MAX) this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, path)
     const index = this.#count++
     const given =
       typeof data === 'function'
@@ -241,8 +258,9 @@ export class EventRun implements EntryHead {
   }
 
   /** Collects what all reducers want, then applies it. @returns the sub-events that they ask for. */
-  #reduce(event: RunningEvent, raw: unknown): SubEventInput[] {
-    const { handlers, bucket } = event.definition
+  #reduce(event: RunningEvent, given: GivenWrite | undefined, noted?: Change[]): Asked[] {
+    const { handlers } = event.definition
+    const write = this.#handling.sourced(event, this.#target(event, noted), given)
     const results: { readonly name: string; readonly result: unknown }[] = []
     this.#reducing = true
     try {
@@ -257,20 +275,16 @@ export class EventRun implements EntryHead {
     } finally {
       this.#reducing = false
     }
-    if (bucket !== undefined) {
-      const done = this.#handling.guarded('apply', undefined, event, () =>
-        performSourced(this.#target(event), bucket, event.data, raw),
-      )
-      event.result = done.result
-      event.data = done.data
-    }
-    const asked: SubEventInput[] = []
+    const from = noted?.length
+    if (write !== undefined) event.result = this.#handling.guarded('apply', undefined, event, () => write.apply())
+    for (const change of noted?.slice(from) ?? []) event.changes?.push(change)
+    const asked: Asked[] = []
     for (const { name, result } of results) this.#apply(event, 'reduce', name, result, asked)
     return asked
   }
 
   /** @param asked gets the sub-events that are asked for. */
-  #derive(event: RunningEvent, asked: SubEventInput[]): void {
+  #derive(event: RunningEvent, asked: Asked[]): void {
     if (event.changes === undefined) return
     const { handlers } = event.definition
     for (let i = 0; i < handlers.length; i++) {
@@ -283,9 +297,13 @@ export class EventRun implements EntryHead {
     }
   }
 
-  #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown, asked: SubEventInput[]): void {
+  #apply(event: RunningEvent, phase: EventPhase, name: string, result: unknown, asked: Asked[]): void {
+    // Writes to sourced buckets are sub-events that are applied in their place; what else they bring about comes later.
+    const include = (input: EventInput): void => {
+      asked.push(this.#applied(input, event, (own) => (own.results = event.results), event.changes))
+    }
     const events = this.#handling.guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
-      applyResult(this.#target(event), result),
+      applyResult({ ...this.#target(event), include }, result),
     )
     if (asked.length + events.length > SUB_EVENTS_MAX) {
       this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, event.path)
@@ -293,11 +311,11 @@ export class EventRun implements EntryHead {
     for (const one of events) asked.push(one)
   }
 
-  #target(event: RunningEvent): ResultTarget {
+  #target(event: RunningEvent, noted = event.changes): ResultTarget {
     return {
       transaction: this.#transaction,
       bucketOf: (name) => this.#handling.ready(name),
-      changes: event.changes,
+      changes: noted,
       written: () => {
         assert(!this.#reducing, 'EV2', `event "${event.type}": written while its reducers run`)
         event.markWritten()
@@ -305,9 +323,13 @@ export class EventRun implements EntryHead {
     }
   }
 
-  #subEvents(event: RunningEvent, asked: readonly SubEventInput[], from: number): void | Promise<void> {
+  #subEvents(event: RunningEvent, asked: readonly Asked[], from: number): void | Promise<void> {
     for (let i = from; i < asked.length; i++) {
-      const done = this.#handle(this.#inputOf(event, asked[i]), event, () => undefined)
+      const one = asked[i] as Asked
+      const done =
+        one instanceof AppliedSubEvent
+          ? this.#subEvents(one.event, one.asked, 0)
+          : this.#handle(this.#inputOf(event, one), event, () => undefined)
       if (done !== undefined) return done.then(() => this.#subEvents(event, asked, i + 1))
     }
     return this.#transact(event, 0)
@@ -328,7 +350,8 @@ export class EventRun implements EntryHead {
       if (one.transact === undefined) continue
       const failed = (error: unknown): never => this.#handling.fail('transact', one.name, event, error)
       const keep = (result: unknown): void => {
-        if (result !== undefined) event.result = result
+        // The result of a write is what the write returns.
+        if (result !== undefined && event.definition.bucket === undefined) event.result = result
       }
       try {
         const result = one.transact(event.applied, this.#context(event, i))
@@ -352,7 +375,7 @@ export class EventRun implements EntryHead {
       bucket: (name) => {
         // After the end, the handle says so to whoever uses it, as that of any transaction.
         if (!transaction.isOver) event.markWritten()
-        return handleOf(transaction, bucketOf(name), (input) => this.#handleFor(input, event, false))
+        return handleOf(transaction, bucketOf(name), (input) => this.#handleFor(input, event, false), event.depth + 1)
       },
       dispatch: (type, data) => {
         if (transaction.isOver) throw new TransactionEndedError('', `event "${event.type}": tx.dispatch("${type}")`)

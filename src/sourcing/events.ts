@@ -75,17 +75,18 @@ export class Events {
     this.#parts = {
       registry: this.registry,
       runtime,
+      now: () => engine.sequencer.now(),
       bucketOf,
       commitHook: this.projections,
-      handleOf: (transaction, bucket, include) =>
+      handleOf: (transaction, bucket, include, depth) =>
         bucket.definition.sourced === true
-          ? new SourcedTransactionHandle(transaction, bucket, include)
+          ? new SourcedTransactionHandle(transaction, bucket, include, depth)
           : new TransactionBucketHandle(transaction, bucket),
       guard: undefined,
       pure: { isRunning: false, attempt: undefined },
     }
     engine.transactions.handleOf = (transaction, bucket) =>
-      this.#parts.handleOf(transaction, bucket, (input) => this.#runOf(transaction).include(input))
+      this.#parts.handleOf(transaction, bucket, (input) => this.#runOf(transaction).include(input), 0)
     engine.sequencer.onWrite = () => this.#mustHaveNoHandler('a write or a transaction')
     engine.catalog.onSourced = (bucket) => this.registry.defineSourced(sourcedType(bucket), bucket)
   }
@@ -214,7 +215,7 @@ export class Events {
       const { run } = await this.#handle({ ...input, at: undefined, note, seed: this.seed() })
       return run.handled.result
     } catch (error) {
-      throw plainFailure(error)
+      throw plainFailure(error, 0)
     }
   }
 

@@ -2,6 +2,7 @@ import type { Bucket } from '../commit/bucket.js'
 import { TransactionEndedError } from '../commit/errors.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Reads } from '../query/reads.js'
+import type { ResultTarget } from './apply-result.js'
 import { askable, EventFailedError } from './errors.js'
 import type { EventPhase } from './errors.js'
 import type { EventParts } from './event-parts.js'
@@ -11,6 +12,9 @@ import { mustNotWait } from './promises.js'
 import { RunningEvent } from './running-event.js'
 import type { EventRoot } from './running-event.js'
 import { SeededRuntime } from './seeded-stream.js'
+import { prepareSourced } from './sourced-events.js'
+import type { PreparedWrite } from './sourced-events.js'
+import type { GivenWrite } from './sourced-write.js'
 
 /** Runs the handlers of the events of one transaction, and says of what fails where that was. */
 export class Handling {
@@ -29,7 +33,12 @@ export class Handling {
   /** Time and randomness of one handler of one event. */
   world(event: RunningEvent, phase: EventPhase, handler: number): SeededRuntime {
     const { seed, at } = this.#root
-    return new SeededRuntime(this.#parts.runtime, at, seed, () => `${event.index}/${phase}/${handler}`)
+    return new SeededRuntime(
+      this.#parts.runtime,
+      () => at,
+      seed,
+      () => `${event.index}/${phase}/${handler}`,
+    )
   }
 
   /** The bucket, which can answer. @throws {BucketNotDefinedError} @throws {BucketUnavailableError} */
@@ -66,6 +75,21 @@ export class Handling {
       // Who is told may dispatch, and ask for the time.
       guard?.report(event.type, phase, name, found)
     }
+  }
+
+  /**
+   * The write that an event of a sourced bucket is, checked and not done. The data of the event is complete from here on: what handlers see
+   * is what the log has.
+   */
+  sourced(event: RunningEvent, target: ResultTarget, given: GivenWrite | undefined): PreparedWrite | undefined {
+    const { bucket } = event.definition
+    if (bucket === undefined) return undefined
+    const source = this.world(event, 'apply', 0)
+    const write = this.guarded('apply', undefined, event, () =>
+      prepareSourced(target, bucket, event.data, source, given),
+    )
+    event.data = write.data
+    return write
   }
 
   #reads(name: string): Reads<never> {

@@ -123,7 +123,12 @@ export class ProjectionRun {
     const { id, seq } = this.#place
     const seed = new EventSeed(() => placeSeed(id, seq))
     const index = this.#index
-    return new SeededRuntime(this.#world.runtime, now, seed, () => `${this.#projection.name}/${index}/${label}`)
+    return new SeededRuntime(
+      this.#world.runtime,
+      () => now,
+      seed,
+      () => `${this.#projection.name}/${index}/${label}`,
+    )
   }
 
   /** See `ProjectionTransaction`. */

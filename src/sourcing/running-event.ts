@@ -1,10 +1,11 @@
 import type { CommitNote } from '../commit/write-options.js'
 import type { Transaction } from '../commit/transaction.js'
 import type { Change, EventData, SubEvent } from '../log/entry.js'
-import type { AppliedEvent, DomainEvent } from './event-definition.js'
+import type { AppliedEvent, DomainEvent, SubEventInput } from './event-definition.js'
 import type { EventType } from './event-registry.js'
 import type { EntryPlace } from './event-group.js'
 import type { EventSeed } from './seeded-stream.js'
+import type { GivenWrite } from './sourced-write.js'
 import type { CurrentData } from './upcast.js'
 
 /** An event to be handled. */
@@ -14,8 +15,8 @@ export interface EventInput {
   readonly data: EventData | ((transaction: Transaction) => EventData)
   /** Of the definition that the data has passed already: it comes out of the queue or the log. Absent: it is as it was given. */
   readonly version?: number | undefined
-  /** What the caller of a sourced bucket gave, which `data` is a copy of. */
-  readonly raw?: unknown
+  /** By the caller of a sourced bucket. */
+  readonly given?: GivenWrite | undefined
 }
 
 /** The one event of a run that was dispatched; its sub-events are of the same time and say the same. */
@@ -58,7 +59,7 @@ export class RunningEvent {
   hasWritten = false
   result: unknown = undefined
   /** What its handlers without effects have returned. */
-  readonly results: unknown[] = []
+  results: unknown[] = []
 
   constructor(
     definition: EventType,
@@ -125,3 +126,17 @@ export class RunningEvent {
     return { type, ...(version > 1 && { version }), ...(hasData && { data }), ...(subs && { events: subs }) }
   }
 }
+
+/** A sub-event that has been applied already, and what it asks for. */
+export class AppliedSubEvent {
+  readonly event: RunningEvent
+  readonly asked: readonly Asked[]
+
+  constructor(event: RunningEvent, asked: readonly Asked[]) {
+    this.event = event
+    this.asked = asked
+  }
+}
+
+/** What handlers ask for besides. */
+export type Asked = SubEventInput | AppliedSubEvent

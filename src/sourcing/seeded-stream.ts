@@ -61,16 +61,16 @@ function hash(text: string): number {
   return state >>> 0
 }
 
-/** Time that stands still and randomness that can be repeated, for whatever belongs to one event. */
+/** Time that is given, and randomness that can be repeated, for whatever belongs to one event. */
 export class SeededRuntime implements Runtime {
   readonly #host: Runtime
-  readonly #now: number
+  readonly #now: () => number
   readonly #seed: EventSeed
   readonly #label: () => string
   #bits: RandomBits | undefined
 
-  /** @param label asked when random numbers are drawn, which most handlers never do. */
-  constructor(host: Runtime, now: number, seed: EventSeed, label: () => string) {
+  /** @param now of an event: a time that stands still. @param label asked when random numbers are drawn, which most handlers never do. */
+  constructor(host: Runtime, now: () => number, seed: EventSeed, label: () => string) {
     this.#host = host
     this.#now = now
     this.#seed = seed
@@ -82,7 +82,7 @@ export class SeededRuntime implements Runtime {
   }
 
   now(): number {
-    return this.#now
+    return this.#now()
   }
 
   elapsed(): number {

@@ -1,209 +1,319 @@
 import { InvalidArgumentError } from '../base/errors.js'
+import { quietly } from '../base/quietly.js'
+import type { Runtime } from '../base/runtime.js'
 import type { Key, StoredRecord, Value } from '../base/value.js'
 import { DuplicateKeyError, RecordNotFoundError } from '../commit/errors.js'
 import type { Overlay } from '../commit/overlay.js'
-import { currentIn, deleteIn, insertIn, prepareIn, updateIn } from '../commit/transaction-writes.js'
-import { checkExpected, checkKey, keyIn } from '../commit/write-options.js'
+import { currentIn, prepareIn } from '../commit/transaction-writes.js'
+import { checkExpected, checkKey, checkVersion, keyIn } from '../commit/write-options.js'
 import type { EventData } from '../log/entry.js'
-import { isObject } from '../log/codec.js'
-import { copyPlainObject, deepFreeze } from '../schema/copy-value.js'
+import { deepFreeze } from '../schema/copy-value.js'
 import { META_FIELDS } from '../schema/definition.js'
+import type { FieldDefinition } from '../schema/definition.js'
+import { isStandardSchema } from '../schema/field.js'
+import { generateCuid, generateUuid } from '../schema/generate.js'
 import type { ResultTarget } from './apply-result.js'
+import { checkWrite } from './sourced-write.js'
+import type { GivenWrite, SourcedAction, SourcedWrite } from './sourced-write.js'
 
-/** What a write to a sourced bucket can be. */
-export type SourcedAction =
-  | 'insert'
-  | 'insertMany'
-  | 'update'
-  | 'upsert'
-  | 'updateMany'
-  | 'delete'
-  | 'deleteMany'
-  | 'clear'
-
-/** Data of the events that writes to a sourced bucket are. Which of them there are depends on the action. */
-export interface SourcedWrite {
-  readonly action: SourcedAction
-  /** Key of the record; of an insert, as far as it is known before. */
-  readonly key?: Key
-  readonly keys?: readonly Key[]
-  /** What was given to the write: fields, or a list of them. */
-  readonly data?: Value
-  readonly ifVersion?: number
+/** What a write is about to make of one record. */
+interface Step {
+  readonly key: Key
+  readonly before: StoredRecord | undefined
+  readonly after: StoredRecord | undefined
 }
 
-type Perform = (target: ResultTarget, overlay: Overlay, write: SourcedWrite) => unknown
-
-const PERFORM: { readonly [A in SourcedAction]: Perform } = {
-  insert: (target, overlay, { data }) => {
-    // What is wrong with it is said before the first write.
-    const record = wrote(target, () => insertIn(target.transaction, overlay, data))
-    target.changes?.push({ bucket: overlay.bucket, key: keyOf(overlay, record), before: undefined, after: record })
-    return record
-  },
-  insertMany: (target, overlay, { data }) => insertAll(target, overlay, data as readonly Value[]),
-  update: (target, overlay, { key, data, ifVersion }) =>
-    updateOne(target, overlay, mustKey(overlay, key), data, ifVersion),
-  upsert: (target, overlay, write) => {
-    const key = keyIn('upsert(data)', write.data, overlay.key)
-    const isThere = key !== undefined && currentIn(target.transaction, overlay, key) !== undefined
-    return isThere ? updateOne(target, overlay, key, write.data) : PERFORM.insert(target, overlay, write)
-  },
-  updateMany: (target, overlay, { keys = [], data }) => {
-    updateAll(
-      target,
-      overlay,
-      keys.map((key) => mustKey(overlay, key)),
-      data,
-    )
-    return keys.length
-  },
-  delete: (target, overlay, { key }) => deleteOne(target, overlay, mustKey(overlay, key)),
-  deleteMany: (target, overlay, { keys = [] }) => {
-    for (const key of keys) deleteOne(target, overlay, mustKey(overlay, key))
-    return keys.length
-  },
-  clear: (target, overlay) => {
-    if (overlay.size === 0 && overlay.isUntouched) return
-    target.written()
-    overlay.clear()
-  },
-}
-
-/** The fields of a write that an action may have, besides its name. */
-const FIELDS = ['action', 'key', 'keys', 'data', 'ifVersion']
-
-/** What was done, and what the log is to keep of it. */
-export interface Sourced {
+/** A write of which all is known, and nothing is done. */
+interface Plan {
+  readonly steps: readonly Step[]
   /** What the method of the plain handle returns. */
   readonly result: unknown
+  /** As the log keeps it. */
+  readonly write: SourcedWrite
+  /** New numbers of autoincrement fields are still to be taken. */
+  readonly hasNumbers?: boolean
+  readonly clears?: boolean
+}
+
+/** What a write is planned with. */
+interface Place {
+  readonly target: ResultTarget
+  readonly overlay: Overlay
+  /** Where generated keys come from. */
+  readonly source: Runtime
+  readonly given: GivenWrite | undefined
+}
+
+type Planner = (place: Place, write: SourcedWrite, data: unknown) => Plan
+
+const PLAN: { readonly [A in SourcedAction]: Planner } = {
+  insert: planInsert,
+  insertMany: planInsertMany,
+  update: (place, write, data) => planUpdate(place, write, mustKey(place, write.key), data),
+  upsert: (place, write, data) => {
+    const { target, overlay } = place
+    const keyed = withKey(place, data, write.key)
+    const key = keyIn('upsert(data)', keyed, overlay.key)
+    const isThere = key !== undefined && currentIn(target.transaction, overlay, key) !== undefined
+    if (!isThere) return planInsert(place, write, keyed)
+    mustAgree(place, write.key, key)
+    return planUpdate(place, write, key, keyed)
+  },
+  set: (place, write, data) => {
+    const { record, key } = newRecord(place, data, write.key)
+    const before = currentIn(place.target.transaction, place.overlay, key)
+    const after = before === undefined ? record : replacing(before, record)
+    return { steps: [{ key, before, after }], result: after, write: { ...write, key }, hasNumbers: true }
+  },
+  restore: planRestore,
+  updateMany: planUpdateMany,
+  delete: (place, write) => {
+    return { steps: deletions(place, [mustKey(place, write.key)]), result: undefined, write }
+  },
+  deleteMany: (place, write) => {
+    const keys = (write.keys ?? []).map((key) => mustKey(place, key))
+    const steps = deletions(place, keys)
+    return { steps, result: steps.length, write }
+  },
+  clear: ({ target, overlay }, write) => {
+    if (overlay.size === 0 && overlay.isUntouched) return { steps: [], result: undefined, write }
+    if (target.changes === undefined) return { steps: [], result: undefined, write, clears: true }
+    // What there was is part of what happened.
+    target.transaction.readSet.readWhere(overlay.bucket, undefined)
+    const steps = overlay.keys().map((key) => ({ key, before: overlay.get(key), after: undefined }))
+    return { steps, result: undefined, write, clears: true }
+  },
+}
+
+/** A write to a sourced bucket that is checked and can be done. */
+export interface PreparedWrite {
+  /** What the log keeps of it, with the keys of its records: handlers see the same now and in a replay. */
   readonly data: EventData
+  /** Does it. Nothing may have been written since. @returns what the method of the plain handle returns. */
+  apply(): unknown
 }
 
 /**
- * Does what an event of a sourced bucket says, with the results and the errors of a plain one. Where it throws, nothing was written.
+ * Checks and completes what an event of a sourced bucket says, with the results and the errors of a plain one. Nothing is written.
  *
- * @param raw what the caller gave as data, where that is what the event says: validators look at it, and not at its copy.
+ * @param source where generated keys come from: records that have one already take nothing from it.
+ * @param given by the caller, where that is what the event says: validators look at it, and not at its copy.
  */
-export function performSourced(target: ResultTarget, bucket: string, data: EventData, raw?: unknown): Sourced {
-  const write = data as unknown as SourcedWrite
-  if (typeof write.action !== 'string' || !Object.hasOwn(PERFORM, write.action)) {
-    throw new InvalidArgumentError(`event "bucket/${bucket}": action`, Object.keys(PERFORM).join(', '), write.action)
-  }
-  for (const name of Object.keys(data)) {
-    if (!FIELDS.includes(name)) throw new InvalidArgumentError(`event "bucket/${bucket}"`, FIELDS.join(', '), name)
-  }
-  const overlay = target.transaction.overlay(target.bucketOf(bucket))
-  const given = raw === undefined ? withKey(overlay, write) : ({ ...write, data: raw } as SourcedWrite)
-  const list = write.action === 'insertMany' ? given.data : write.action.endsWith('Many') ? write.keys : []
-  if (!Array.isArray(list)) throw new InvalidArgumentError(`event "bucket/${bucket}": ${write.action}`, 'a list', list)
-  const result = PERFORM[write.action](target, overlay, given)
-  return { result, data: noteOutcome(overlay, write, result) }
-}
-
-/** A new record gets the key that it got when the event was handled first. */
-function withKey({ key: field }: Overlay, write: SourcedWrite): SourcedWrite {
-  const { action, key, data } = write
-  if ((action !== 'insert' && action !== 'upsert') || key === undefined || !isObject(data)) return write
-  return Object.hasOwn(data, field) ? write : { ...write, data: { ...data, [field]: key } }
-}
-
-/** The event, with the key of its record; and with the records themselves where what was given cannot be stored. */
-function noteOutcome(overlay: Overlay, write: SourcedWrite, result: unknown): EventData {
-  const { action } = write
-  const isOne = action === 'insert' || action === 'upsert' || action === 'update'
-  const isKnown = !isOne || write.key !== undefined
-  const isKept = write.data !== undefined || !(isOne || action === 'insertMany')
-  if (isKnown && isKept) return write as unknown as EventData
-  const records = isOne ? [result as StoredRecord] : (result as readonly StoredRecord[])
-  const fields = records.map((record) =>
-    Object.fromEntries(Object.entries(record).filter(([name]) => !META_FIELDS.includes(name))),
-  )
-  return Object.freeze({
-    ...(write as unknown as EventData),
-    ...(isOne && { key: keyOf(overlay, records[0] as StoredRecord) }),
-    ...(!isKept && { data: deepFreeze(isOne ? (fields[0] as Value) : fields) }),
-  })
-}
-
-/** The data of the event that a write is: what was given, copied. What cannot be copied is left out: see `performSourced`. */
-export function sourcedData(
+export function prepareSourced(
+  target: ResultTarget,
   bucket: string,
-  write: { readonly action: SourcedAction; readonly data?: unknown },
-): EventData {
-  try {
-    return copyPlainObject(`bucket("${bucket}").${write.action}(data)`, write)
-  } catch (error) {
-    if (!(error instanceof InvalidArgumentError)) throw error
-    const { data: _, ...rest } = write
-    return Object.freeze(rest)
-  }
+  data: EventData,
+  source: Runtime,
+  given?: GivenWrite,
+): PreparedWrite {
+  const write = checkWrite(bucket, data)
+  const overlay = target.transaction.overlay(target.bucketOf(bucket))
+  const place = { target, overlay, source, given }
+  const isChanged = given === undefined || given.isChanged === true
+  const plan = PLAN[write.action](place, write, isChanged ? write.data : given.data)
+  return { data: noteOutcome(plan), apply: () => apply(target, overlay, plan) }
 }
 
-function insertAll(target: ResultTarget, overlay: Overlay, list: readonly Value[]): StoredRecord[] {
-  const { transaction } = target
-  const bucket = overlay.bucketState
-  const seen = new Set<Key>()
-  const records = list.map((data) => {
-    const record = prepareIn(transaction, bucket, data)
-    const key = bucket.schema.keyOf(record)
-    if (seen.has(key) || currentIn(transaction, overlay, key) !== undefined) {
-      throw new DuplicateKeyError(bucket.name, key)
+function apply(target: ResultTarget, overlay: Overlay, { steps, result, hasNumbers, clears }: Plan): unknown {
+  const { transaction, changes } = target
+  if (clears === true || steps.length > 0) target.written()
+  if (clears === true) overlay.clear()
+  for (const { key, before, after } of steps) {
+    if (hasNumbers === true) transaction.takeNumbers(overlay.bucketState, after as StoredRecord)
+    if (clears !== true) {
+      if (after === undefined) overlay.delete(key)
+      else overlay[before === undefined ? 'insert' : 'update'](key, after)
     }
-    seen.add(key)
-    transaction.takeNumbers(bucket, record)
-    return record
-  })
-  for (const record of records) {
-    target.written()
-    overlay.insert(keyOf(overlay, record), record)
-    target.changes?.push({ bucket: bucket.name, key: keyOf(overlay, record), before: undefined, after: record })
+    changes?.push({ bucket: overlay.bucket, key, before, after })
   }
-  return records
+  return result
 }
 
-function updateAll(target: ResultTarget, overlay: Overlay, keys: readonly Key[], data: unknown): void {
-  const { transaction } = target
+/** The event as the log keeps it: with the records themselves where what was given cannot be stored. */
+function noteOutcome({ write, steps }: Plan): EventData {
+  const { action, data } = write
+  if (data !== undefined || !isWithData(action)) return Object.freeze(write)
+  const records = steps.map(({ after }) => fieldsOf(after as StoredRecord))
+  const kept = action === 'insertMany' ? records : records[0]
+  return Object.freeze({ ...write, ...(kept !== undefined && { data: deepFreeze(kept) }) })
+}
+
+function isWithData(action: SourcedAction): boolean {
+  return (
+    action === 'insert' || action === 'insertMany' || action === 'update' || action === 'upsert' || action === 'set'
+  )
+}
+
+function fieldsOf(record: StoredRecord): { readonly [field: string]: Value } {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => !META_FIELDS.includes(name)))
+}
+
+function planInsert(place: Place, write: SourcedWrite, data: unknown): Plan {
+  const { record, key } = newRecord(place, data, write.key)
+  mustBeFree(place, key)
+  const steps = [{ key, before: undefined, after: record }]
+  return { steps, result: record, write: { ...write, key }, hasNumbers: true }
+}
+
+function planInsertMany(place: Place, write: SourcedWrite, data: unknown): Plan {
+  const { target, overlay, given } = place
+  const list = mustList(place, write, data)
+  const { keys } = write
+  if (keys !== undefined && mustList(place, write, keys).length !== list.length) {
+    throw new InvalidArgumentError(`event "bucket/${overlay.bucket}": insertMany: keys`, 'as many as data', keys)
+  }
+  const records = new Map<Key, StoredRecord>()
+  const refused = upTo(list, given, (item, i) => {
+    const { record, key } = newRecord(place, item, keys?.[i])
+    if (records.has(key)) throw new DuplicateKeyError(overlay.bucket, key)
+    mustBeFree(place, key)
+    records.set(key, record)
+    target.transaction.takeNumbers(overlay.bucketState, record)
+  })
+  const steps = [...records].map(([key, after]) => ({ key, before: undefined, after }))
+  const kept = refused === undefined ? write.data : (write.data as readonly Value[] | undefined)?.slice(0, refused)
+  const named = { ...write, ...(kept !== undefined && { data: Object.freeze(kept) as Value }) }
+  return { steps, result: [...records.values()], write: { ...named, keys: Object.freeze([...records.keys()]) } }
+}
+
+function planUpdate(place: Place, write: SourcedWrite, key: Key, data: unknown): Plan {
+  const { target, overlay } = place
   const { schema, name } = overlay.bucketState
-  const updated = keys.map((key) => {
-    const before = currentIn(transaction, overlay, key)
-    if (before === undefined) throw new RecordNotFoundError(name, key)
-    return { key, before, after: schema.prepareUpdate(before, data, transaction.now()) }
+  const version = checkVersion(`event "bucket/${name}"`, write)
+  const before = mustBeThere(place, key)
+  checkExpected(name, key, before, version)
+  const after = schema.prepareUpdate(before, data, target.transaction.now())
+  return { steps: [{ key, before, after }], result: after, write: { ...write, key } }
+}
+
+function planUpdateMany(place: Place, write: SourcedWrite, data: unknown): Plan {
+  const { target, overlay, given } = place
+  const { schema } = overlay.bucketState
+  const keys = mustList(place, write, write.keys ?? []) as readonly Key[]
+  const updated = new Map<Key, Step>()
+  const refused = upTo(keys, given, (item) => {
+    const key = mustKey(place, item)
+    const known = updated.get(key)
+    const before = known?.before ?? mustBeThere(place, key)
+    const after = schema.prepareUpdate(known?.after ?? before, data, target.transaction.now())
+    updated.set(key, { key, before, after })
   })
-  for (const { key, before, after } of updated) {
-    target.written()
-    overlay.update(key, after)
-    target.changes?.push({ bucket: name, key, before, after })
+  const result = refused ?? keys.length
+  return {
+    steps: [...updated.values()],
+    result,
+    write: refused === undefined ? write : { ...write, keys: keys.slice(0, refused) },
   }
 }
 
-function updateOne(target: ResultTarget, overlay: Overlay, key: Key, data: unknown, ifVersion?: number): StoredRecord {
-  const before = overlay.get(key)
-  if (before !== undefined) checkExpected(overlay.bucket, key, before, ifVersion)
-  const after = wrote(target, () => updateIn(target.transaction, overlay, key, data, ifVersion))
-  target.changes?.push({ bucket: overlay.bucket, key, before, after })
-  return after
-}
-
-function deleteOne(target: ResultTarget, overlay: Overlay, key: Key): void {
+/** A record as it was, with its fields, `_createdAt` and `_expiresAt`; its `_version` goes on rising. */
+function planRestore(place: Place, write: SourcedWrite): Plan {
+  const { target, overlay } = place
+  const key = mustKey(place, write.key)
   const before = currentIn(target.transaction, overlay, key)
-  if (before === undefined) return
-  target.written()
-  deleteIn(target.transaction, overlay, key)
-  target.changes?.push({ bucket: overlay.bucket, key, before, after: undefined })
+  const was = (write.data ?? {}) as { readonly [field: string]: Value }
+  const _version = Number(before?._version ?? was._version) + 1
+  const after = overlay.bucketState.schema.prepareImport({ ...was, _version, _updatedAt: target.transaction.now() })
+  mustAgree(place, key, overlay.bucketState.schema.keyOf(after))
+  return { steps: [{ key, before, after }], result: after, write }
 }
 
-/** Writes of one record write last, so one that throws has written nothing. */
-function wrote<T>(target: ResultTarget, write: () => T): T {
-  const written = write()
-  target.written()
-  return written
+/** A new record as it is in place of `current`. */
+function replacing({ _version, _createdAt }: StoredRecord, record: StoredRecord): StoredRecord {
+  return Object.freeze({ ...record, _version: (_version as number) + 1, _createdAt: _createdAt as number })
 }
 
-function keyOf(overlay: Overlay, record: StoredRecord): Key {
-  return overlay.bucketState.schema.keyOf(record)
+function deletions({ target, overlay }: Place, keys: readonly Key[]): Step[] {
+  return [...new Set(keys)].flatMap((key) => {
+    const before = currentIn(target.transaction, overlay, key)
+    return before === undefined ? [] : [{ key, before, after: undefined }]
+  })
 }
 
-function mustKey(overlay: Overlay, key: unknown): Key {
+/**
+ * Does `one` with each of `list`. Where the caller wants that, what comes before an item that is refused stays, and the error is for
+ * the caller to tell.
+ *
+ * @returns the index of that item; undefined where none was refused.
+ */
+function upTo<T>(
+  list: readonly T[],
+  given: GivenWrite | undefined,
+  one: (item: T, index: number) => void,
+): number | undefined {
+  let index = 0
+  try {
+    for (; index < list.length; index++) one(list[index] as T, index)
+    return undefined
+  } catch (error) {
+    if (given?.keepsFirst !== true || index === 0) throw error
+    given.refusal = { error }
+    return index
+  }
+}
+
+/** A new record, and its key, which is the one that the event says where it says one. */
+function newRecord(
+  place: Place,
+  data: unknown,
+  key: Key | undefined,
+): { readonly record: StoredRecord; readonly key: Key } {
+  const { target, overlay } = place
+  const record = prepareIn(target.transaction, overlay.bucketState, withKey(place, data, key))
+  const own = overlay.bucketState.schema.keyOf(record)
+  mustAgree(place, key, own)
+  return { record, key: own }
+}
+
+/**
+ * What was given, with a key where it has none: the one that the event says, or a new one. That has randomness of its own, so that all
+ * other generated values are the same again in a replay, where the key is known.
+ */
+function withKey({ overlay, source }: Place, data: unknown, key: Key | undefined): unknown {
+  if (typeof data !== 'object' || data === null) return data
+  const field = overlay.key
+  // What fails here fails again where it is told well.
+  const keyed = quietly(() => {
+    if (Array.isArray(data) || data instanceof Date) return data as unknown
+    if (Object.hasOwn(data, field) && (data as { [name: string]: unknown })[field] !== undefined) return data
+    const own = key ?? generatedKey(overlay, source)
+    return own === undefined ? data : { ...data, [field]: own }
+  })
+  return keyed ?? data
+}
+
+function generatedKey({ bucketState, key }: Overlay, source: Runtime): Key | undefined {
+  const { schema } = bucketState.definition
+  if (isStandardSchema(schema)) return undefined
+  const { generated } = (schema[key] ?? {}) as FieldDefinition
+  if (generated === 'uuid') return generateUuid(source)
+  return generated === 'cuid' ? generateCuid(source) : undefined
+}
+
+function mustBeFree({ target, overlay }: Place, key: Key): void {
+  if (currentIn(target.transaction, overlay, key) !== undefined) throw new DuplicateKeyError(overlay.bucket, key)
+}
+
+function mustBeThere({ target, overlay }: Place, key: Key): StoredRecord {
+  const record = currentIn(target.transaction, overlay, key)
+  if (record === undefined) throw new RecordNotFoundError(overlay.bucket, key)
+  return record
+}
+
+function mustAgree({ overlay }: Place, said: Key | undefined, own: Key): void {
+  if (said === undefined || said === own) return
+  throw new InvalidArgumentError(
+    `event "bucket/${overlay.bucket}": key`,
+    `that of its data, ${JSON.stringify(own)}`,
+    said,
+  )
+}
+
+function mustList({ overlay }: Place, { action }: SourcedWrite, list: unknown): readonly unknown[] {
+  if (Array.isArray(list)) return list
+  throw new InvalidArgumentError(`event "bucket/${overlay.bucket}": ${action}`, 'a list', list)
+}
+
+function mustKey({ overlay }: Place, key: unknown): Key {
   return checkKey(`event "bucket/${overlay.bucket}": key`, key)
 }

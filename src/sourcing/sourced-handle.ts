@@ -16,8 +16,8 @@ import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } fro
 import type { AnyLinks } from '../schema/links.js'
 import { plainFailure } from './errors.js'
 import type { EventInput } from './running-event.js'
-import { sourcedData } from './sourced-events.js'
-import type { SourcedAction } from './sourced-events.js'
+import { sourcedData } from './sourced-write.js'
+import type { GivenWrite, SourcedAction } from './sourced-write.js'
 
 /** A write to a sourced bucket, as it was asked for. */
 interface Write {
@@ -34,10 +34,13 @@ export type DispatchWrite = (input: EventInput, note: CommitNote) => Promise<unk
 class SourcedWrites {
   readonly #bucket: Bucket
   readonly #at: (method: string) => string
+  readonly #keepsFirst: boolean
 
-  constructor(bucket: Bucket, at: (method: string) => string) {
+  /** @param keepsFirst see `GivenWrite`. */
+  constructor(bucket: Bucket, at: (method: string) => string, keepsFirst: boolean) {
     this.#bucket = bucket
     this.#at = at
+    this.#keepsFirst = keepsFirst
   }
 
   insert(data: unknown): EventInput {
@@ -49,8 +52,9 @@ class SourcedWrites {
   }
 
   update(key: unknown, data: unknown, options: UpdateOptions | undefined): EventInput {
+    const at = checkKey(this.#at('update(key)'), key)
     const version = checkVersion(this.#at('update(key, changes, { ifVersion })'), options)
-    const write: Write = { action: 'update', key: checkKey(this.#at('update(key)'), key), data: read(data) }
+    const write: Write = { action: 'update', key: at, data: read(data) }
     return this.#input(version === undefined ? write : { ...write, ifVersion: version })
   }
 
@@ -76,7 +80,7 @@ class SourcedWrites {
 
   #input(write: Write): EventInput {
     const { name } = this.#bucket
-    return { type: sourcedType(name), data: sourcedData(name, write), raw: write.data }
+    return { type: sourcedType(name), data: sourcedData(name, write), given: this.#given(write) }
   }
 
   /** The event names the records that match when it is handled. */
@@ -89,7 +93,11 @@ class SourcedWrites {
       const keys = found.map((record) => schema.keyOf(record))
       return sourcedData(name, { ...write, keys } as Write)
     }
-    return { type: sourcedType(name), data, raw: write.data }
+    return { type: sourcedType(name), data, given: this.#given(write) }
+  }
+
+  #given({ data }: Write): GivenWrite {
+    return { data, keepsFirst: this.#keepsFirst }
   }
 }
 
@@ -112,7 +120,7 @@ export class SourcedBucketHandle<D = AnyDefinition, L = AnyLinks> extends StoreB
     this.#bucket = bucket
     this.#sequencer = engine.sequencer
     this.#dispatch = dispatch
-    this.#writes = new SourcedWrites(bucket, (method) => `bucket("${bucket.name}").${method}`)
+    this.#writes = new SourcedWrites(bucket, (method) => `bucket("${bucket.name}").${method}`, false)
   }
 
   override insert(data: InputOf<D>, options?: WriteOptions): Promise<RecordOf<D>> {
@@ -154,7 +162,9 @@ export class SourcedBucketHandle<D = AnyDefinition, L = AnyLinks> extends StoreB
     return bucket.process.call(() => {
       this.#sequencer.mustTakeWrites()
       const at = `bucket("${bucket.name}").${method}(…, options)`
-      return this.#dispatch(input(), options === undefined ? {} : checkOptions(at, options)) as Promise<T>
+      // In the order in which a plain bucket checks them.
+      const note = options === undefined ? {} : checkOptions(at, options)
+      return this.#dispatch(input(), note) as Promise<T>
     })
   }
 }
@@ -162,12 +172,15 @@ export class SourcedBucketHandle<D = AnyDefinition, L = AnyLinks> extends StoreB
 /** A sourced bucket inside a transaction: its writes are events that are part of the transaction. */
 export class SourcedTransactionHandle<D = AnyDefinition, L = AnyLinks> extends TransactionBucketHandle<D, L> {
   readonly #include: (input: EventInput) => unknown
+  readonly #depth: number
   readonly #writes: SourcedWrites
 
-  constructor(transaction: Transaction, bucket: Bucket, include: (input: EventInput) => unknown) {
+  /** @param depth of the events that its writes are. */
+  constructor(transaction: Transaction, bucket: Bucket, include: (input: EventInput) => unknown, depth: number) {
     super(transaction, bucket)
     this.#include = include
-    this.#writes = new SourcedWrites(bucket, (method) => this.at(method))
+    this.#depth = depth
+    this.#writes = new SourcedWrites(bucket, (method) => this.at(method), true)
   }
 
   override insert(data: InputOf<D>): Promise<RecordOf<D>> {
@@ -205,11 +218,17 @@ export class SourcedTransactionHandle<D = AnyDefinition, L = AnyLinks> extends T
   #write<T>(input: () => EventInput): Promise<T> {
     return this.run(() => {
       const plain = (error: unknown): never => {
-        throw plainFailure(error)
+        throw plainFailure(error, this.#depth)
+      }
+      const asked = input()
+      // What came before the item that was refused is written.
+      const written = (result: unknown): T => {
+        if (asked.given?.refusal !== undefined) throw asked.given.refusal.error
+        return result as T
       }
       try {
-        const result = this.#include(input())
-        return (result instanceof Promise ? result.catch(plain) : result) as T | Promise<T>
+        const result = this.#include(asked)
+        return result instanceof Promise ? result.then(written, plain) : written(result)
       } catch (error) {
         return plain(error)
       }

@@ -42,6 +42,7 @@ test('every write is an event with action, key, data and meta', async () => {
     [
       {
         action: 'insertMany',
+        keys: ['x', 'y'],
         data: [
           { id: 'x', name: 'X' },
           { id: 'y', name: 'Y' },
@@ -112,7 +113,12 @@ test('a transaction that has written to it goes on after a write that was refuse
       ).name,
     ).toBe('DuplicateKeyError')
   })
-  expect(await store.bucket('users').keys()).toEqual(['a', 'b'])
+  // As in a plain bucket: of a list, what came before the record that was refused is part of the transaction.
+  expect(await store.bucket('users').keys()).toEqual(['a', 'b', 'c'])
+  expect((await store.log.read()).at(-1)?.event?.events).toEqual([
+    { type: 'bucket/users', data: { action: 'insert', key: 'b', data: { id: 'b', name: 'B' } } },
+    { type: 'bucket/users', data: { action: 'insertMany', keys: ['c'], data: [{ id: 'c', name: 'C' }] } },
+  ])
 })
 
 test('validators see what was given, and the event keeps what can be kept of it', async () => {

@@ -234,7 +234,7 @@ describe('a replay', () => {
     ]
     const { entries, hash } = await history(steps, 1)
     expect((await replayed(stored(entries))).hash).toBe(hash)
-    expect(hash).toMatchInlineSnapshot(`"ed7f1648bd7be0f1f3ee9f8e381d7541252279783f40edf53d3c08a4f6388596"`)
+    expect(hash).toMatchInlineSnapshot(`"28cc5942a7659d5f4ad6e1d3246186708ba7f6a92a09b656819eed22245b64ba"`)
   })
 })
 
