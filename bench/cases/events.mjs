@@ -6,7 +6,7 @@ import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from '
 import { join } from 'node:path'
 import { BINDING } from '../contestants/sqlite.mjs'
 import { openVarve } from '../contestants/varve.mjs'
-import { DEFINITION, expect } from '../data.mjs'
+import { DEFINITION, expect, makeRecords } from '../data.mjs'
 import { rawRow } from './raw-row.mjs'
 import { concurrently, timed } from './writers.mjs'
 

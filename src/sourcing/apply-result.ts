@@ -22,7 +22,7 @@ export interface ResultTarget {
   /** Told before the first thing is written. */
   written(): void
   /** Takes the events that writes to sourced buckets are. */
-  include?(input: EventInput): void
+  readonly include?: ((input: EventInput) => void) | undefined
 }
 
 type Step = (target: ResultTarget, overlay: Overlay, item: unknown) => void
@@ -67,7 +67,7 @@ const STEPS: { readonly [S in ResultStep]: Step } = {
   },
 }
 
-const IN_ORDER = Object.entries(STEPS)
+const IN_ORDER = Object.keys(STEPS) as ResultStep[]
 
 /**
  * Applies what a reducer returned. Where it throws, what came before stays written.
@@ -104,15 +104,18 @@ function applyTo(target: ResultTarget, name: string, part: unknown): void {
   const bucket = target.bucketOf(name)
   if (!isPlain(part)) throw new InvalidArgumentError(`the result for bucket "${name}"`, stepNames(), part)
   const overlay = target.transaction.overlay(bucket)
-  for (const step of Object.keys(part)) {
+  const steps = Object.keys(part)
+  for (const step of steps) {
     if (Object.hasOwn(STEPS, step)) continue
     throw new InvalidArgumentError(`the result for bucket "${name}"`, stepNames(), step, `the unknown verb "${step}"`)
   }
-  for (const [step, apply] of IN_ORDER) {
+  // Mostly there is one.
+  for (const step of steps.length === 1 ? (steps as ResultStep[]) : IN_ORDER) {
     const given = part[step]
     if (given === undefined) continue
+    const apply = STEPS[step]
     if (bucket.definition.sourced === true && target.include !== undefined) {
-      for (const input of sourcedInputs(bucket, step as ResultStep, given)) target.include(input)
+      for (const input of sourcedInputs(bucket, step, given)) target.include(input)
       continue
     }
     for (const item of (Array.isArray(given) ? given : [given]) as readonly unknown[]) {

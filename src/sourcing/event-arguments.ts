@@ -15,8 +15,12 @@ export interface EventArguments {
 /** What a whole event has inside, and what stands beside a reference. */
 const INSIDE = ['data', 'at', 'meta', 'durability', 'lane', 'delayMs']
 
+/** What is said by nobody who gives no options. */
+const NO_OPTIONS = Object.freeze({ at: undefined, lane: undefined, delayMs: undefined, note: Object.freeze({}) })
+
 /** The arguments of `method`: a type or a reference with its data beside it, or a whole event. @throws {InvalidArgumentError} */
 export function readArguments(method: string, first: unknown, data: unknown, options: unknown): EventArguments {
+  if (typeof first === 'string' && options === undefined) return { ...NO_OPTIONS, type: first, data }
   const named =
     typeof first === 'object' && first !== null ? (first as { readonly [field: string]: unknown }) : undefined
   const type = named === undefined ? first : readFrom(`${method}(event)`, first, () => named.type)

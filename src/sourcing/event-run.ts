@@ -105,6 +105,7 @@ export class EventRun implements EntryHead {
 
   complete(): void {
     const { commitHook } = this.#parts
+    if (commitHook.isIdle && this.#isEvent && this.#main?.subs === undefined) return
     const events = this.#roots
     // Nothing comes after this, and the log and the receipt have the same ones.
     deepFreeze(events)
@@ -260,7 +261,9 @@ export class EventRun implements EntryHead {
   /** Collects what all reducers want, then applies it. @returns the sub-events that they ask for. */
   #reduce(event: RunningEvent, given: GivenWrite | undefined, noted?: Change[]): Asked[] {
     const { handlers } = event.definition
-    const write = this.#handling.sourced(event, this.#target(event, noted), given)
+    const { bucket } = event.definition
+    const write =
+      bucket === undefined ? undefined : this.#handling.sourced(event, bucket, this.#target(event, noted), given)
     const results: { readonly name: string; readonly result: unknown }[] = []
     this.#reducing = true
     try {
@@ -303,7 +306,7 @@ export class EventRun implements EntryHead {
       asked.push(this.#applied(input, event, (own) => (own.results = event.results), event.changes))
     }
     const events = this.#handling.guarded(phase === 'derive' ? 'derive' : 'apply', name, event, () =>
-      applyResult({ ...this.#target(event), include }, result),
+      applyResult(this.#target(event, event.changes, include), result),
     )
     if (asked.length + events.length > SUB_EVENTS_MAX) {
       this.#tooMany('sub-events of one event', SUB_EVENTS_MAX, event.path)
@@ -311,9 +314,10 @@ export class EventRun implements EntryHead {
     for (const one of events) asked.push(one)
   }
 
-  #target(event: RunningEvent, noted = event.changes): ResultTarget {
+  #target(event: RunningEvent, noted = event.changes, include?: ResultTarget['include']): ResultTarget {
     return {
       transaction: this.#transaction,
+      include,
       bucketOf: (name) => this.#handling.ready(name),
       changes: noted,
       written: () => {

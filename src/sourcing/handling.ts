@@ -57,7 +57,7 @@ export class Handling {
     const found: string[] = []
     try {
       return this.guarded(phase, name, event, () => {
-        const outer = { ...pure }
+        const { isRunning, attempt: before } = pure
         pure.isRunning = true
         pure.attempt = undefined
         try {
@@ -68,7 +68,8 @@ export class Handling {
           if (attempt !== undefined) throw attempt
           return result
         } finally {
-          Object.assign(pure, outer)
+          pure.isRunning = isRunning
+          pure.attempt = before
         }
       })
     } finally {
@@ -81,9 +82,7 @@ export class Handling {
    * The write that an event of a sourced bucket is, checked and not done. The data of the event is complete from here on: what handlers see
    * is what the log has.
    */
-  sourced(event: RunningEvent, target: ResultTarget, given: GivenWrite | undefined): PreparedWrite | undefined {
-    const { bucket } = event.definition
-    if (bucket === undefined) return undefined
+  sourced(event: RunningEvent, bucket: string, target: ResultTarget, given: GivenWrite | undefined): PreparedWrite {
     const source = this.world(event, 'apply', 0)
     const write = this.guarded('apply', undefined, event, () =>
       prepareSourced(target, bucket, event.data, source, given),

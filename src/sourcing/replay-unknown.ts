@@ -76,7 +76,8 @@ export class UnknownBuckets {
   }
 
   #isUnknown(name: string): boolean {
-    const isLacking = this.#current !== undefined && this.#before.get(this.#current)?.has(name) === true
+    const lacking = this.#current === undefined ? undefined : this.#before.get(this.#current)
+    const isLacking = lacking !== undefined && lacking !== NONE && lacking.has(name)
     return isLacking || this.#bucketOf(name)?.definition.eviction === 'lru'
   }
 

@@ -231,8 +231,9 @@ export class Replay implements CommitHook {
   #takeOne(transaction: Transaction, entry: Entry): void | Promise<void> {
     const { seq, id, at, type, data = {}, meta, event, redacted = [] } = entry
     // Handlers of a clear have seen records that the log has let go of with it.
-    const isGone = [...redacted, ...emptiedBy(entry)].some((bucket) => sourcedType(bucket) === type)
-    const isPlain = isSourcedType(type) && this.#parts.registry.find(type) === undefined
+    const isSourced = isSourcedType(type)
+    const isGone = isSourced && [...redacted, ...emptiedBy(entry)].some((bucket) => sourcedType(bucket) === type)
+    const isPlain = isSourced && this.#parts.registry.find(type) === undefined
     transaction.numbers = new LoggedNumbers(entry)
     if (event === undefined || type.startsWith('store/') || isGone || isPlain || this.#isRecorded(entry)) {
       this.#apply(transaction, entry)
