@@ -7,6 +7,7 @@ import type { ChangesOf, DataInputOf, DataOf, InputOf, KeyOf, RecordOf } from '.
 import type { Links } from '../schema/links.js'
 import type { BucketName, Named } from '../store-contexts.js'
 import type { AnyBuckets } from '../store-options.js'
+import type { SourcedAction } from './sourced-write.js'
 
 /** What the data of an event is checked against: fields as in a bucket, or one Standard Schema validator of objects. */
 export type EventSchemaDefinition = SchemaDefinition | StandardSchemaV1
@@ -202,17 +203,7 @@ export type NamedData<E, T> = T extends keyof E ? EventDataOf<E[T]> : { readonly
 /** The data of the events that writes to a sourced bucket with the definition `D` are. */
 export type SourcedData<D> = {
   /** `set` comes of the results of handlers; `restore` takes a write back. */
-  readonly action:
-    | 'insert'
-    | 'insertMany'
-    | 'update'
-    | 'upsert'
-    | 'set'
-    | 'restore'
-    | 'updateMany'
-    | 'delete'
-    | 'deleteMany'
-    | 'clear'
+  readonly action: SourcedAction
   /** The record's, where it is one. What has none yet gets it after `preprocess`. */
   readonly key?: KeyOf<D>
   readonly keys?: readonly KeyOf<D>[]
