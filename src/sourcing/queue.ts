@@ -285,11 +285,6 @@ export class EventQueue {
     return this.#withParked(id, () => this.#stored.change(id, { data, version }))
   }
 
-  /** Resolves when what is stored can be read and written, after a crash of it. */
-  ready(): Promise<void> {
-    return this.#stored.ready()
-  }
-
   /** Handles a parked event at once. Where it fails again, it stays parked, with its new error. @throws {EventNotParkedError} */
   replay(id: number): Promise<EventReceipt> {
     return this.#withParked(id, async (event) => {
