@@ -17,6 +17,7 @@ declare module 'pg' {
   export class Pool {
     constructor(options: object)
     readonly totalCount: number
+    readonly ended: boolean
     readonly idleCount: number
     connect(): Promise<PoolClient>
     query(text: string, values?: unknown[]): Promise<Result>

@@ -52,7 +52,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const collation = ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en-US', '--encoding=UTF8']
   const made = run('initdb', '-D', data, '-U', 'tester', '-A', 'trust', '-N', ...collation)
   execFileSync(made[0], made[1], { stdio: ['ignore', 'ignore', 'pipe'], cwd: folder })
-  const settings = ['listen_addresses=', `unix_socket_directories=${folder}`, 'fsync=off', 'max_connections=60']
+  const settings = ['listen_addresses=', `unix_socket_directories=${folder}`, 'fsync=off', 'max_connections=200']
   const started = run('postgres', '-D', data, ...settings.flatMap((setting) => ['-c', setting]))
   const server = spawn(started[0], started[1], { stdio: ['ignore', 'ignore', 'pipe'], cwd: folder })
   const end = (): void => void server.kill('SIGQUIT')
