@@ -17,13 +17,14 @@ const GROUPS = {
   live: async (options) => (await import('./cases/live.mjs')).liveCases(options),
   durable: async (options) => (await import('./cases/durable.mjs')).durableCases(options),
   events: async (options) => (await import('./cases/events.mjs')).eventCases(options),
+  streams: async (options) => (await import('./cases/streams.mjs')).streamCases(options),
   open: async (options) => (await import('./cases/open.mjs')).openCases(options),
   heap: async (options) => (await import('./cases/heap.mjs')).heapCases(options),
   size: async (options) => (await import('./cases/size.mjs')).sizeCases(options),
 }
 const LATEST = fileURLToPath(new URL('./results/latest.json', import.meta.url))
 
-const USAGE = `npm run bench -- [crud|queries|reactive|live|durable|events|open|heap|size] … [options]
+const USAGE = `npm run bench -- [crud|queries|reactive|live|durable|events|streams|open|heap|size] … [options]
 
 Runs Varve beside other libraries and beside what can be done at best, and prints a table.
 

@@ -112,7 +112,9 @@ function missingPackage() {
     // `npm:typescript@5.9.3` is a package under another name.
     const exact = version.slice(version.lastIndexOf('@') + 1)
     const path = `node_modules/${name}`
-    if (found[path]?.version !== exact || !isThere(path)) return `${name} ${exact}`
+    // A folder of this repository is linked, and has no version.
+    const isWanted = version.startsWith('file:') || found[path]?.version === exact
+    if (!isWanted || !isThere(path)) return `${name} ${exact}`
   }
   // Of the others it is enough that they are there: an install without the lockfile may have chosen another version.
   for (const [path, { version, optional, link }] of Object.entries(wanted)) {

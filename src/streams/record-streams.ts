@@ -72,6 +72,8 @@ export class RecordStreams implements StreamStore {
   readonly #queue: CallQueue
   readonly #tails = new Set<Tail>()
   readonly #source: TailSource
+  /** As of this turn of the event loop. */
+  #version: { readonly now: MaybePromise<unknown> } | undefined
   #closing: Promise<void> | undefined
 
   constructor(backend: StreamBackend, runtime: Runtime) {
@@ -84,7 +86,7 @@ export class RecordStreams implements StreamStore {
     this.#source = {
       page: (id, after, limit, mark) => queue.read(id, () => backend.page(id, after, limit, mark)),
       list: (prefix, after, limit) => queue.read(undefined, () => backend.list(prefix, after, limit)),
-      version: () => backend.version(),
+      version: () => this.#versionNow(),
     }
   }
 
@@ -198,6 +200,18 @@ export class RecordStreams implements StreamStore {
     for (const tail of this.#tails) tail.stop()
     await this.#queue.settled()
     await this.#backend.close()
+  }
+
+  /**
+   * The storage's version, asked once in a turn for all tails. It may be older than what is read next: then a tail looks
+   * once more than it must.
+   */
+  #versionNow(): MaybePromise<unknown> {
+    if (this.#version === undefined) {
+      this.#version = { now: this.#backend.version() }
+      this.#runtime.defer(() => (this.#version = undefined))
+    }
+    return this.#version.now
   }
 
   /** @param change checks the arguments; `undefined`: there is nothing to do. */

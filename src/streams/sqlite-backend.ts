@@ -4,6 +4,7 @@ import type { SqliteAdapter } from '../sqlite/port.js'
 import { retryBusy } from './sqlite-busy.js'
 import { flushSqlite, isForbidden } from './sqlite-flush.js'
 import { idOf, keyRange } from './sqlite-ids.js'
+import { LIMIT } from './sqlite-page.js'
 import type {
   EntriesToAppend,
   MaybePromise,
@@ -90,7 +91,7 @@ export class SqliteBackend implements StreamBackend {
     return this.#retry(() => {
       const { docs, isDoc } = this.#streams
       const { where, binds } = keyRange(prefix, after)
-      const sql = `SELECT CAST(doc_id AS BLOB) AS id FROM ${docs} WHERE ${where}${isDoc} ORDER BY doc_id LIMIT ?`
+      const sql = `SELECT CAST(doc_id AS BLOB) AS id FROM ${docs} WHERE ${where}${isDoc} ORDER BY doc_id ${LIMIT}`
       return [...this.#adapter.iterate<{ id: unknown }>(sql, ...binds, limit)].map((row) => idOf(row.id))
     })
   }

@@ -1,16 +1,13 @@
 import { chainAfter, checksum, checksumBytes } from '../base/checksum.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
-import type { SqliteBind } from '../sqlite/binding.js'
 import { kynetaRow, metaOfKyneta, plainBytes, recordOfKyneta } from './kyneta-rows.js'
 import type { SqliteStreams } from './sqlite-backend.js'
 import { KEY, keyOf } from './sqlite-ids.js'
 import { quoteTable } from './sqlite-names.js'
-import { PageReader } from './sqlite-page.js'
+import { PageReader, type PageRow } from './sqlite-page.js'
 import type { EntriesToAppend, PlacedRecord, StreamHead, StreamPage, StreamWrite } from './stream-backend.js'
 
-interface Row {
-  readonly seq: number
-  readonly size: number
+interface Row extends PageRow {
   readonly kind: unknown
   readonly payload: unknown
   readonly blob: unknown
@@ -21,8 +18,8 @@ const TRACE_LENGTH = 2_000
 
 /** Where a page ended. There is nothing in this format that says whether a stream was cleared, but its own records. */
 interface Mark {
-  /** Seq of the first record of the stream; `undefined` when the page did not begin there. */
-  readonly seqFirst: number | undefined
+  /** Seq of the first record of the stream. */
+  readonly seqFirst: number
   /** Its last record, or, where that is large, the trace of it. */
   readonly last: Row | number
 }
@@ -34,7 +31,7 @@ export class KynetaStreams implements SqliteStreams {
   readonly statsSql: string
   readonly #adapter: SqliteAdapter
   readonly #pages: PageReader<Row>
-  readonly #sql: Readonly<Record<'head' | 'first' | 'append' | 'insert' | 'clear' | 'upsert' | 'remove', string>>
+  readonly #sql: Readonly<Record<'head' | 'append' | 'insert' | 'clear' | 'upsert' | 'remove', string>>
 
   /** @param docMeta the name of the index of what is known. @param sizeOf SQL for the number of bytes of a column. */
   constructor(adapter: SqliteAdapter, docMeta: string, records: string, sizeOf: (column: string) => string) {
@@ -46,7 +43,6 @@ export class KynetaStreams implements SqliteStreams {
     this.statsSql = `SELECT (SELECT count(*) FROM ${docs}) AS docs, count(*) AS records, sum(${size}) AS bytes FROM ${rows}`
     this.#sql = {
       head: `SELECT (SELECT data FROM ${docs} WHERE doc_id = ${KEY}) AS data, (SELECT max(seq) FROM ${rows} WHERE doc_id = ${KEY}) AS seq`,
-      first: `SELECT min(seq) AS seq FROM ${rows} WHERE doc_id = ${KEY}`,
       // One statement finds the place, sees that the document exists (NOT NULL) and writes: it needs no transaction of its own.
       // Asked by SELECT instead of VALUES it would take a temporary table, and three times as long.
       append:
@@ -61,7 +57,7 @@ export class KynetaStreams implements SqliteStreams {
 
   head(id: string): StreamHead {
     const key = keyOf(id)
-    const row = this.#row('head', key, key)
+    const [row] = [...this.#adapter.iterate<{ data: unknown; seq: number | null }>(this.#sql.head, key, key)]
     const data = row?.data ?? null
     const seqNext = row?.seq == null ? 0 : Number(row.seq) + 1
     return { meta: data === null ? null : metaOfKyneta(id, data), seqNext }
@@ -106,9 +102,9 @@ export class KynetaStreams implements SqliteStreams {
       before === undefined ? limit : limit + 1,
     )
     if (before !== undefined) {
-      const first = before.seqFirst === undefined ? undefined : this.#row('first', key)?.seq
       const [again] = rows
-      if (first !== before.seqFirst || again === undefined || !isTraced(again, before.last)) return undefined
+      if (again === undefined || Number(again.seqFirst) !== before.seqFirst || !isTraced(again, before.last))
+        return undefined
     }
     const fresh = before === undefined ? rows : rows.slice(1)
     const records = fresh.map(({ seq, kind, payload, blob }): PlacedRecord => {
@@ -116,15 +112,8 @@ export class KynetaStreams implements SqliteStreams {
     })
     const last = rows.at(-1)
     if (last === undefined) return { records, more: false, mark: undefined }
-    const seqFirst = before === undefined ? (after === -1 ? Number(rows[0]?.seq) : undefined) : before.seqFirst
-    return { records, more, mark: { seqFirst, last: isSmall(last) ? last : traceOf(last) } satisfies Mark }
-  }
-
-  #row(
-    name: 'head' | 'first',
-    ...binds: SqliteBind[]
-  ): { readonly data?: unknown; readonly seq: number | null } | undefined {
-    return [...this.#adapter.iterate<{ seq: number | null }>(this.#sql[name], ...binds)][0]
+    const seqFirst = Number(last.seqFirst)
+    return { records, more, mark: { seqFirst, last: isSmall(last) ? last : traceOf(last) } satisfies Mark, seqFirst }
   }
 }
 

@@ -5,12 +5,12 @@ import { isInParts, type OwnRow, ownRow, recordOfOwn } from './own-rows.js'
 import type { SqliteStreams } from './sqlite-backend.js'
 import { KEY, keyOf } from './sqlite-ids.js'
 import { quoteTable, type TABLES_OWN } from './sqlite-names.js'
-import { PageReader } from './sqlite-page.js'
+import { PageReader, type PageRow } from './sqlite-page.js'
 import type { EntriesToAppend, PlacedRecord, StreamHead, StreamPage, StreamWrite } from './stream-backend.js'
 
-interface Row {
-  readonly seq: number
-  readonly size: number
+interface Row extends PageRow {
+  /** How often the stream was cleared. */
+  readonly clears: number
   readonly kind: unknown
   readonly head: unknown
   readonly data: unknown
@@ -47,7 +47,8 @@ export class OwnStreams implements SqliteStreams {
     this.docs = docs
     const columns = ['kind', 'head', 'data', 'parts', 'sum']
     // The rest of a record that is in parts is read with it.
-    this.#pages = new PageReader(adapter, rows, columns, ['data'], () => 'size')
+    const clears = `SELECT clears FROM ${docs} WHERE doc_id = ${KEY}`
+    this.#pages = new PageReader(adapter, rows, columns, ['data'], () => 'size', `(${clears}) AS clears`)
     this.statsSql =
       `SELECT (SELECT count(*) FROM ${docs} WHERE meta IS NOT NULL) AS docs, count(*) AS records, ` +
       `sum(size) AS bytes FROM ${rows}`
@@ -55,7 +56,7 @@ export class OwnStreams implements SqliteStreams {
     const insert = `INSERT INTO ${rows} (kind, head, data, parts, size, sum, doc_id, seq) VALUES (?, ?, ?, ?, ?, ?, `
     this.#sql = {
       head: `SELECT meta, max(seq_next, ifnull(${last} + 1, 0)) AS seq FROM ${docs} WHERE doc_id = ${KEY}`,
-      clears: `SELECT clears FROM ${docs} WHERE doc_id = ${KEY}`,
+      clears,
       // As in the format of kyneta: one statement, and no document is what NOT NULL finds.
       append: `${insert}(SELECT doc_id FROM ${docs} WHERE doc_id = ${KEY}${this.isDoc}), ${last} + 1)`,
       last: `SELECT max(seq) AS seq FROM ${rows} WHERE doc_id = ${KEY}`,
@@ -116,17 +117,27 @@ export class OwnStreams implements SqliteStreams {
 
   page(id: string, after: number, limit: number, mark: unknown): StreamPage | undefined {
     const key = keyOf(id)
-    const before = mark ?? this.#clears(key)
     const { rows, more } = this.#pages.read(key, after, limit)
     // Parts are statements of their own; only a transaction keeps them and their record of one state.
     const hasParts = rows.some(({ parts }) => Number(parts) > 1)
     const page = hasParts ? this.#adapter.transaction(() => this.#wholePage(id, after, limit)) : { rows, more }
-    if (mark !== undefined && this.#clears(key) !== mark) return undefined
+    const [first] = page.rows
+    const clears = first === undefined ? this.#clears(key) : Number(first.clears)
+    if (mark !== undefined && mark !== clears) return undefined
+    // Nothing was there, and then that many clears: only if it is so in this order, too, they are of one state.
+    if (mark === undefined && first === undefined) {
+      return this.page(id, after, limit, clears) ?? this.page(id, after, limit, undefined)
+    }
     const records = page.rows.map((row): PlacedRecord => {
       const parts = 'all' in row ? (row.all as readonly unknown[]) : [row.data]
       return { seq: Number(row.seq), record: recordOfOwn(id, Number(row.seq), row, parts) }
     })
-    return { records, more: page.more, mark: before }
+    return {
+      records,
+      more: page.more,
+      mark: clears,
+      seqFirst: first === undefined ? undefined : Number(first.seqFirst),
+    }
   }
 
   /** In a transaction. */

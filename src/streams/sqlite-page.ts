@@ -9,15 +9,22 @@ export interface RowPage<R> {
 }
 
 /** What every row tells, besides its content. */
-interface SizedRow {
+export interface PageRow {
   readonly seq: number
   readonly size: number
+  /** Seq of the first record of the stream, in the state that the page is of. */
+  readonly seqFirst: number
 }
 
 /** A stream of up to this many small records is read by one statement without a look at its size before. */
 const FIRST_ROWS = 64
 /** Small: all of those together are not more than a page. */
 const FIRST_ROW_BYTES_MAX = 262_144
+/**
+ * Not `LIMIT ?`: from SQLite 3.47 on the planner looks at the value that is bound there, and prepares the statement anew each
+ * time that one is, which takes twice as long as reading.
+ */
+export const LIMIT = 'LIMIT CAST(? AS INTEGER)'
 /** A page has not more than this, unless it is one record. */
 const PAGE_BYTES_MAX = 16 * 1_024 * 1_024
 
@@ -28,9 +35,11 @@ const PAGE_BYTES_MAX = 16 * 1_024 * 1_024
  * their content left out where it is large. If that was not all, sizes are looked at, which does not touch the content, and
  * the limit is a seq.
  */
-export class PageReader<R extends SizedRow> {
+export class PageReader<R extends PageRow> {
   readonly #adapter: SqliteAdapter
   readonly #large: readonly string[]
+  /** How many of the keys that are bound come before all else. */
+  readonly #keys: number
   readonly #first: string
   readonly #sizes: string
   readonly #beyond: string
@@ -40,6 +49,7 @@ export class PageReader<R extends SizedRow> {
   /**
    * @param table quoted. @param columns of a record, by name. @param large those of them that may be large.
    * @param sizeOf SQL for the number of bytes of a column.
+   * @param about what else is asked with each page, once, of the state that it is of: an expression with one `KEY`, AS a name.
    */
   constructor(
     adapter: SqliteAdapter,
@@ -47,6 +57,7 @@ export class PageReader<R extends SizedRow> {
     columns: readonly string[],
     large: readonly string[],
     sizeOf: (column: string) => string,
+    about?: string,
   ) {
     this.#adapter = adapter
     this.#large = large
@@ -55,19 +66,22 @@ export class PageReader<R extends SizedRow> {
       columns
         .map((column) => (large.includes(column) ? `CASE WHEN ${condition} THEN ${column} END AS ${column}` : column))
         .join(', ')
+    const seqFirst = `SELECT (SELECT seq FROM ${table} WHERE doc_id = ${KEY} ORDER BY seq LIMIT 1) AS seqFirst`
+    const select = `${seqFirst}${about === undefined ? '' : `, ${about}`}, seq`
+    this.#keys = about === undefined ? 1 : 2
     const where = `FROM ${table} WHERE doc_id = ${KEY} AND seq > ?`
-    this.#first = `SELECT seq, ${size} AS size, ${shown(`${size} <= ${FIRST_ROW_BYTES_MAX}`)} ${where} ORDER BY seq LIMIT ?`
+    this.#first = `${select}, ${size} AS size, ${shown(`${size} <= ${FIRST_ROW_BYTES_MAX}`)} ${where} ORDER BY seq ${LIMIT}`
     this.#sizes = `SELECT count(*) AS n, sum(${size}) AS size ${where} AND seq <= ?`
     this.#beyond = `SELECT ${size} AS size ${where} ORDER BY seq LIMIT 1`
-    this.#next = `SELECT seq, ${columns.join(', ')} ${where} ORDER BY seq LIMIT ?`
-    this.#nextUpTo = `SELECT seq, ${shown('seq <= ?')} ${where} ORDER BY seq LIMIT ?`
+    this.#next = `${select}, ${columns.join(', ')} ${where} ORDER BY seq ${LIMIT}`
+    this.#nextUpTo = `${select}, ${shown('seq <= ?')} ${where} ORDER BY seq ${LIMIT}`
   }
 
   /** @param after -1 for the beginning. @param limit at least 1. */
   read(key: string | Uint8Array, after: number, limit: number): RowPage<R> {
     for (;;) {
       const firstMax = Math.min(limit, FIRST_ROWS)
-      const first = this.#rows(this.#first, key, after, firstMax)
+      const first = this.#rows(this.#first, key, [key, after, firstMax])
       const largeAt = first.findIndex(({ size }) => Number(size) > FIRST_ROW_BYTES_MAX)
       const isShort = first.length < firstMax
       if (largeAt === -1 && (isShort || limit <= FIRST_ROWS)) return { rows: first, more: !isShort }
@@ -91,14 +105,15 @@ export class PageReader<R extends SizedRow> {
     const [beyond] = [...this.#adapter.iterate<{ size: number }>(this.#beyond, key, seqLast)]
     const isLarge = Number(beyond?.size ?? 0) > FIRST_ROW_BYTES_MAX
     const rows = isLarge
-      ? this.#rows(this.#nextUpTo, ...this.#large.map(() => seqLast), key, after, count + 1)
-      : this.#rows(this.#next, key, after, count + 1)
+      ? this.#rows(this.#nextUpTo, key, [...this.#large.map(() => seqLast), key, after, count + 1])
+      : this.#rows(this.#next, key, [key, after, count + 1])
     const isWhole = rows.length <= count && (rows.length === 0 || Number((rows.at(-1) as R).seq) <= seqLast)
     if (isWhole) return { rows, more: false }
     return { rows: rows.slice(0, count).filter(({ seq }) => Number(seq) <= seqLast), more: true }
   }
 
-  #rows(sql: string, ...binds: SqliteBind[]): R[] {
-    return [...this.#adapter.iterate<R>(sql, ...binds)]
+  #rows(sql: string, key: string | Uint8Array, binds: readonly SqliteBind[]): R[] {
+    const keys = this.#keys === 1 ? [key] : [key, key]
+    return [...this.#adapter.iterate<R>(sql, ...keys, ...binds)]
   }
 }

@@ -19,10 +19,11 @@ export interface StreamBackend {
    *
    * @param ids without repetition.
    * @param plan synchronous and without side effects outside itself; may be called again. What it throws is thrown.
+   * @param read what somebody has read and goes by; `plan` is told which of them are still so.
    * @throws what the storage throws; then nothing was written, or, where that is not known, the error has an `outcome` of
    * `'unknown'`.
    */
-  commit(ids: readonly string[], plan: PlanWrites): MaybePromise<void>
+  commit(ids: readonly string[], plan: PlanWrites, read?: readonly ReadState[]): MaybePromise<void>
   /**
    * Not needed, but fast: entries to the ends of documents, in one transaction, without looking at heads first. A document
    * may be in `batch` more than once.
@@ -40,6 +41,11 @@ export interface StreamBackend {
    * @param mark of the page that ended with `after`. The answer is `undefined` when the stream has been cleared since.
    */
   page(id: string, after: number, limit: number, mark?: unknown): MaybePromise<StreamPage | undefined>
+  /**
+   * What tells this state of a whole stream from others, for `ReadState`. Only where the mark of a page does not: where another
+   * program may clear a stream and leave the same mark.
+   */
+  traceOf?(records: readonly PlacedRecord[]): unknown
   /** Ids of documents that begin with `prefix` and come after `after`, by `compareIds` and `hasIdPrefix`, at most `limit`. */
   list(prefix: string, after: string | undefined, limit: number): MaybePromise<readonly string[]>
   /** Something that changes (`!==`), at the latest, when another handle has written; not for writes of this one, at best. */
@@ -58,14 +64,36 @@ export interface StreamHead {
   readonly seqNext: number
 }
 
-/** Decides what to write, knowing what is there: a head for each of the ids. */
-export type PlanWrites = (heads: ReadonlyMap<string, StreamHead>) => readonly StreamWrite[]
+/** A whole stream, as it was read. */
+export interface ReadState {
+  readonly id: string
+  /** Seq of its last record. */
+  readonly seqLast: number
+  /** Of the page that ended with that. */
+  readonly mark: unknown
+  /** What `traceOf` says of its records. */
+  readonly trace: unknown
+}
+
+/**
+ * Decides what to write, knowing what is there: a head for each of the ids, and which of the states that were read still hold:
+ * the stream has not been cleared since, and nothing has come after its last record.
+ */
+export type PlanWrites = (
+  heads: ReadonlyMap<string, StreamHead>,
+  unmoved?: ReadonlySet<ReadState>,
+) => readonly StreamWrite[]
 
 /** A change of one document. A plan has at most one per id. */
 export interface StreamWrite {
   readonly id: string
   /** True: all records that are there go first. */
   readonly clear: boolean
+  /**
+   * Where it clears: who has read up to here has seen all that was there before, and goes on beyond it; who has not begins anew. The
+   * storage keeps it with the stream, if it can, and gives it out with pages.
+   */
+  readonly clearedTo?: number
   /** What the head says afterwards; `undefined`: as before; `null`: the document is gone, and `records` is empty. */
   readonly meta: StreamMeta | null | undefined
   /** With seqs that grow, each beyond those that stay. */
@@ -93,4 +121,8 @@ export interface StreamPage {
   readonly more: boolean
   /** Says which state this is of, and where it ended, for the next page; `undefined` where nothing is known of that. */
   readonly mark: unknown
+  /** Seq of the first record of the stream, where it is known without another look. */
+  readonly seqFirst?: number | undefined
+  /** Of the last write that has cleared the stream, `clearedTo`; -1: there was none; `undefined`: the storage does not keep it. */
+  readonly clearedTo?: number | undefined
 }

@@ -147,7 +147,8 @@ export class Tail implements StreamTail {
         continue
       }
       more = page.more
-      if (place.seqFirst === undefined) place.seqFirst = await this.#seqFirst(id, after, page.records)
+      if (place.seqFirst === undefined)
+        place.seqFirst = page.seqFirst ?? (await this.#seqFirst(id, after, page.records))
       if (place.clears !== clears) continue
       if (page.records.length > 0 || page.mark !== undefined) place.mark = page.mark
       // Only the end of the page is where its mark is of.

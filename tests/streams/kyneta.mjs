@@ -1,67 +1,12 @@
 /**
  * Runs the real @kyneta/sqlite-store 3.0.0 against the fixtures of `src/testing/stream-foreign.ts` and what Varve writes.
  *
- *   node tests/streams/kyneta.mjs make <folder>          prints the SQL of the fixture of 3.x
- *   node tests/streams/kyneta.mjs read <folder> <file>   prints, as JSON, what it reads in a database
- *   node tests/streams/kyneta.mjs add <folder> <file>    appends an entry to each document of a database
- *
- * `folder` holds the unpacked packages, as `sqlite-store` and `sql-store-core`. They need @kyneta/exchange, which is not in the
- * registry: its five helpers are written here by the description in the research of record streams, not copied.
+ *   node tests/streams/kyneta.mjs make          prints the SQL of the fixture of 3.x
+ *   node tests/streams/kyneta.mjs read <file>   prints, as JSON, what it reads in a database
+ *   node tests/streams/kyneta.mjs add <file>    appends an entry to each document of a database
  */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-
-const Database = createRequire(import.meta.url)('better-sqlite3')
-
-const EXCHANGE = `
-export const STORE_META_FORMAT_KEY = 'format'
-export class StoreFormatVersionError extends Error {
-  constructor(fields) { super('incompatible format (' + fields.reason + ')'); Object.assign(this, fields) }
-}
-export class SeqNoTracker {
-  #last = new Map()
-  async next(id, discover) {
-    const last = this.#last.has(id) ? this.#last.get(id) : ((await discover()) ?? -1)
-    this.#last.set(id, last + 1)
-    return last + 1
-  }
-  reset(id, seq) { this.#last.set(id, seq) }
-  remove(id) { this.#last.delete(id) }
-}
-export function parseStoreFormat(text) {
-  try {
-    const { major, minor } = JSON.parse(text)
-    return Number.isInteger(major) && Number.isInteger(minor) ? { major, minor } : 'malformed'
-  } catch { return 'malformed' }
-}
-export function decideStoreFormat({ current, stored, storeHasData }) {
-  if (stored === null) return storeHasData ? { action: 'refuse', reason: 'unversioned-existing-data' } : { action: 'stamp', value: current }
-  return stored.major === current.major ? { action: 'open' } : { action: 'refuse', reason: 'incompatible-major' }
-}
-const mode = (meta) => JSON.stringify([meta.syncMode.writerModel, meta.syncMode.delivery, meta.syncMode.durability])
-function compare(existing, incoming, where) {
-  if (existing.replicaType[0] !== incoming.replicaType[0] || existing.replicaType[1] !== incoming.replicaType[1])
-    throw new Error('Store: replicaType mismatch ' + where)
-  if (mode(existing) !== mode(incoming)) throw new Error('Store: syncMode mismatch ' + where)
-}
-export function validateAppend(id, record, existing) {
-  if (record.kind === 'entry') {
-    if (existing === null) throw new Error('Store: first record for doc must be meta, got entry')
-    return null
-  }
-  if (existing !== null) compare(existing, record.meta, 'for document')
-  return record.meta
-}
-export function resolveMetaFromBatch(records, existing) {
-  const metas = records.filter((record) => record.kind === 'meta').map((record) => record.meta)
-  if (metas.length === 0) throw new Error('Store: batch must contain at least one meta record')
-  for (const meta of metas) { if (existing !== null) compare(existing, meta, 'for document'); compare(metas[0], meta, 'within batch') }
-  return metas.at(-1)
-}
-`
+import { fromBetterSqlite3, SqliteStore } from '@kyneta/sqlite-store'
+import Database from 'better-sqlite3'
 
 const COLLABORATIVE = { writerModel: 'concurrent', delivery: 'delta-capable', durability: 'persistent' }
 const meta = (schemaHash = 'h1', replicaType = ['yjs', 1, 0], syncMode = COLLABORATIVE) => ({
@@ -74,28 +19,13 @@ const entry = (data, version, kind = 'since', rest = {}) => ({
   version,
 })
 
-const [command, folder, file] = process.argv.slice(2)
-const work = mkdtempSync(join(tmpdir(), 'varve-kyneta-'))
-try {
-  const scope = join(work, 'node_modules/@kyneta')
-  mkdirSync(join(scope, 'exchange'), { recursive: true })
-  writeFileSync(
-    join(scope, 'exchange/package.json'),
-    JSON.stringify({ name: '@kyneta/exchange', type: 'module', exports: './index.js' }),
-  )
-  writeFileSync(join(scope, 'exchange/index.js'), EXCHANGE)
-  for (const name of ['sqlite-store', 'sql-store-core'])
-    cpSync(join(folder, name), join(scope, name), { recursive: true, dereference: true })
-  const { SqliteStore, fromBetterSqlite3 } = await import(pathToFileURL(join(scope, 'sqlite-store/dist/index.js')).href)
-  const database = new Database(file ?? ':memory:')
-  const store = new SqliteStore(fromBetterSqlite3(database))
-  if (command === 'make') console.log(await make(store, database))
-  if (command === 'read') console.log(JSON.stringify(await read(store)))
-  if (command === 'add') for (const id of await ids(store)) await store.append(id, entry('added by kyneta', 'k'))
-  await store.close()
-} finally {
-  rmSync(work, { recursive: true, force: true })
-}
+const [command, file] = process.argv.slice(2)
+const database = new Database(file ?? ':memory:')
+const store = new SqliteStore(fromBetterSqlite3(database))
+if (command === 'make') console.log(await make(store, database))
+if (command === 'read') console.log(JSON.stringify(await read(store)))
+if (command === 'add') for (const id of await ids(store)) await store.append(id, entry('added by kyneta', 'k'))
+await store.close()
 
 /** Writes the documents that `stream-foreign.ts` expects, and gives the database as SQL. */
 async function make(store, database) {

@@ -9,13 +9,12 @@ import { fromBetterSqlite3 } from '../../src/sqlite.js'
 import { createSqliteStreamStore, type StreamRecord, type StreamStore } from '../../src/streams/index.js'
 import { entry, listIds, loadAll, metaRecord } from '../../src/testing/stream-fixture.js'
 import { KYNETA_3_SQL } from '../../src/testing/stream-foreign-sql.js'
+import { isBetter } from './native.mjs'
 
-/** A folder with the unpacked packages @kyneta/sqlite-store and @kyneta/sql-store-core 3.0.0. */
-const packages = process.env['VARVE_KYNETA']
 const SCRIPT = fileURLToPath(new URL('kyneta.mjs', import.meta.url))
 
 function kyneta(command: string, ...files: readonly string[]): string {
-  return execFileSync(process.execPath, [SCRIPT, command, packages ?? '', ...files], { encoding: 'utf8' })
+  return execFileSync(process.execPath, [SCRIPT, command, ...files], { encoding: 'utf8' })
 }
 
 function readByKyneta(file: string): [string, unknown, StreamRecord[]][] {
@@ -42,7 +41,8 @@ async function inFile(work: (file: string, open: () => Promise<StreamStore>) => 
   }
 }
 
-describe.skipIf(packages === undefined)('the real @kyneta/sqlite-store (VARVE_KYNETA names its folder)', () => {
+// better-sqlite3 is compiled for one version of Node.js at a time.
+describe.skipIf(!isBetter)('the real @kyneta/sqlite-store', () => {
   test('writes the database that is in the fixture', () => {
     expect(kyneta('make').trim()).toBe(KYNETA_3_SQL.trim())
   })
