@@ -1,8 +1,9 @@
 import type { Runtime } from '../base/runtime.js'
 import { connectionOf } from '../sqlite/adapter.js'
+import { databaseOf } from '../sqlite/database-of.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { StreamDamagedError } from './errors.js'
-import { mustNotBeInTransaction, retryBusy } from './sqlite-busy.js'
+import { isBusy, mustNotBeInTransaction, retryBusy } from './sqlite-busy.js'
 import { flushSqlite, isForbidden } from './sqlite-flush.js'
 import { idOf, keyRange } from './sqlite-ids.js'
 import { LIMIT } from './sqlite-page.js'
@@ -48,6 +49,8 @@ const COMMITS = new WeakMap<object, { count: number }>()
 /** The backend on tables of SQLite. Answers at once, but for waiting where somebody else has the database locked. */
 export class SqliteBackend implements StreamBackend {
   readonly name = 'sqlite'
+  /** Only where it can be seen that a transaction is open. */
+  readonly appendsAnytime: boolean
   readonly traceOf?: (records: readonly PlacedRecord[]) => unknown
   readonly #adapter: SqliteAdapter
   readonly #streams: SqliteStreams
@@ -64,6 +67,7 @@ export class SqliteBackend implements StreamBackend {
     // Never true, which is known before any row is looked at. With a parameter it is prepared once.
     this.#lock = `DELETE FROM ${streams.docs} WHERE ? = 0`
     if (streams.traceOf !== undefined) this.traceOf = (records) => streams.traceOf?.(records)
+    this.appendsAnytime = databaseOf(adapter).isInTransaction() !== undefined
     STORES.set(adapter, (STORES.get(adapter) ?? 0) + 1)
     const connection = connectionOf(adapter)
     this.#connection = COMMITS.get(connection) ?? { count: 0 }
@@ -88,6 +92,10 @@ export class SqliteBackend implements StreamBackend {
     if (batch.length === 1 && only !== undefined && !this.#streams.isLarge(only))
       return this.#write(() => [this.#streams.append(only)])
     return this.#write(() => this.#adapter.transaction(() => batch.map((entries) => this.#streams.append(entries))))
+  }
+
+  isOfAll(error: Error): boolean {
+    return isBusy(error)
   }
 
   head(id: string): MaybePromise<StreamHead> {
