@@ -107,6 +107,7 @@ describe('what a commit survives', () => {
         prepare: (sql) => database.prepare(sql),
         transaction: (fn) => database.transaction(fn),
         begins: false,
+        isInTransaction: () => undefined,
         close: () => database.close(),
         sync,
       }

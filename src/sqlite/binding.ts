@@ -30,6 +30,14 @@ export interface SqliteDatabase {
    * @throws whatever `fn` throws, after everything is undone; {SqliteError} it cannot begin or commit: nothing was written.
    */
   transaction<R>(fn: () => R): R
+  /**
+   * True while a transaction is open on the connection, whoever has begun it: `transaction`, a BEGIN or SAVEPOINT through any
+   * adapter, or one on the raw connection. `undefined` where nobody can tell: in Durable Objects and on adapters of others,
+   * outside of a `transaction` of ours.
+   *
+   * @throws {SqliteError} the adapter or the connection is closed.
+   */
+  isInTransaction(): boolean | undefined
   /** False where BEGIN, COMMIT and SAVEPOINT are not to be used, only `transaction`: in Durable Objects and on adapters of others. */
   readonly begins: boolean
   /** Resolves when everything that was committed survives a power cut. Absent where `PRAGMA synchronous` decides. */
@@ -57,6 +65,8 @@ export interface Binding {
   /** Runs several statements without parameters. */
   exec(sql: string): unknown
   prepare(sql: string, text: SqlText): BoundStatement
+  /** True while a transaction is open. `undefined`, or absent: it cannot tell. */
+  inTransaction?(): boolean | undefined
   /** Where BEGIN is not allowed: what is there instead. It nests. */
   transaction?<R>(fn: () => R): R
   sync?(): Promise<void>
@@ -176,6 +186,15 @@ export class Connection implements SqliteDatabase {
   transaction<R>(fn: () => R): R {
     if (!this.#open) throw closedError()
     return this.#transactions.run(fn)
+  }
+
+  isInTransaction(): boolean | undefined {
+    if (!this.#open) throw closedError()
+    try {
+      return this.#transactions.isOpen()
+    } catch (error) {
+      throw asSqliteError(error)
+    }
   }
 
   /** What `thrown` by the binding is to be thrown on. */

@@ -1,6 +1,7 @@
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import type { Binding, BoundStatement } from './binding.js'
 import { checkDatabase, type PreparingDatabase } from './from-node.js'
+import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
 import { traitsOf } from './traits.js'
 
@@ -29,6 +30,7 @@ export function bunBinding(database: PreparingDatabase): Binding {
     traits: traitsOf(database, prepare),
     exec: (sql) => database.exec(sql),
     prepare,
+    inTransaction: () => inTransactionOf(database),
     close: () => database.close(),
   }
 }

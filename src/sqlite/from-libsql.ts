@@ -2,6 +2,7 @@ import { type AdapterOptions, adapterOf } from './adapter.js'
 import { quietly } from '../base/quietly.js'
 import { type Binding, type BoundStatement, CHANGING } from './binding.js'
 import { checkDatabase, type PreparingDatabase } from './from-node.js'
+import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
 import { traitsOf } from './traits.js'
 
@@ -33,6 +34,7 @@ export function libsqlBinding(database: PreparingDatabase): Binding {
       const statement = libsqlStatement(database.prepare(sql) as LibsqlStatement, changes)
       return changes ? writing(database, statement) : statement
     },
+    inTransaction: () => inTransactionOf(database),
     close: () => database.close(),
   }
 }

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import type { Binding, BoundStatement } from './binding.js'
 import { withFreshColumns } from './fresh-columns.js'
+import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
 import { traitsOf } from './traits.js'
 
@@ -48,6 +49,7 @@ export function nodeBinding(database: PreparingDatabase): Binding {
     traits: traitsOf(database, prepare),
     exec: (sql) => database.exec(sql),
     prepare: 'Deno' in globalThis ? withFreshColumns(prepare) : prepare,
+    inTransaction: () => inTransactionOf(database),
     close: () => database.close(),
   }
 }

@@ -4,7 +4,7 @@ import { asSqliteError, SqliteError } from './error.js'
 
 /** What transactions are run on. */
 interface Host {
-  readonly binding: { transaction?<R>(fn: () => R): R }
+  readonly binding: { transaction?<R>(fn: () => R): R; inTransaction?(): boolean | undefined }
   /** True while a transaction may be open that was begun here. */
   begun: boolean
   /** Runs a statement of the binding, whatever state the transaction is in. Its errors are the binding's. */
@@ -45,9 +45,26 @@ export class Transactions {
     throw new SqliteError(message, 'ABORT')
   }
 
+  /** True while one is open, whoever has begun it; `undefined` where nobody can tell. Its errors are the binding's. */
+  isOpen(): boolean | undefined {
+    const { binding } = this.#host
+    if (binding.transaction !== undefined) return this.#depth > 0 ? true : undefined
+    const told = binding.inTransaction?.()
+    if (told !== undefined) return told
+    try {
+      // Refused within a transaction, and takes no lock.
+      this.#host.command('BEGIN')
+    } catch (error) {
+      if (isWithin(error)) return true
+      throw error
+    }
+    this.#host.command('COMMIT')
+    return false
+  }
+
   /** To be called when a statement has failed: after some errors SQLite rolls back by itself. */
   afterError(): void {
-    if (this.#depth === 0 || this.broken) return
+    if (this.#depth === 0 || this.broken || this.#host.binding.transaction !== undefined) return
     // Within a transaction, which is the rule, SQLite refuses to begin another.
     const begun = quietly(() => {
       this.#host.command('BEGIN')
@@ -87,6 +104,7 @@ export class Transactions {
   /** Where the binding has transactions of its own; they nest. */
   #runThere<R>(fn: () => R): R {
     let returned = false
+    this.#depth++
     try {
       return (this.#host.binding as { transaction<T>(fn: () => T): T }).transaction(() => {
         const result = checkResult(fn())
@@ -95,6 +113,8 @@ export class Transactions {
       })
     } catch (error) {
       throw returned ? asSqliteError(error) : error
+    } finally {
+      this.#depth--
     }
   }
 
