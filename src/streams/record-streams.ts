@@ -1,6 +1,6 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { type Runtime, systemRuntime } from '../base/runtime.js'
-import { CallQueue, type WriteCall } from './call-queue.js'
+import { CallQueue } from './call-queue.js'
 import { checkId, checkRecord, checkRecords, sequenced } from './check-record.js'
 import { StreamClosedError, StreamConflictError } from './errors.js'
 import { listIds } from './list-ids.js'
@@ -21,6 +21,7 @@ import type {
   TailOptions,
   TailPrefix,
 } from './stream-store.js'
+import { type WriteCall, writeCall } from './write-call.js'
 
 /** How a store of record streams runs. */
 export interface StreamStoreOptions {
@@ -93,10 +94,16 @@ export class RecordStreams implements StreamStore {
   }
 
   append(id: string, record: StreamRecord): Promise<void> {
-    return this.#write('append', id, () => {
+    let copy: StreamRecord
+    try {
+      this.#mustBeOpen()
       checkId('StreamStore.append', id)
-      return [checkRecord('StreamStore.append(record)', record)]
-    })
+      copy = checkRecord('StreamStore.append(record)', record)
+    } catch (error) {
+      return Promise.reject(asError(error))
+    }
+    const done = copy.kind === 'entry' ? this.#queue.appendNow(id, copy) : undefined
+    return done ?? this.#write('append', id, () => [copy])
   }
 
   appendMany(id: string, records: readonly StreamRecord[]): Promise<void> {
@@ -164,7 +171,7 @@ export class RecordStreams implements StreamStore {
       this.#mustBeOpen()
       checkId('StreamStore.compact', id)
       if (typeof fold !== 'function') throw new InvalidArgumentError('StreamStore.compact(fold)', 'a function', fold)
-      const call = writeCall('compact', id, [], undefined, resolve, reject)
+      const call = writeCall({ kind: 'compact', id, records: [] }, resolve, reject)
       call.isReady = false
       let folds = 0
       const read = (): MaybePromise<boolean> => {
@@ -209,7 +216,7 @@ export class RecordStreams implements StreamStore {
       this.#mustBeOpen()
       try {
         await new Promise<void>((resolve, reject) => {
-          this.#queue.submit(writeCall('compact', id, records, folded, resolve, reject))
+          this.#queue.submit(writeCall({ kind: 'compact', id, records, folded }, resolve, reject))
         })
         return
       } catch (error) {
@@ -252,7 +259,7 @@ export class RecordStreams implements StreamStore {
       this.#mustBeOpen()
       const records = check()
       if (records === undefined) return resolve()
-      this.#queue.submit(writeCall(kind, id, records, undefined, resolve, reject))
+      this.#queue.submit(writeCall({ kind, id, records }, resolve, reject))
     })
   }
 
@@ -305,27 +312,9 @@ export class RecordStreams implements StreamStore {
   }
 }
 
-/** Field by field: a spread would be half of what an append costs here. */
-function writeCall(
-  kind: StreamChange['kind'],
-  id: string,
-  records: readonly StreamRecord[],
-  folded: Folded | undefined,
-  resolve: () => void,
-  reject: (error: Error) => void,
-): WriteCall {
-  const isPlain = kind === 'append' && (records.length === 1 ? records[0]?.kind === 'entry' : records.every(isEntry))
-  const [isReady, again, ticket, waiting, isSettled] = [true, undefined, 0, undefined, false]
-  return { kind, id, records, folded, isPlain, resolve, reject, isReady, again, ticket, waiting, isSettled }
-}
-
-function isEntry({ kind }: StreamRecord): boolean {
-  return kind === 'entry'
-}
-
-/** `next` of an answer, at once where it is there. */
-function andThen<T, R>(answer: MaybePromise<T>, next: (value: T) => MaybePromise<R>): MaybePromise<R> {
-  return answer instanceof Promise ? answer.then(next) : next(answer)
+/** `use` of an answer, at once where it is there. */
+function andThen<T, R>(answer: MaybePromise<T>, use: (value: T) => MaybePromise<R>): MaybePromise<R> {
+  return answer instanceof Promise ? answer.then(use) : use(answer)
 }
 
 function isThenable(value: unknown): value is PromiseLike<readonly StreamRecord[]> {
