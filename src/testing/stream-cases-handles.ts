@@ -16,6 +16,7 @@ import {
   load,
   loadAll,
   metaRecord,
+  settle,
   until,
 } from './stream-fixture.js'
 
