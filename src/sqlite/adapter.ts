@@ -31,7 +31,7 @@ export function adapterOf(
 ): SqliteAdapter {
   const own: unknown = options?.own ?? false
   if (typeof own !== 'boolean') throw new InvalidArgumentError(`${factory}(options.own)`, 'a boolean', own)
-  const connection = new Connection(binding, own)
+  const connection = new Connection(binding, own, native)
   const adapter: SqliteAdapter = {
     exec(sql, ...params) {
       if (params.length === 0) connection.exec(sql)

@@ -92,7 +92,8 @@ export interface BoundStatement {
 
 /** SQL that may have parameters, or no statement. */
 const NEEDS_A_LOOK = /[?:@$#]|^\s*(?:$|--|\/\*)/
-const BEGIN = /^\s*BEGIN\b/i
+/** SQL that may begin or end a transaction. */
+const TRANSACTIONAL = /\b(?:BEGIN|SAVEPOINT|COMMIT|END|ROLLBACK)\b/i
 
 /** Statements kept per connection. A store uses about six per bucket. */
 const STATEMENTS_MAX = 2_000
@@ -107,6 +108,7 @@ const REPEATABLE: readonly string[] = ['SELECT', 'VALUES', 'EXPLAIN']
  * kept, none stays open, transactions nest.
  *
  * @param owned false for a connection that was handed in: `close` then leaves it open.
+ * @param native what tells connections apart, where several of these are on one.
  */
 export class Connection implements SqliteDatabase {
   readonly binding: Binding
@@ -122,20 +124,20 @@ export class Connection implements SqliteDatabase {
   readonly #transactions: Transactions
   #open = true
 
-  constructor(binding: Binding, owned: boolean) {
+  constructor(binding: Binding, owned: boolean, native: object = binding) {
     this.binding = binding
     this.#owned = owned
     this.begins = binding.transaction === undefined
     if (binding.survives !== undefined) this.survives = binding.survives
     const { sync } = binding
     if (sync !== undefined) this.sync = () => sync.call(binding)
-    this.#transactions = new Transactions(this)
+    this.#transactions = new Transactions(this, native)
   }
 
-  /** @throws {SqliteError} it was closed, or the transaction that is running has been undone by SQLite. */
+  /** @throws {SqliteError} it was closed, or the transaction that is running has been undone or ended. */
   checkUsable(): void {
     if (!this.#open) throw closedError()
-    if (this.#transactions.broken) this.#transactions.checkWhole()
+    if (this.#transactions.isRunning) this.#transactions.checkWhole()
   }
 
   exec(sql: string): void {
@@ -147,7 +149,7 @@ export class Connection implements SqliteDatabase {
       // Refused by some of the bindings.
       if (statements === 0) return
     }
-    if (BEGIN.test(sql)) this.begun = true
+    if (TRANSACTIONAL.test(sql)) this.watch(readSql(sql))
     try {
       this.binding.exec(sql)
     } catch (error) {
@@ -204,9 +206,10 @@ export class Connection implements SqliteDatabase {
     return error
   }
 
-  /** To be called before a statement of `verb` runs. */
-  watch(verb: string): void {
-    if (verb === 'BEGIN') this.begun = true
+  /** To be called before a statement runs. @throws {SqliteError} it would end the transaction in which `fn` runs. */
+  watch({ begins, ends }: SqlText): void {
+    if (begins) this.begun = true
+    if (ends !== '') this.#transactions.checkEnding(ends)
   }
 
   close(): void {
@@ -317,7 +320,7 @@ class Statement implements SqliteStatement {
     this.#connection.checkUsable()
     checkCount(values.length, this.#text.parameters)
     normaliseBinds(values, this.#traits)
-    this.#connection.watch(this.#text.verb)
+    this.#connection.watch(this.#text)
     return this.#must()
   }
 

@@ -54,12 +54,9 @@ function command(database: PreparingDatabase, sql: string): BoundStatement {
 }
 
 /** A statement that writes: it runs within a transaction, so that it never is what finds the database locked. */
-function writing(
-  database: PreparingDatabase & { readonly inTransaction?: boolean },
-  inner: BoundStatement,
-): BoundStatement {
+function writing(database: PreparingDatabase, inner: BoundStatement): BoundStatement {
   const within = <T>(work: () => T): T => {
-    if (database.inTransaction === true) return work()
+    if (inTransactionOf(database) === true) return work()
     database.exec('BEGIN IMMEDIATE')
     try {
       const result = work()

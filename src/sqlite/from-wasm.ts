@@ -85,7 +85,10 @@ function oo1Binding(database: Oo1Database, capi: Capi | undefined): Binding {
     exec: (sql) => database.exec(sql),
     prepare: (sql) => oo1Statement(database, database.prepare(sql) as Oo1Statement, bindDouble),
     survives: vfs?.startsWith('opfs') === true ? 'disk' : vfs === 'kvvfs' ? 'process' : 'memory',
-    ...(capi === undefined ? {} : { inTransaction: () => capi.sqlite3_get_autocommit(database.pointer) === 0 }),
+    inTransaction() {
+      if (capi === undefined || database.pointer === undefined) return undefined
+      return capi.sqlite3_get_autocommit(database.pointer) === 0
+    },
     close: () => database.close(),
   }
 }
