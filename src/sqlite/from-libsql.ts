@@ -1,9 +1,9 @@
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import { quietly } from '../base/quietly.js'
 import { type Binding, type BoundStatement, CHANGING } from './binding.js'
-import { checkDatabase, type PreparingDatabase } from './from-node.js'
 import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
+import { checkDatabase, type PreparingDatabase } from './recognise.js'
 import { traitsOf } from './traits.js'
 
 interface LibsqlStatement {
@@ -85,7 +85,6 @@ function libsqlStatement(native: LibsqlStatement, changes: boolean): BoundStatem
     all: (values) => native.all(values),
     widen() {
       native.safeIntegers(true)
-      return true
     },
   }
 }

@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import { type Binding, type BoundStatement, CHANGING } from './binding.js'
-import { checkDatabase, type PreparingDatabase } from './from-node.js'
 import { withFreshColumns } from './fresh-columns.js'
 import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
+import { checkDatabase, type PreparingDatabase } from './recognise.js'
 import { readSql } from './sql-text.js'
 import { traitsOf } from './traits.js'
 
