@@ -2,9 +2,9 @@ import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import type { Binding, BoundStatement } from './binding.js'
 import { asSqliteError, SqliteError } from './error.js'
-import { checkDatabase, type PreparingDatabase } from './from-node.js'
 import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
+import { checkDatabase, type PreparingDatabase } from './recognise.js'
 import { traitsOf } from './traits.js'
 
 interface BetterStatement {
@@ -102,7 +102,6 @@ function betterStatement(native: BetterStatement): BoundStatement {
     all: (values) => (reader ? native.all(...values) : none(values)),
     widen() {
       if (reader) native.safeIntegers(true)
-      return true
     },
   }
 }

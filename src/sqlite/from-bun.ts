@@ -1,8 +1,8 @@
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import type { Binding, BoundStatement } from './binding.js'
-import { checkDatabase, type PreparingDatabase } from './from-node.js'
 import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
+import { checkDatabase, type PreparingDatabase } from './recognise.js'
 import { traitsOf } from './traits.js'
 
 interface BunStatement {
@@ -42,7 +42,6 @@ function bunStatement(native: BunStatement): BoundStatement {
     all: (values) => native.all(...values),
     widen() {
       native.safeIntegers(true)
-      return true
     },
     finalize: () => native.finalize(),
   }

@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import { type Binding, type BoundStatement, CHANGING } from './binding.js'
-import { checkDatabase, type PreparingDatabase } from './from-node.js'
 import { withFreshColumns } from './fresh-columns.js'
 import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
+import { checkDatabase, type PreparingDatabase } from './recognise.js'
 import { readSql } from './sql-text.js'
 import { traitsOf } from './traits.js'
 
@@ -85,7 +85,10 @@ function oo1Binding(database: Oo1Database, capi: Capi | undefined): Binding {
     exec: (sql) => database.exec(sql),
     prepare: (sql) => oo1Statement(database, database.prepare(sql) as Oo1Statement, bindDouble),
     survives: vfs?.startsWith('opfs') === true ? 'disk' : vfs === 'kvvfs' ? 'process' : 'memory',
-    ...(capi === undefined ? {} : { inTransaction: () => capi.sqlite3_get_autocommit(database.pointer) === 0 }),
+    inTransaction() {
+      if (capi === undefined || database.pointer === undefined) return undefined
+      return capi.sqlite3_get_autocommit(database.pointer) === 0
+    },
     close: () => database.close(),
   }
 }
