@@ -1,3 +1,4 @@
+import type { StreamDamagedError } from './errors.js'
 import type { StreamEntryRecord, StreamMeta, StreamRecord } from './record.js'
 
 /** What a storage that is synchronous need not wrap. */
@@ -72,6 +73,11 @@ export interface StreamHead {
   readonly meta: StreamMeta | null
   /** Seq that the next record gets. More than 0 also for a document that is gone, where the storage remembers that. */
   readonly seqNext: number
+  /**
+   * Something cannot be read, so that the document may be cleared, and nothing else. Only who plans a write gets it with a `meta` of
+   * `null`: if that is what cannot be read, `head` throws it.
+   */
+  readonly damage?: StreamDamagedError
 }
 
 /** A whole stream, as it was read. */

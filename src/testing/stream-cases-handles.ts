@@ -16,6 +16,7 @@ import {
   load,
   loadAll,
   metaRecord,
+  settle,
   until,
 } from './stream-fixture.js'
 
@@ -194,10 +195,12 @@ export const handleCases: readonly StreamCase[] = [
       await other.compact('doc', () => [metaRecord('h3')])
       await other.append('doc', entry('c'))
       await until(() => told.of('doc').some((record) => record.kind === 'entry' && record.payload.data === 'c'), 'c')
-      // Who has seen all that was folded may be spared what the fold made of it.
+      await settle()
+      // Who has seen all that was folded is spared what the fold made of it where the storage knows up to where that was; else it
+      // may be told once more, from the beginning.
       const folded = told.records.length > 5 ? [metaRecord('h3')] : []
       const before = [meta, entry('a'), metaRecord('h2'), entry('b')]
-      await checkTold(told, 'doc', [...before, ...folded, entry('c')], 'compacted')
+      checkEqual(told.of('doc'), [...before, ...folded, entry('c')], 'compacted')
     },
   },
   {
