@@ -126,7 +126,8 @@ export function recordsOf<R extends PageRow>(
 ): { readonly records: readonly PlacedRecord[]; readonly isCut: boolean } {
   const records: PlacedRecord[] = []
   if (rows[0] !== undefined) seqOf(id, rows[0].seqFirst)
-  for (const [index, row] of rows.entries()) {
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index] as R
     try {
       const seq = seqOf(id, row.seq)
       records.push({ seq, record: recordOf(row, seq, index) })
