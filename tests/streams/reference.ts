@@ -298,7 +298,7 @@ export class ReferenceStore implements StreamStore {
       this.#tails.delete(stop)
     })
     ended.catch((error: Error) => options.onError?.(error))
-    return { stop, ended }
+    return { stop, ended, callbackError: undefined }
   }
 }
 
