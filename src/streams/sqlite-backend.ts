@@ -1,6 +1,7 @@
 import type { Runtime } from '../base/runtime.js'
 import { connectionOf } from '../sqlite/adapter.js'
 import { databaseOf } from '../sqlite/database-of.js'
+import type { SqliteDatabase } from '../sqlite/binding.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { StreamDamagedError } from './errors.js'
 import { isBusy, mustNotBeInTransaction, retryBusy } from './sqlite-busy.js'
@@ -46,13 +47,17 @@ const STORES = new WeakMap<SqliteAdapter, number>()
 /** Commits of all stores on one connection, on whatever adapters: SQLite does not tell a connection of its own. */
 const COMMITS = new WeakMap<object, { count: number }>()
 
+/** What no smaller transaction would do better at. */
+const OF_ALL = /^SQLITE_(FULL|READONLY|IOERR|CANTOPEN|NOTADB|AUTH)/
+
 /** The backend on tables of SQLite. Answers at once, but for waiting where somebody else has the database locked. */
 export class SqliteBackend implements StreamBackend {
   readonly name = 'sqlite'
   /** Only where it can be seen that a transaction is open. */
-  readonly appendsAnytime: boolean
+  readonly appendsAtOnce: boolean
   readonly traceOf?: (records: readonly PlacedRecord[]) => unknown
   readonly #adapter: SqliteAdapter
+  readonly #database: SqliteDatabase
   readonly #streams: SqliteStreams
   readonly #runtime: Runtime
   readonly #connection: { count: number }
@@ -67,7 +72,8 @@ export class SqliteBackend implements StreamBackend {
     // Never true, which is known before any row is looked at. With a parameter it is prepared once.
     this.#lock = `DELETE FROM ${streams.docs} WHERE ? = 0`
     if (streams.traceOf !== undefined) this.traceOf = (records) => streams.traceOf?.(records)
-    this.appendsAnytime = databaseOf(adapter).isInTransaction() !== undefined
+    this.#database = databaseOf(adapter)
+    this.appendsAtOnce = this.#database.isInTransaction() !== undefined
     STORES.set(adapter, (STORES.get(adapter) ?? 0) + 1)
     const connection = connectionOf(adapter)
     this.#connection = COMMITS.get(connection) ?? { count: 0 }
@@ -95,7 +101,8 @@ export class SqliteBackend implements StreamBackend {
   }
 
   isOfAll(error: Error): boolean {
-    return isBusy(error)
+    const { code } = error as { code?: unknown }
+    return isBusy(error) || (typeof code === 'string' && OF_ALL.test(code))
   }
 
   head(id: string): MaybePromise<StreamHead> {
@@ -135,7 +142,7 @@ export class SqliteBackend implements StreamBackend {
 
   flush(): MaybePromise<void> {
     return this.#retry(() => {
-      mustNotBeInTransaction(this.#adapter, 'flush')
+      mustNotBeInTransaction(this.#database, 'flush')
       flushSqlite(this.#adapter)
     })
   }
@@ -169,7 +176,7 @@ export class SqliteBackend implements StreamBackend {
 
   #write<T>(work: () => T): MaybePromise<T> {
     return this.#retry(() => {
-      mustNotBeInTransaction(this.#adapter, 'write')
+      mustNotBeInTransaction(this.#database, 'write')
       const result = work()
       this.#connection.count++
       this.#commits++

@@ -1,7 +1,6 @@
 import { VarveError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
-import { databaseOf } from '../sqlite/database-of.js'
-import type { SqliteAdapter } from '../sqlite/port.js'
+import type { SqliteDatabase } from '../sqlite/binding.js'
 import type { MaybePromise } from './stream-backend.js'
 
 const WAIT_MS_FIRST = 5
@@ -58,8 +57,8 @@ export function isBusy(error: unknown): boolean {
  *
  * @throws {VarveError} with the code SQLITE_BUSY. Nothing was written.
  */
-export function mustNotBeInTransaction(adapter: SqliteAdapter, what: string): void {
-  if (databaseOf(adapter).isInTransaction() !== true) return
+export function mustNotBeInTransaction(database: SqliteDatabase, what: string): void {
+  if (database.isInTransaction() !== true) return
   const message =
     `sqlite store: ${what}: somebody else's transaction is open on this connection; nothing was written; ` +
     'end the transaction, or give the store a connection of its own'
