@@ -1,6 +1,14 @@
 import { describeValue, InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
-import type { ReplicaType, SequencedRecord, StreamMeta, StreamPayload, StreamRecord, SyncMode } from './record.js'
+import type {
+  ReplicaType,
+  SequencedRecord,
+  StreamEntryRecord,
+  StreamMeta,
+  StreamPayload,
+  StreamRecord,
+  SyncMode,
+} from './record.js'
 
 const AXES: { readonly [axis in keyof SyncMode]: readonly SyncMode[axis][] } = {
   writerModel: ['serialized', 'concurrent'],
@@ -34,9 +42,10 @@ export function checkId(method: string, id: unknown): string {
  * their order, so that the text of a meta is the one that kyneta would write.
  *
  * @param argument as the caller knows it.
+ * @param borrowsBytes true: the bytes of an entry are still the caller's. `ownBytes` makes them the record's.
  * @throws {InvalidArgumentError} not a record, or one with fields that would not be kept.
  */
-export function checkRecord(argument: string, record: unknown): StreamRecord {
+export function checkRecord(argument: string, record: unknown, borrowsBytes = false): StreamRecord {
   const fields = fieldsOf(argument, record, 'a record')
   if (fields['kind'] === 'meta') {
     onlyFields(argument, fields, META_RECORD_FIELDS)
@@ -46,7 +55,7 @@ export function checkRecord(argument: string, record: unknown): StreamRecord {
     throw new InvalidArgumentError(`${argument}.kind`, "'meta' or 'entry'", fields['kind'])
   onlyFields(argument, fields, ENTRY_FIELDS)
   const version = checkText(`${argument}.version`, fields['version'])
-  return { kind: 'entry', payload: checkPayload(`${argument}.payload`, fields['payload']), version }
+  return { kind: 'entry', payload: checkPayload(`${argument}.payload`, fields['payload'], borrowsBytes), version }
 }
 
 /** Copies of records, in their order. @throws {InvalidArgumentError} not an array of records. */
@@ -130,7 +139,7 @@ function isPlainObject(value: unknown): boolean {
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
 }
 
-function checkPayload(argument: string, payload: unknown): StreamPayload {
+function checkPayload(argument: string, payload: unknown, borrowsBytes: boolean): StreamPayload {
   const fields = fieldsOf(argument, payload, 'a payload')
   onlyFields(argument, fields, PAYLOAD_FIELDS)
   const { kind, encoding, data, lineage } = fields
@@ -140,15 +149,24 @@ function checkPayload(argument: string, payload: unknown): StreamPayload {
   if (encoding !== 'json' && encoding !== 'binary') {
     throw new InvalidArgumentError(`${argument}.encoding`, "'json' or 'binary'", encoding)
   }
-  const copy = { kind, encoding, data: checkData(`${argument}.data`, data) } as const
+  const copy = { kind, encoding, data: checkData(`${argument}.data`, data, borrowsBytes) } as const
   return lineage === undefined ? copy : { ...copy, lineage: checkText(`${argument}.lineage`, lineage) }
 }
 
-function checkData(argument: string, data: unknown): string | Uint8Array {
+function checkData(argument: string, data: unknown, borrowsBytes: boolean): string | Uint8Array {
   if (typeof data === 'string') return data
-  const bytes = typedArrayName.call(data) === 'Uint8Array' ? copyBytes(data as Uint8Array) : undefined
+  const isBytes = typedArrayName.call(data) === 'Uint8Array'
+  // Bytes that were given away look like none.
+  if (isBytes && borrowsBytes && (data as Uint8Array).length > 0) return data as Uint8Array
+  const bytes = isBytes ? copyBytes(data as Uint8Array) : undefined
   if (bytes === undefined) throw new InvalidArgumentError(argument, 'a string or a Uint8Array', data)
   return bytes
+}
+
+/** Makes the bytes of a record that has borrowed them its own, in place. */
+export function ownBytes(record: StreamEntryRecord): void {
+  const payload = record.payload as { data: string | Uint8Array }
+  if (typeof payload.data !== 'string') payload.data = new Uint8Array(payload.data)
 }
 
 function copyBytes(data: Uint8Array): Uint8Array | undefined {

@@ -41,7 +41,6 @@ export class MemoryStreams {
       name: 'memory',
       commit: (ids, plan, read) => (own++, this.#commit(ids, plan, read)),
       append: (batch) => (own++, this.#append(batch)),
-      appendsAnytime: true,
       head: (id) => this.#head(id),
       page: (id, after, limit, mark) => this.#page(id, after, limit, mark),
       list: (prefix, after, limit) => this.#list(prefix, after, limit),

@@ -1,7 +1,7 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { type Runtime, systemRuntime } from '../base/runtime.js'
 import { CallQueue } from './call-queue.js'
-import { checkId, checkRecord, checkRecords, sequenced } from './check-record.js'
+import { checkId, checkRecord, checkRecords, ownBytes, sequenced } from './check-record.js'
 import { StreamClosedError, StreamConflictError } from './errors.js'
 import { listIds } from './list-ids.js'
 import { type Folded, type StreamChange, StreamMovedError } from './plan.js'
@@ -95,15 +95,21 @@ export class RecordStreams implements StreamStore {
 
   append(id: string, record: StreamRecord): Promise<void> {
     let copy: StreamRecord
+    let isAlone: boolean
     try {
       this.#mustBeOpen()
       checkId('StreamStore.append', id)
-      copy = checkRecord('StreamStore.append(record)', record)
+      isAlone = this.#queue.isAlone()
+      copy = checkRecord('StreamStore.append(record)', record, isAlone)
     } catch (error) {
       return Promise.reject(asError(error))
     }
-    const done = copy.kind === 'entry' ? this.#queue.appendNow(id, copy) : undefined
-    return done ?? this.#write('append', id, () => [copy])
+    if (isAlone && copy.kind === 'entry') {
+      const done = this.#queue.appendNow(id, copy)
+      if (done !== undefined) return done
+      ownBytes(copy)
+    }
+    return this.#write('append', id, () => [copy])
   }
 
   appendMany(id: string, records: readonly StreamRecord[]): Promise<void> {

@@ -1,3 +1,4 @@
+import type { StreamDamagedError } from './errors.js'
 import type { StreamEntryRecord, StreamMeta, StreamRecord } from './record.js'
 
 /** What a storage that is synchronous need not wrap. */
@@ -32,10 +33,10 @@ export interface StreamBackend {
    */
   append?(batch: readonly EntriesToAppend[]): MaybePromise<readonly boolean[]>
   /**
-   * True: `append` may be called while the caller of the store is in the midst of something, since it does not write into a
-   * transaction of theirs. Default: false.
+   * True: `append` may be called within the call that asks for it. It does not write into a transaction that its caller may
+   * have open, and does not keep what it was given: when it answers at once, bytes may be the caller's own. Default: false.
    */
-  readonly appendsAnytime?: boolean
+  readonly appendsAtOnce?: boolean
   /**
    * True: what stood against a group of calls stands against each (a lock, a full disk, no connection), so that they are not tried
    * one by one. Default: false.
@@ -72,6 +73,11 @@ export interface StreamHead {
   readonly meta: StreamMeta | null
   /** Seq that the next record gets. More than 0 also for a document that is gone, where the storage remembers that. */
   readonly seqNext: number
+  /**
+   * Something cannot be read, so that the document may be cleared, and nothing else. Only who plans a write gets it with a `meta` of
+   * `null`: if that is what cannot be read, `head` throws it.
+   */
+  readonly damage?: StreamDamagedError
 }
 
 /** A whole stream, as it was read. */

@@ -123,6 +123,7 @@ function faultyDatabase(database: SqliteDatabase, faults: FaultPlan): SqliteData
         faults,
       ),
     begins: database.begins,
+    isInTransaction: () => database.isInTransaction(),
     transaction: (fn) => faults.run('transaction', () => database.transaction(fn)),
     close: () => database.close(),
   }

@@ -9,7 +9,7 @@ function counted(isAsync: boolean): { backend: StreamBackend; writes: string[] }
   const answer = <T>(work: () => T | Promise<T>): T | Promise<T> => (isAsync ? Promise.resolve().then(work) : work())
   const backend: StreamBackend = {
     ...inner,
-    appendsAnytime: true,
+    appendsAtOnce: true,
     commit: (ids, plan, read) => {
       writes.push(`commit ${ids.join()}`)
       return answer(() => inner.commit(ids, plan, read))
