@@ -103,7 +103,8 @@ describe('the tails of a store', () => {
       `import { createMemoryStreamStore } from ${JSON.stringify(resolve('dist/streams/index.js'))}\n` +
       `const tail = createMemoryStreamStore().tail('a', {}, () => undefined)\n` +
       `setTimeout(() => console.log('held'), 500).unref()\n${end}`
-    const run = (end: string): Promise<Ended> => runNode(['--input-type=module', '-e', script(end)], process.cwd(), 10_000)
+    const run = (end: string): Promise<Ended> =>
+      runNode(['--input-type=module', '-e', script(end)], process.cwd(), 10_000)
     expect(await run('setTimeout(() => tail.stop(), 1_000).unref()')).toEqual({ code: 0, output: 'held\n' })
     expect(await run('tail.stop()')).toEqual({ code: 0, output: '' })
   })
