@@ -66,10 +66,14 @@ describe.each([true, false])(
     })
 
     it('that finds a fold and an append at one look is told the append, and where nothing is kept, all of it', async () => {
-      const { own, other, listen, news } = await begin(keeps, 4)
+      const { own, other, listen, news, holdAt, told } = await begin(keeps, 4)
+      const go = holdAt(3)
       listen()
-      expect(await news()).toHaveLength(4)
-      await Promise.all([other.compact('doc', () => [metaRecord(), entry('sum')]), other.append('doc', entry('next'))])
+      await until(() => told().length === 4, 'it waits')
+      await other.compact('doc', () => [metaRecord(), entry('sum')])
+      await other.append('doc', entry('next'))
+      told().length = 0
+      go()
       expect(await news()).toEqual(keeps ? ['next@4'] : ['meta@2', 'sum@3', 'next@4'])
       await close(own, other)
     })
