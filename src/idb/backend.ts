@@ -51,7 +51,7 @@ export class IdbBackend implements StreamBackend {
     db.onclose = () => this.#lose()
   }
 
-  commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[] = []): Promise<void> {
+  commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): Promise<void> {
     return this.#run('readwrite', [DOCS, GONE, RECORDS, STATE], (tx, then) => {
       const rows = new Map<string, DocRow>()
       const state = tx.objectStore(STATE)

@@ -78,7 +78,7 @@ export class PostgresBackend implements StreamBackend {
     }
   }
 
-  async commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[] = []): Promise<void> {
+  async commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): Promise<void> {
     const keys = ids.map(keyOf)
     await this.#access.transaction(this.#locks(keys), async (ask) => {
       await this.#lockRows(ask, keys)

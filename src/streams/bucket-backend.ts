@@ -96,7 +96,7 @@ export class BucketBackend implements StreamBackend {
     this.#bucket = bucket
   }
 
-  async commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[] = []): Promise<void> {
+  async commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): Promise<void> {
     const run = async (tx: StreamTransaction): Promise<void> => {
       const bucket = tx.bucket(this.#bucket)
       const rows = new Map<string, StreamRow | undefined>()

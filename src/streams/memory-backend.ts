@@ -57,7 +57,7 @@ export class MemoryStreams {
     return { meta: stream.meta === null ? null : copyMeta(stream.meta), seqNext: stream.seqNext }
   }
 
-  #commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[] = []): void {
+  #commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): void {
     this.#version++
     const heads = new Map(ids.map((id) => [id, this.#head(id)]))
     for (const write of plan(heads, new Set(read.filter((state) => this.#isUnmoved(state))))) this.#write(write)

@@ -75,7 +75,7 @@ export class SqliteBackend implements StreamBackend {
     COMMITS.set(connection, this.#connection)
   }
 
-  commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[] = []): MaybePromise<void> {
+  commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): MaybePromise<void> {
     return this.#write(() =>
       this.#adapter.transaction(() => {
         // The right to write first: an adapter may begin transactions without it, and then what is read next could be old.

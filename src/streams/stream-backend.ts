@@ -24,7 +24,7 @@ export interface StreamBackend {
    * @throws what the storage throws; then nothing was written, or, where that is not known, the error has an `outcome` of
    * `'unknown'`.
    */
-  commit(ids: readonly string[], plan: PlanWrites, read?: readonly ReadState[]): MaybePromise<void>
+  commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): MaybePromise<void>
   /**
    * Not needed, but fast: entries to the ends of documents, in one transaction, without looking at heads first. A document
    * may be in `batch` more than once.
@@ -97,7 +97,7 @@ export interface ReadState {
  */
 export type PlanWrites = (
   heads: ReadonlyMap<string, StreamHead>,
-  unmoved?: ReadonlySet<ReadState>,
+  unmoved: ReadonlySet<ReadState>,
 ) => readonly StreamWrite[]
 
 /** A change of one document. A plan has at most one per id. */
