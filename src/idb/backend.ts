@@ -201,28 +201,37 @@ export class IdbBackend implements StreamBackend {
     stores: readonly string[],
     work: (tx: IdbTransaction, then: Then) => () => T,
   ): Promise<T> {
-    if (this.#isLost) {
-      const message =
-        'indexeddb store: the browser or another tab has taken the database (it was deleted, or opened by a later version); ' +
-        'nothing was written; open the store again'
-      throw new VarveError('IDB_LOST', message)
+    if (this.#isLost) throw lost()
+    let result: (() => T) | undefined
+    try {
+      return await inTransaction(
+        this.#db,
+        stores,
+        mode,
+        (tx, then) => {
+          result = work(tx, then)
+        },
+        () => (result as () => T)(),
+      )
+    } catch (error) {
+      // No transaction can be begun: the browser has closed the connection, and not every one of them says so (`onclose`).
+      if (result !== undefined || (error as { name?: unknown }).name !== 'InvalidStateError') throw error
+      this.#lose()
+      throw lost(error)
     }
-    let result: () => T
-    return await inTransaction(
-      this.#db,
-      stores,
-      mode,
-      (tx, then) => {
-        result = work(tx, then)
-      },
-      () => result(),
-    )
   }
 
   #lose(): void {
     this.#isLost = true
     this.#db.close()
   }
+}
+
+function lost(cause?: unknown): VarveError {
+  const message =
+    'indexeddb store: the browser or another tab has taken the database (it was deleted, opened by a later version, or its ' +
+    'connection was closed); nothing was written; open the store again'
+  return new VarveError('IDB_LOST', message, cause === undefined ? undefined : { cause })
 }
 
 /** Reads what is known of documents, then goes on, with the last of them. */

@@ -143,12 +143,8 @@ async function inLine<T>(client: PostgresClient, work: (ask: Ask) => Promise<T>)
 /** @param status as the server said it last: I, T or E. @throws {InvalidArgumentError} the program is in a transaction. */
 function mustBeIdle(status: unknown): void {
   if (status !== 'T' && status !== 'E') return
-  const place = 'postgres stream store(source)'
-  throw new InvalidArgumentError(
-    place,
-    'a connection outside a transaction; nothing was done; end it first',
-    'one inside',
-  )
+  const expected = 'a connection outside a transaction'
+  throw new InvalidArgumentError('postgres stream store(source)', expected, status, 'one inside a transaction')
 }
 
 /** @param release with an error when nobody knows in which state the connection is. */

@@ -53,6 +53,7 @@ export interface StreamTransaction {
 export interface StreamHost {
   readonly position: { readonly visible: number }
   hasBucket(name: string): boolean
+  describeBucket(name: string): { readonly definition: object }
   defineBucket(name: string, definition: never): PromiseLike<unknown>
   /** Its types depend on the store's buckets; here there is one. */
   transaction(fn: never, options?: { readonly retries?: number }): Promise<unknown>

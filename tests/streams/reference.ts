@@ -96,7 +96,7 @@ export class ReferenceStore implements StreamStore {
     yield* ids.filter((id) => this.hasPrefix(id, prefix)).sort(byCodePoints)
   }
 
-  tail(target: string | TailPrefix, options: TailOptions, onRecord: OnRecord): StreamTail {
+  tail(target: string | TailPrefix, options: TailOptions | undefined = {}, onRecord: OnRecord): StreamTail {
     this.checkOpen()
     checkTail(target, options, onRecord)
     return this.listen(target, options, onRecord)
