@@ -96,3 +96,10 @@ function resultIn({ name, code, message }: BindingError): string {
 export function closedError(): SqliteError {
   return new SqliteError('SQLite: the adapter is closed; nothing was done; make another one', 'MISUSE')
 }
+
+/** The error of closing an adapter in a function that one of its statements calls. */
+export function runningError(): SqliteError {
+  const message =
+    'SQLite: close was called by a function that a statement has called; nothing was closed; close when it has ended'
+  return new SqliteError(message, 'MISUSE')
+}
