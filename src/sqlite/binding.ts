@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
-import { asSqliteError, closedError, type SqliteError } from './error.js'
+import { asSqliteError, closedError, runningError, type SqliteError } from './error.js'
 import { readSql, type SqlText } from './sql-text.js'
 import { type BoundStatement, type SqliteStatement, Statement } from './statement.js'
 import { Transactions } from './transactions.js'
@@ -37,7 +37,11 @@ export interface SqliteDatabase {
   sync?(): Promise<void>
   /** What the strongest commit survives, where the binding knows: the process, a power cut, or neither. */
   readonly survives?: Survives
-  /** Closes the connection; safe twice. A connection that was handed in stays open. */
+  /**
+   * Closes the connection; safe twice. A connection that was handed in stays open.
+   *
+   * @throws {SqliteError} a statement is running, which has called a function of the application: nothing was closed.
+   */
   close(): void
 }
 
@@ -91,6 +95,8 @@ export class Connection implements SqliteDatabase {
   readonly sync?: () => Promise<void>
   /** True while a transaction may be open that was begun here. */
   begun = false
+  /** How many statements are running. */
+  running = 0
   readonly #owned: boolean
   readonly #statements = new Map<string, Statement>()
   /** The statements that begin and end transactions: they run whatever state the connection is in. */
@@ -124,10 +130,13 @@ export class Connection implements SqliteDatabase {
       if (statements === 0) return
     }
     if (TRANSACTIONAL.test(sql)) this.watch(readSql(sql))
+    this.running++
     try {
       this.binding.exec(sql)
     } catch (error) {
       throw this.failed(error)
+    } finally {
+      this.running--
     }
   }
 
@@ -188,6 +197,8 @@ export class Connection implements SqliteDatabase {
 
   close(): void {
     if (!this.#open) return
+    // node:sqlite ends the process, others read memory that is no more theirs.
+    if (this.running > 0) throw runningError()
     if (this.begins && (this.begun || this.#owned)) this.#rollBackWhatIsOpen()
     this.#dropStatements()
     this.#open = false

@@ -21,33 +21,36 @@ const RESULTS: readonly string[] = (
 ).split(' ')
 
 /**
- * Result codes by what SQLite says, for errors that carry no code: all of node-sqlite3-wasm, those of Deno's `exec`, and
- * what bindings say by themselves about a connection that is closed. Source: sqlite3ErrStr in https://sqlite.org/src, main.c
+ * Result codes by what SQLite says, for errors that carry none: all of node-sqlite3-wasm, those of Deno's `exec`, of `all` of
+ * @photostructure/sqlite. Each is the whole message, or its beginning up to where names of the application begin: those must not
+ * decide. Source: sqlite3ErrStr in https://sqlite.org/src, main.c
  */
 const MESSAGES: readonly (readonly [words: RegExp, result: string])[] = [
-  [/constraint failed/, 'CONSTRAINT'],
-  [/database table is locked|database schema is locked/, 'LOCKED'],
-  [/database is locked/, 'BUSY'],
-  [/readonly database/, 'READONLY'],
-  [/disk I\/O error/, 'IOERR'],
-  [/disk image is malformed|malformed database schema/, 'CORRUPT'],
-  [/database or disk is full/, 'FULL'],
-  [/unable to open database|cannot open database/, 'CANTOPEN'],
-  [/file is not a database/, 'NOTADB'],
-  [/too big/, 'TOOBIG'],
-  [/datatype mismatch/, 'MISMATCH'],
+  [/^(?:(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY|PRIMARY KEY) )?constraint failed(?:: |$)/, 'CONSTRAINT'],
+  [/^cannot store \w+ value in \w+ column /, 'CONSTRAINT'],
+  [/^database (?:table|schema) is locked(?:: |$)/, 'LOCKED'],
+  [/^database is locked$/, 'BUSY'],
+  [/^attempt to write a readonly database$/, 'READONLY'],
+  [/^disk I\/O error$/, 'IOERR'],
+  [/^database disk image is malformed$|^malformed database schema \(/, 'CORRUPT'],
+  [/^database or disk is full$/, 'FULL'],
+  [/^unable to open database(?: file$|: )|^cannot open database/i, 'CANTOPEN'],
+  [/^file is not a database$/, 'NOTADB'],
+  [/^(?:string or blob|row) too big$|^statement too long$/, 'TOOBIG'],
+  [/^datatype mismatch$/, 'MISMATCH'],
   [/^interrupted$/, 'INTERRUPT'],
-  [/out of memory/, 'NOMEM'],
-  [/column index out of range/, 'RANGE'],
-  [/not authorized|authorization denied/, 'AUTH'],
-  [/schema has changed/, 'SCHEMA'],
-  [/access permission denied/, 'PERM'],
-  [/locking protocol/, 'PROTOCOL'],
-  [
-    /database (connection )?(is |has |already )+(been )?(not open|closed|already closed)|closed database|has finalized|API misuse/i,
-    'MISUSE',
-  ],
+  [/^out of memory$/, 'NOMEM'],
+  [/^column index out of range$/, 'RANGE'],
+  [/^not authorized(?: to use function: |$)|^authorization denied$/, 'AUTH'],
+  [/^database schema has changed$/, 'SCHEMA'],
+  [/^access permission denied$/, 'PERM'],
+  [/^locking protocol$/, 'PROTOCOL'],
+  [/^(?:bad parameter or other API misuse|library routine called out of sequence)$/, 'MISUSE'],
 ]
+
+/** What bindings say by themselves about a connection or a statement that is no more. */
+const CLOSED =
+  /^(?:(?:the )?database (?:connection )?(?:is not open|is closed|already closed|has closed)|cannot use a closed database|DB has been closed|statement has (?:been )?finalized|statement (?:is |was |already )+finalized)\.?$/i
 
 /** What errors of the bindings carry: each of them something else. */
 interface BindingError extends Error {
@@ -72,18 +75,31 @@ export function asSqliteError(thrown: unknown): SqliteError {
   const number = [error.errcode, error.rawCode, error.resultCode, named === undefined ? undefined : error.errno].find(
     (code): code is number => typeof code === 'number' && code > 0,
   )
-  // Bindings answer 1 for complaints of their own, too: then the words say more.
   if (number !== undefined && number !== 1) {
     return new SqliteError(message, RESULTS[number & 0xff] ?? 'ERROR', number, { cause: error })
   }
   if (named !== undefined && named !== 'ERROR') return new SqliteError(message, named, undefined, { cause: error })
-  // Durable Objects: "UNIQUE constraint failed: a.x: SQLITE_CONSTRAINT (extended: …)".
-  const result =
-    /: SQLITE_([A-Z]+)(?: \(|$)/.exec(message)?.[1] ?? MESSAGES.find(([words]) => words.test(message))?.[1] ?? 'ERROR'
+  const isTold = number !== undefined || named !== undefined
+  // @sqlite.org/sqlite-wasm answers 1 when it is closed.
+  const result = CLOSED.test(message) ? 'MISUSE' : isTold ? 'ERROR' : resultIn(error)
   return new SqliteError(message, result, number, { cause: error })
+}
+
+function resultIn({ name, code, message }: BindingError): string {
+  // Durable Objects: "UNIQUE constraint failed: a.x: SQLITE_CONSTRAINT (extended: …)".
+  const last =
+    name === 'Error' && code === undefined ? /: SQLITE_([A-Z]+)(?: \([^()]*\))?$/.exec(message)?.[1] : undefined
+  return last ?? MESSAGES.find(([words]) => words.test(message))?.[1] ?? 'ERROR'
 }
 
 /** The error of a call on an adapter that was closed. */
 export function closedError(): SqliteError {
   return new SqliteError('SQLite: the adapter is closed; nothing was done; make another one', 'MISUSE')
+}
+
+/** The error of closing an adapter in a function that one of its statements calls. */
+export function runningError(): SqliteError {
+  const message =
+    'SQLite: close was called by a function that a statement has called; nothing was closed; close when it has ended'
+  return new SqliteError(message, 'MISUSE')
 }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import type { Binding, BoundStatement } from './binding.js'
+import { withColumnsChecked } from './column-names.js'
 import { asSqliteError, SqliteError } from './error.js'
 import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
@@ -14,6 +15,7 @@ interface BetterStatement {
   get(...values: unknown[]): unknown
   all(...values: unknown[]): unknown[]
   safeIntegers(enabled: boolean): unknown
+  columns(): { readonly name: string }[]
 }
 
 /** The class that better-sqlite3 exports. */
@@ -75,7 +77,7 @@ function wouldCrash(Database: BetterSqlite3Class): boolean {
 
 /** The binding of a connection of better-sqlite3. */
 export function betterBinding(database: PreparingDatabase): Binding {
-  const prepare = (sql: string): BoundStatement => betterStatement(database.prepare(sql) as BetterStatement)
+  const prepare = (sql: string): BoundStatement => betterStatement(sql, database.prepare(sql) as BetterStatement)
   return {
     traits: traitsOf(database, prepare),
     exec: (sql) => database.exec(sql),
@@ -86,13 +88,13 @@ export function betterBinding(database: PreparingDatabase): Binding {
 }
 
 /** It refuses to run what answers rows, and to read what answers none. */
-function betterStatement(native: BetterStatement): BoundStatement {
+function betterStatement(sql: string, native: BetterStatement): BoundStatement {
   const { reader } = native
   const none = (values: unknown[]): unknown[] => {
     native.run(...values)
     return []
   }
-  return {
+  const statement: BoundStatement = {
     run(values) {
       if (!reader) return native.run(...values).changes
       native.all(...values)
@@ -104,4 +106,5 @@ function betterStatement(native: BetterStatement): BoundStatement {
       if (reader) native.safeIntegers(true)
     },
   }
+  return reader ? withColumnsChecked(sql, statement, () => native.columns().map(({ name }) => name)) : statement
 }

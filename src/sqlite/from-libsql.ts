@@ -1,6 +1,7 @@
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import { quietly } from '../base/quietly.js'
 import { type Binding, type BoundStatement, CHANGING } from './binding.js'
+import { withColumnsChecked } from './column-names.js'
 import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
 import { checkDatabase, type PreparingDatabase } from './recognise.js'
@@ -10,6 +11,7 @@ interface LibsqlStatement {
   run(values: unknown[]): { readonly changes: number | bigint }
   all(values: unknown[]): unknown[]
   safeIntegers(enabled: boolean): unknown
+  columns(): { readonly name: string }[]
 }
 
 /**
@@ -26,12 +28,12 @@ export function fromLibsql(database: PreparingDatabase, options?: AdapterOptions
 /** The binding of a connection of libsql. */
 export function libsqlBinding(database: PreparingDatabase): Binding {
   return {
-    traits: traitsOf(database, (sql) => libsqlStatement(database.prepare(sql) as LibsqlStatement, false)),
+    traits: traitsOf(database, (sql) => libsqlStatement(sql, database.prepare(sql) as LibsqlStatement, false)),
     exec: (sql) => database.exec(sql),
     prepare(sql, { verb }) {
       if (TRANSACTIONAL.includes(verb)) return command(database, sql)
       const changes = CHANGING.includes(verb)
-      const statement = libsqlStatement(database.prepare(sql) as LibsqlStatement, changes)
+      const statement = libsqlStatement(sql, database.prepare(sql) as LibsqlStatement, changes)
       return changes ? writing(database, statement) : statement
     },
     inTransaction: () => inTransactionOf(database),
@@ -77,8 +79,8 @@ function writing(database: PreparingDatabase, inner: BoundStatement): BoundState
 }
 
 /** It is handed its values in an array, always: a lone BLOB would be taken for names and values, and end the process. */
-function libsqlStatement(native: LibsqlStatement, changes: boolean): BoundStatement {
-  return {
+function libsqlStatement(sql: string, native: LibsqlStatement, changes: boolean): BoundStatement {
+  const statement: BoundStatement = {
     // Its own `get`, and `run` of what answers rows, leave the statement open at the first of them.
     run: (values) => (changes ? native.run(values).changes : native.all(values).length),
     get: (values) => native.all(values)[0],
@@ -87,4 +89,5 @@ function libsqlStatement(native: LibsqlStatement, changes: boolean): BoundStatem
       native.safeIntegers(true)
     },
   }
+  return withColumnsChecked(sql, statement, () => native.columns().map(({ name }) => name))
 }

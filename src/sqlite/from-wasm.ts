@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import { type Binding, type BoundStatement, CHANGING } from './binding.js'
+import { withColumnsChecked } from './column-names.js'
 import { withFreshColumns } from './fresh-columns.js'
 import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
@@ -47,6 +48,7 @@ interface NswStatement {
   run(values: unknown[]): { readonly changes: number }
   all(values: unknown[]): unknown[]
   finalize(): void
+  _getColumnNames?(): string[]
 }
 
 /**
@@ -159,10 +161,13 @@ function nswBinding(database: PreparingDatabase): Binding {
 /** Its own `get`, and `run` of what answers rows, leave the statement open at the first of them. */
 function nswStatement(native: NswStatement, sql: string): BoundStatement {
   const changes = CHANGING.includes(readSql(sql).verb)
-  return {
+  const statement: BoundStatement = {
     run: (values) => (changes ? native.run(values).changes : native.all(values).length),
     get: (values) => native.all(values)[0],
     all: (values) => native.all(values),
     finalize: () => native.finalize(),
   }
+  // Absent in versions that may come: then the text has to do.
+  const names = (): readonly unknown[] => native._getColumnNames?.() ?? (sql.includes('__proto__') ? ['__proto__'] : [])
+  return withColumnsChecked(sql, statement, names)
 }

@@ -40,6 +40,8 @@ interface Host {
     readonly lossy?: true
     prepare(sql: string, text: SqlText): BoundStatement
   }
+  /** How many statements are running: more than one where SQL calls functions of the application. */
+  running: number
   checkUsable(): void
   watch(text: SqlText): void
   failed(thrown: unknown): SqliteError
@@ -56,6 +58,10 @@ export class Statement implements SqliteStatement {
   #native: BoundStatement | undefined
   /** True when integers come as bigints, where they are asked for. */
   #wide = false
+  /** True while the binding runs it. */
+  #running = false
+  /** True when it is to be freed as soon as it has ended. */
+  #stale = false
 
   constructor(connection: Host, sql: string) {
     const text = readSql(sql)
@@ -75,7 +81,9 @@ export class Statement implements SqliteStatement {
 
   /** As `run`; `values` may be changed. */
   runWith(values: unknown[]): number {
+    if (this.#running) return this.#another((one) => one.runWith(values))
     const native = this.#ready(values)
+    this.#enter()
     try {
       // Some bindings answer a wrong number here, and some refuse to run it.
       if (this.#text.returning) return native.all(values).length
@@ -83,6 +91,8 @@ export class Statement implements SqliteStatement {
       return this.#changes ? Number(changes) : 0
     } catch (error) {
       throw this.#failed(error)
+    } finally {
+      this.#leave()
     }
   }
 
@@ -99,13 +109,42 @@ export class Statement implements SqliteStatement {
     return this.#read(values, allOf)
   }
 
-  /** Frees it; it comes back when it is used again. */
+  /** Frees it; it comes back when it is used again. While it runs, when it has ended. */
   finalize(): void {
+    if (this.#running) {
+      this.#stale = true
+      return
+    }
     const native = this.#native
     this.#native = undefined
     if (native?.finalize === undefined) return
     // It is thrown away: an error of the last run, which some bindings tell again here, was told then.
     quietly(() => native.finalize?.())
+  }
+
+  /** A function of the application, which SQL calls, uses the statement that calls it: there has to be a second one. */
+  #another<T>(work: (one: Statement) => T): T {
+    const one = new Statement(this.#connection, this.#sql)
+    try {
+      return work(one)
+    } finally {
+      one.finalize()
+    }
+  }
+
+  #enter(): void {
+    this.#running = true
+    this.#connection.running++
+  }
+
+  /** Safe twice. */
+  #leave(): void {
+    if (!this.#running) return
+    this.#running = false
+    this.#connection.running--
+    if (!this.#stale) return
+    this.#stale = false
+    this.finalize()
   }
 
   #must(): BoundStatement {
@@ -129,11 +168,22 @@ export class Statement implements SqliteStatement {
   }
 
   #read(values: unknown[], call: Call): SqliteRow[] {
+    if (this.#running) return this.#another((one) => one.#read(values, call))
     const native = this.#ready(values)
     const { lossy } = this.#connection.binding
-    // What writes cannot run again: it is undone when its rows cannot be told.
-    if (lossy && this.#text.returning) return this.#connection.transaction(() => this.#readLossy(native, values, call))
-    if (lossy) return this.#readLossy(native, values, call)
+    this.#enter()
+    try {
+      if (!lossy) return this.#readTwice(native, values, call)
+      // What writes cannot run again: it is undone when its rows cannot be told.
+      const read = (): SqliteRow[] => this.#readLossy(native, values, call)
+      return this.#text.returning ? this.#connection.transaction(read) : read()
+    } finally {
+      this.#leave()
+    }
+  }
+
+  /** Twice only where the first time has shown that integers have to come as bigints. */
+  #readTwice(native: BoundStatement, values: unknown[], call: Call): SqliteRow[] {
     try {
       const rows = call(native, values)
       if (normaliseRows(rows) || this.#wide || native.widen === undefined) return rows
@@ -187,6 +237,7 @@ export class Statement implements SqliteStatement {
   /** Whatever state the statement is in now: another one takes its place. node-sqlite3-wasm cannot reset one that has failed. */
   #failed(thrown: unknown): SqliteError {
     const error = asSqliteError(thrown)
+    this.#leave()
     this.finalize()
     return this.#connection.failed(error)
   }

@@ -115,8 +115,11 @@ function blobBind(value: object, index: number): Uint8Array {
   }
   if (!(value.buffer instanceof ArrayBuffer) && isShared(value)) return new Uint8Array(value as Uint8Array)
   // A Buffer, and an array of another realm, are no plain Uint8Array to some of the bindings.
-  if (Object.getPrototypeOf(value) === Uint8Array.prototype) return value as Uint8Array
-  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  if (Object.getPrototypeOf(value) === Uint8Array.prototype && !Object.hasOwn(value, 'byteLength')) {
+    return value as Uint8Array
+  }
+  // By its own slots: what an object says of its length is not to be believed, the memory of a binding lies behind it.
+  return new Uint8Array(value as Uint8Array)
 }
 
 function isShared(value: ArrayBufferView): boolean {

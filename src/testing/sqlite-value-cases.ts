@@ -201,8 +201,9 @@ export const sqliteValueCases: readonly SqliteCase[] = [
       check(xs(adapter).length <= written, `the rows were written once, got ${xs(adapter).length} of them`)
       const before = xs(adapter).length
       const cte = `WITH one(y) AS (SELECT 2) ${sql.replace('VALUES (?)', 'SELECT y FROM one')}`
-      thrownBy(() => rowsOf(adapter, cte))
-      checkSame(xs(adapter).length, before + 1, 'after a statement WITH')
+      const refused = thrownBy(() => rowsOf(adapter, cte)) !== undefined
+      const added = xs(adapter).length - before
+      check(added === 1 || (refused && added === 0), `a statement WITH writes once, or is refused, got ${added} rows`)
     },
   },
   {

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromBetterSqlite3, fromLibsql, fromNodeSqlite, fromSqliteWasm } from '../../src/sqlite.js'
-import type { PreparingDatabase, SqliteAdapter } from '../../src/sqlite.js'
+import type { AdapterOptions, PreparingDatabase, SqliteAdapter } from '../../src/sqlite.js'
 import { loadNodeSqlite } from '../../src/sqlite/load.js'
 import type { StoreDatabase } from '../../src/testing/store-on-sqlite.js'
 
@@ -13,7 +13,7 @@ export interface Connector {
   /** True when it opens files of this machine. */
   readonly files: boolean
   open(path: string): PreparingDatabase
-  adapter(database: PreparingDatabase): SqliteAdapter
+  adapter(database: PreparingDatabase, options?: AdapterOptions): SqliteAdapter
 }
 
 interface Statement {

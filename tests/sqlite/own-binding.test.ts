@@ -215,3 +215,12 @@ if (Database !== undefined) {
   }
   describeSqliteBinding('mine on better-sqlite3', { open: () => ({ adapter: make() }) }, { describe, it })
 }
+
+it('bytes that say of themselves that they are more, or less, are taken as they are', () => {
+  for (const { open: connect, adapter: make } of connectors) {
+    const native = connect(':memory:')
+    const lying = Object.defineProperty(new Uint8Array([1, 2, 3]), 'byteLength', { value: 1_000_000 })
+    expect(valuesOf(make(native), 'SELECT ? AS v', lying)).toEqual([new Uint8Array([1, 2, 3])])
+    native.close()
+  }
+})
