@@ -27,6 +27,7 @@ function referencePlaces(): { open(place: string): ReferenceStore; options: Stre
       namespaces: (place, namespace) => new ReferenceStore(at(`${place}/${namespace}`)),
       faults: (place, plan) => new ReferenceStore(at(place), plan),
       crash: () => undefined,
+      keepsClears: true,
       payloadBytesMax: 5_000_000,
     },
   }

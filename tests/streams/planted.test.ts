@@ -3,7 +3,7 @@ import type { SequencedRecord, StreamMeta, StreamRecord } from '../../src/stream
 import { StreamMismatchError } from '../../src/streams/errors.js'
 import type { LoadOptions, OnRecord, StreamTail, TailOptions, TailPrefix } from '../../src/streams/stream-store.js'
 import { runStreamCase, streamStoreCases } from '../../src/testing/stream-conformance.js'
-import { type Doc, ReferencePlace, ReferenceStore } from './reference.js'
+import { type Doc, type Seen, ReferencePlace, ReferenceStore } from './reference.js'
 
 type Class = new (...args: ConstructorParameters<typeof ReferenceStore>) => ReferenceStore
 
@@ -52,9 +52,9 @@ const bugs: readonly (readonly [bug: string, caughtBy: string, store: Class])[] 
     'ids are listed in the order of UTF-16',
     'listDocIds gives all ids in the order of their UTF-8 bytes',
     class extends ReferenceStore {
-      override async *listDocIds(prefix?: string): AsyncGenerator<string> {
+      protected override async *readIds(prefix: string): AsyncGenerator<string> {
         const ids: string[] = []
-        for await (const id of super.listDocIds(prefix)) ids.push(id)
+        for await (const id of super.readIds(prefix)) ids.push(id)
         yield* ids.sort()
       }
     },
@@ -63,8 +63,8 @@ const bugs: readonly (readonly [bug: string, caughtBy: string, store: Class])[] 
     'a meta only changes what is known, and is not in the stream',
     'what was appended is read in this order, metas in the stream too',
     class extends ReferenceStore {
-      override async *load(id: string, options?: LoadOptions): AsyncGenerator<SequencedRecord> {
-        for await (const row of super.load(id, options)) if (row.kind === 'entry' || row.seq === 0) yield row
+      protected override async *readSome(id: string, options: LoadOptions): AsyncGenerator<SequencedRecord> {
+        for await (const row of super.readSome(id, options)) if (row.kind === 'entry' || row.seq === 0) yield row
       }
     },
   ],
@@ -150,9 +150,9 @@ const bugs: readonly (readonly [bug: string, caughtBy: string, store: Class])[] 
     'an iterator that is abandoned early holds nothing: writing and reading go on',
     class extends ReferenceStore {
       #readers = 0
-      override async *load(id: string, options?: LoadOptions): AsyncGenerator<SequencedRecord> {
+      protected override async *readSome(id: string, options: LoadOptions): AsyncGenerator<SequencedRecord> {
         this.#readers++
-        yield* super.load(id, options)
+        yield* super.readSome(id, options)
         this.#readers--
       }
       protected override put(...args: Parameters<ReferenceStore['put']>): void {
@@ -165,11 +165,11 @@ const bugs: readonly (readonly [bug: string, caughtBy: string, store: Class])[] 
     'pages of one reader come from different states',
     'a reader that is in the middle of a stream when it is replaced sees one state, or is told to read again',
     class extends ReferenceStore {
-      override async *load(id: string, options: LoadOptions = {}): AsyncGenerator<SequencedRecord> {
+      protected override async *readSome(id: string, options: LoadOptions): AsyncGenerator<SequencedRecord> {
         let after = options.after ?? -1
         for (;;) {
           const page: SequencedRecord[] = []
-          for await (const row of super.load(id, { after, limit: Math.min(7, options.limit ?? 7) })) page.push(row)
+          for await (const row of super.readSome(id, { after, limit: Math.min(7, options.limit ?? 7) })) page.push(row)
           yield* page
           if (page.length < 7) return
           after = page.at(-1)?.seq ?? after
@@ -272,7 +272,7 @@ const bugs: readonly (readonly [bug: string, caughtBy: string, store: Class])[] 
       override async appendMany(id: string, records: readonly StreamRecord[]): Promise<void> {
         await super.appendMany(cut(id), records)
       }
-      override load(id: string, options?: LoadOptions): AsyncGenerator<SequencedRecord> {
+      override load(id: string, options?: LoadOptions): AsyncIterable<SequencedRecord> {
         return super.load(cut(id), options)
       }
     },
@@ -284,7 +284,7 @@ const bugs: readonly (readonly [bug: string, caughtBy: string, store: Class])[] 
       override async appendMany(id: string, records: readonly StreamRecord[]): Promise<void> {
         await super.appendMany(wellFormed(id), records)
       }
-      override load(id: string, options?: LoadOptions): AsyncGenerator<SequencedRecord> {
+      override load(id: string, options?: LoadOptions): AsyncIterable<SequencedRecord> {
         return super.load(wellFormed(id), options)
       }
     },
@@ -397,11 +397,11 @@ const bugs: readonly (readonly [bug: string, caughtBy: string, store: Class])[] 
     'a tail loses what is written while it caught up',
     'what is written between catching up and waiting is told once and not lost',
     class extends ReferenceStore {
-      protected override nextOf(target: string | TailPrefix, seen: Map<string, number>) {
+      protected override nextOf(target: string | TailPrefix, seen: Map<string, Seen>) {
         const next = super.nextOf(target, seen)
         const last = next === undefined ? -1 : (this.place.docs.get(next[0])?.rows.at(-1)?.seq ?? -1)
         if (next === undefined || next[1].seq !== 701 || last === 701) return next
-        seen.set(next[0], last - 1)
+        seen.set(next[0], { seq: last - 1, clearedTo: -1 })
         return super.nextOf(target, seen)
       }
     },
@@ -450,11 +450,11 @@ const bugs: readonly (readonly [bug: string, caughtBy: string, store: Class])[] 
     'a fault after the first of several writes leaves the others out',
     'a write whose n-th storage operation fails before it was done rejects, leaves the old state, and the next call works',
     class extends ReferenceStore {
-      protected override put(...[id, doc, clear, add]: Parameters<ReferenceStore['put']>): void {
-        super.put(id, doc, clear, add.slice(0, 1))
-        const [, ...rest] = add
+      protected override put(...[id, doc, planned]: Parameters<ReferenceStore['put']>): void {
+        const [first, ...rest] = planned.add
+        super.put(id, doc, { ...planned, add: first === undefined ? [] : [first] })
         if (rest.length === 0) return
-        this.operation('write', () => super.put(id, this.place.docs.get(id), false, rest))
+        this.operation('write', () => super.put(id, this.place.docs.get(id), { clear: false, add: rest }))
       }
     },
   ],

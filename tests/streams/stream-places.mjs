@@ -113,7 +113,9 @@ export function sqlitePlaces(varve, { open: connect, adapt }, options = {}) {
         closeAll(place)
         for (const end of ['', '-wal', '-shm']) rmSync(`${file(place)}${end}`, { force: true })
       },
-      payloadBytesMax: 5_000_000,
+      // The place of a fold is a column of Varve's own format only.
+      keepsClears: options.format === 'varve',
+      payloadBytesMax: 6_000_000,
     },
     end: () => rmSync(root, { recursive: true, force: true }),
   }
@@ -132,6 +134,7 @@ export function memoryPlaces(varve) {
     options: {
       reopen: true,
       secondHandle: true,
+      keepsClears: true,
       namespaces: (place, namespace) => open(`${place}/${namespace}`),
       cleanup: (place) => void places.delete(place),
     },
