@@ -1,16 +1,22 @@
 import { asError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import { StreamFirstRecordError } from './errors.js'
-import { planGroup, type StreamChange } from './plan.js'
-import type { StreamEntryRecord } from './record.js'
-import type { EntriesToAppend, MaybePromise, StreamBackend } from './stream-backend.js'
+import { type Folded, planGroup, type StreamChange, StreamMovedError } from './plan.js'
+import type { StreamEntryRecord, StreamRecord } from './record.js'
+import type { EntriesToAppend, MaybePromise, PlanWrites, StreamBackend } from './stream-backend.js'
 
 /** A call that writes. */
 export interface WriteCall extends StreamChange {
+  records: readonly StreamRecord[]
+  folded: Folded | undefined
   /** True: it appends, and no record is a meta, so that a backend need not look at the head first. */
   readonly isPlain: boolean
   readonly resolve: () => void
   readonly reject: (error: Error) => void
+  /** False: what to write is not known yet. Calls on its id that came later wait for it. */
+  isReady: boolean
+  /** Finds out once more what to write, when somebody else has written meanwhile; see `readAndWrite`. */
+  again: ReadToWrite | undefined
   /** Its place in the order, which the queue gives it. */
   ticket: number
   /** Reads that wait for it. */
@@ -18,6 +24,9 @@ export interface WriteCall extends StreamChange {
   /** True: nobody need wait for it, though the group that it is in may not be done. */
   isSettled: boolean
 }
+
+/** Reads, and makes the call ready. @returns false when the call is not to be written. */
+type ReadToWrite = () => MaybePromise<boolean>
 
 type Refusals = readonly (Error | undefined)[]
 
@@ -42,6 +51,8 @@ export class CallQueue {
   /** What is being written; empty when nothing is. */
   #running: readonly WriteCall[] = []
   #ticket = 0
+  /** How many of those that wait or run depend on what they have read. */
+  #reading = 0
   /** Tickets of the reads under way or waiting, by id, in order. */
   readonly #reads = new Map<string, number[]>()
   #isScheduled = false
@@ -70,7 +81,7 @@ export class CallQueue {
    * @param id `undefined`: after every write of any id that came before.
    */
   read<T>(id: string | undefined, work: () => MaybePromise<T>): MaybePromise<T> {
-    if (this.#waiting.length > 0 && this.#running.length === 0) this.#drain()
+    this.#drainIdle()
     const last = this.#lastCall(id)
     if (last === undefined) {
       const result = work()
@@ -83,6 +94,50 @@ export class CallQueue {
     })
     const result = turn.then(work)
     return id === undefined ? result : this.#hold(id, result)
+  }
+
+  /**
+   * A call that has to read before it is known what it writes. It has its place in the order from here on: no other call on its id
+   * is written between. Where somebody else has written, all of it happens once more, in the same place.
+   *
+   * @param read runs when every write of the id that came before is done; at once where nothing has to be waited for.
+   */
+  readAndWrite(call: WriteCall, read: ReadToWrite): void {
+    this.#drainIdle()
+    const last = this.#lastCall(call.id)
+    call.ticket = this.#ticket++
+    call.again = read
+    this.#reading++
+    this.#waiting.push(call)
+    if (last === undefined) return this.#prepare(call, read)
+    last.waiting ??= []
+    last.waiting.push(() => this.#prepare(call, read))
+  }
+
+  #prepare(call: WriteCall, read: ReadToWrite): void {
+    const done = (isReady: boolean): void => {
+      if (!isReady) return this.#withdraw(call)
+      call.isReady = true
+      this.#hurry()
+    }
+    const failed = (error: unknown): void => {
+      call.reject(asError(error))
+      this.#withdraw(call)
+    }
+    try {
+      const isReady = read()
+      if (isReady instanceof Promise) isReady.then(done, failed)
+      else done(isReady)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  #withdraw(call: WriteCall): void {
+    this.#waiting = this.#waiting.filter((other) => other !== call)
+    this.#reading--
+    this.#finish(call)
+    this.#rest()
   }
 
   /** Resolves when every call so far has been settled, reads included. */
@@ -137,6 +192,10 @@ export class CallQueue {
     if (this.#running.length === 0) this.#writeNext()
   }
 
+  #drainIdle(): void {
+    if (this.#waiting.length > 0 && this.#running.length === 0) this.#drain()
+  }
+
   /** Writes all that waits, as far as the storage answers at once. */
   #drain(): void {
     while (this.#running.length === 0 && this.#writeNext());
@@ -157,16 +216,19 @@ export class CallQueue {
 
   #takeGroup(): readonly WriteCall[] {
     const waiting = this.#waiting
-    if (this.#reads.size === 0) {
+    if (this.#reads.size === 0 && this.#reading === 0) {
       this.#waiting = waiting.length > GROUP_CALLS_MAX ? waiting.slice(GROUP_CALLS_MAX) : []
       return waiting.length > GROUP_CALLS_MAX ? waiting.slice(0, GROUP_CALLS_MAX) : waiting
     }
     const group: WriteCall[] = []
-    const isFree = (call: WriteCall): boolean => (this.#reads.get(call.id)?.[0] ?? Infinity) > call.ticket
+    /** Ids of calls that stay, or that may have to be made again: those that came later wait. */
+    const held = new Set<string>()
     this.#waiting = waiting.filter((call) => {
-      if (group.length >= GROUP_CALLS_MAX || !isFree(call)) return true
-      group.push(call)
-      return false
+      const isFree = call.isReady && !held.has(call.id) && (this.#reads.get(call.id)?.[0] ?? Infinity) > call.ticket
+      const isTaken = isFree && group.length < GROUP_CALLS_MAX
+      if (!isTaken || call.again !== undefined) held.add(call.id)
+      if (isTaken) group.push(call)
+      return !isTaken
     })
     return group
   }
@@ -211,18 +273,25 @@ export class CallQueue {
       return answer instanceof Promise ? answer.then(refusals) : refusals(answer)
     }
     const ids = [...new Set(calls.map(({ id }) => id))]
+    const read = calls.flatMap(({ folded }) => folded ?? [])
     let refusals: Refusals = []
-    const done = this.#backend.commit(ids, (heads) => {
-      const plan = planGroup(calls, heads)
-      refusals = plan.refusals
-      return plan.writes
-    })
+    const plan: PlanWrites = (heads, unmoved) => {
+      const planned = planGroup(
+        calls,
+        heads,
+        unmoved ?? new Set(read.filter(({ id, seqLast }) => heads.get(id)?.seqNext === seqLast + 1)),
+      )
+      refusals = planned.refusals
+      return planned.writes
+    }
+    const done = this.#backend.commit(ids, plan, read)
     return done instanceof Promise ? done.then(() => refusals) : refusals
   }
 
   #refused(calls: readonly WriteCall[], error: Error): Promise<void> | undefined {
     // Who does not know whether it was written must not write it again.
-    if (calls.length === 1 || (error as { outcome?: unknown }).outcome === 'unknown') {
+    const isUnknown = (error as { outcome?: unknown }).outcome === 'unknown'
+    if (calls.length === 1 || isUnknown || this.#backend.isOfAll?.(error) === true) {
       this.#settle(
         calls,
         calls.map(() => error),
@@ -240,12 +309,29 @@ export class CallQueue {
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i] as WriteCall
       const refusal = refusals[i]
-      call.isSettled = true
+      if (refusal instanceof StreamMovedError && call.again !== undefined) {
+        this.#retake(call, call.again)
+        continue
+      }
+      if (call.again !== undefined) this.#reading--
       if (refusal === undefined) {
         this.#onWritten(call)
         call.resolve()
       } else call.reject(refusal)
-      if (call.waiting !== undefined) for (const turn of call.waiting) turn()
+      this.#finish(call)
     }
+  }
+
+  #retake(call: WriteCall, read: ReadToWrite): void {
+    call.isReady = false
+    this.#waiting.unshift(call)
+    this.#prepare(call, read)
+  }
+
+  #finish(call: WriteCall): void {
+    call.isSettled = true
+    const turns = call.waiting ?? []
+    call.waiting = undefined
+    for (const turn of turns) turn()
   }
 }

@@ -2,7 +2,7 @@ import { assert } from '../base/assert.js'
 import { asError, VarveError } from '../base/errors.js'
 import type { StreamMeta, StreamRecord } from './record.js'
 import { metaAfterAppend, metaAfterReplace } from './rules.js'
-import type { PlacedRecord, StreamHead, StreamWrite } from './stream-backend.js'
+import type { PlacedRecord, ReadState, StreamHead, StreamWrite } from './stream-backend.js'
 
 /** What a call wants done to one document. */
 export interface StreamChange {
@@ -14,10 +14,9 @@ export interface StreamChange {
   readonly folded?: Folded | undefined
 }
 
-/** A whole stream, as it was read. */
-export interface Folded {
-  readonly seqFirst: number
-  readonly seqLast: number
+/** A whole stream, as it was read to be folded. */
+export interface Folded extends ReadState {
+  /** How many records it had. */
   readonly count: number
 }
 
@@ -34,11 +33,13 @@ export class StreamMovedError extends VarveError {
  * Decides about a group of changes at once: each is judged by what those before it leave. One that is refused leaves no
  * trace and harms none of the others.
  *
+ * @param unmoved what was folded and is still so.
  * @returns what to write, and for each change why it was refused; `undefined`: it was not.
  */
 export function planGroup(
   changes: readonly StreamChange[],
   heads: ReadonlyMap<string, StreamHead>,
+  unmoved: ReadonlySet<ReadState>,
 ): { readonly writes: readonly StreamWrite[]; readonly refusals: readonly (Error | undefined)[] } {
   const drafts = new Map<string, StreamDraft>()
   const refusals = changes.map((change) => {
@@ -47,13 +48,15 @@ export function planGroup(
       draft = new StreamDraft(change.id, heads.get(change.id) as StreamHead)
       drafts.set(change.id, draft)
     }
-    return refusal(draft, change)
+    return refusal(draft, change, unmoved)
   })
   return { writes: [...drafts.values()].flatMap((draft) => draft.writes()), refusals }
 }
 
-function refusal(draft: StreamDraft, change: StreamChange): Error | undefined {
+function refusal(draft: StreamDraft, change: StreamChange, unmoved: ReadonlySet<ReadState>): Error | undefined {
   try {
+    const { folded } = change
+    if (folded !== undefined && (draft.isTouched || !unmoved.has(folded))) throw new StreamMovedError()
     draft.apply(change)
     return undefined
   } catch (error) {
@@ -71,7 +74,9 @@ class StreamDraft {
   #seqNext: number
   #clear = false
   #records: PlacedRecord[] = []
-  #isTouched = false
+  #clearedTo = -1
+  /** True: something will be written. */
+  isTouched = false
 
   constructor(id: string, head: StreamHead) {
     this.#id = id
@@ -96,9 +101,10 @@ class StreamDraft {
 
   /** What to write: one write, or none where nothing changes. */
   writes(): StreamWrite[] {
-    if (!this.#isTouched) return []
+    if (!this.isTouched) return []
     const meta = this.#meta === this.#before.meta ? undefined : this.#meta
-    return [{ id: this.#id, clear: this.#clear, meta, records: this.#records, seqNext: this.#seqNext }]
+    const write = { id: this.#id, clear: this.#clear, meta, records: this.#records, seqNext: this.#seqNext }
+    return [this.#clear ? { ...write, clearedTo: this.#clearedTo } : write]
   }
 
   #delete(): void {
@@ -109,8 +115,9 @@ class StreamDraft {
 
   #empty(): void {
     this.#clear = true
+    this.#clearedTo = this.#seqNext - 1
     this.#records = []
-    this.#isTouched = true
+    this.isTouched = true
   }
 
   #place(records: readonly StreamRecord[], seqFirst: number): void {
@@ -123,15 +130,15 @@ class StreamDraft {
     )
     for (const record of records) this.#records.push({ seq: seq++, record })
     this.#seqNext = Math.max(this.#seqNext, seq)
-    this.#isTouched = true
+    this.isTouched = true
   }
 
   /**
    * Where the results of a fold go: up to the place of the last record that they are made of, so that who has seen that one
-   * has seen all; beyond it when they are more than there is room for.
+   * has seen all; beyond it when they are more than there were.
    */
-  #seqAfterFold({ seqLast }: Folded, records: readonly StreamRecord[]): number {
-    if (this.#meta === null || this.#seqNext !== seqLast + 1) throw new StreamMovedError()
-    return records.length <= seqLast + 1 ? seqLast + 1 - records.length : this.#seqNext
+  #seqAfterFold({ seqLast, count }: Folded, { length }: readonly StreamRecord[]): number {
+    if (this.#meta === null) throw new StreamMovedError()
+    return length <= count ? seqLast + 1 - length : this.#seqNext
   }
 }

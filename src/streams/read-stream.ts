@@ -16,7 +16,7 @@ export type ReadPage = (after: number, limit: number, mark: unknown) => MaybePro
 export class StreamReader<T> implements AsyncIterableIterator<T> {
   readonly #id: string
   readonly #read: ReadPage
-  readonly #isClosed: () => void
+  readonly #mustBeOpen: () => void
   readonly #show: (placed: PlacedRecord) => T
   #left: number
   #after: number
@@ -40,7 +40,7 @@ export class StreamReader<T> implements AsyncIterableIterator<T> {
   ) {
     this.#id = id
     this.#read = read
-    this.#isClosed = mustBeOpen
+    this.#mustBeOpen = mustBeOpen
     this.#show = show
     this.#after = after
     this.#left = limit
@@ -51,20 +51,10 @@ export class StreamReader<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T>> {
-    if (this.#pending !== undefined) return this.#afterPending()
-    try {
-      this.#isClosed()
-      const buffered = this.#buffered()
-      if (buffered !== undefined) return Promise.resolve(buffered)
-      const page = this.#read(this.#after, Math.min(this.#left, PAGE_RECORDS_MAX), this.#page?.mark)
-      if (!(page instanceof Promise)) return Promise.resolve(this.#take(page))
-      const result = page.then((found) => this.#take(found))
-      this.#wait(result)
-      return result
-    } catch (error) {
-      this.#isOver = true
-      return Promise.reject(asError(error))
-    }
+    if (this.#pending === undefined) return this.#advance()
+    const advance = (): Promise<IteratorResult<T>> => this.#advance()
+    // Who asked before is told of their error; this one gets what comes after it.
+    return this.#wait(this.#pending.then(advance, advance))
   }
 
   return(): Promise<IteratorResult<T>> {
@@ -73,14 +63,23 @@ export class StreamReader<T> implements AsyncIterableIterator<T> {
     return Promise.resolve({ value: undefined, done: true })
   }
 
-  #afterPending(): Promise<IteratorResult<T>> {
-    const again = (): Promise<IteratorResult<T>> => this.next()
-    const result = (this.#pending as Promise<unknown>).then(again, again)
-    this.#wait(result)
-    return result
+  /** The next record, when all that were asked for before are there. */
+  #advance(): Promise<IteratorResult<T>> {
+    try {
+      this.#mustBeOpen()
+      const buffered = this.#buffered()
+      if (buffered !== undefined) return Promise.resolve(buffered)
+      const page = this.#read(this.#after, Math.min(this.#left, PAGE_RECORDS_MAX), this.#page?.mark)
+      if (!(page instanceof Promise)) return Promise.resolve(this.#take(page))
+      return this.#wait(page.then((found) => this.#take(found)))
+    } catch (error) {
+      this.#isOver = true
+      return Promise.reject(asError(error))
+    }
   }
 
-  #wait(result: Promise<IteratorResult<T>>): void {
+  /** Those who ask next wait for `result`. */
+  #wait(result: Promise<IteratorResult<T>>): Promise<IteratorResult<T>> {
     const forget = (): void => {
       if (this.#pending === result) this.#pending = undefined
     }
@@ -89,6 +88,11 @@ export class StreamReader<T> implements AsyncIterableIterator<T> {
       this.#isOver = true
       forget()
     })
+    return result
+  }
+
+  #unordered(seq: number): void {
+    assert(false, 'RS2', () => `stream ${JSON.stringify(this.#id)}: ${seq} comes after ${this.#after}`)
   }
 
   /** What is known without asking the storage. */
@@ -114,11 +118,17 @@ export class StreamReader<T> implements AsyncIterableIterator<T> {
       throw new StreamReplacedError('STREAM_REPLACED', message, { id: this.#id })
     }
     for (const { seq } of page.records) {
-      assert(seq > this.#after, 'RS2', () => `stream ${JSON.stringify(this.#id)}: ${seq} comes after ${this.#after}`)
+      if (!(seq > this.#after)) this.#unordered(seq)
       this.#after = seq
     }
     this.#page = page
     this.#index = 0
-    return this.#buffered() ?? { value: undefined, done: true }
+    const next = this.#buffered()
+    assert(
+      next !== undefined,
+      'RS2',
+      () => `stream ${JSON.stringify(this.#id)}: a page without records says that there are more`,
+    )
+    return next
   }
 }

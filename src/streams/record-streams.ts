@@ -1,12 +1,12 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { type Runtime, systemRuntime } from '../base/runtime.js'
-import { CallQueue } from './call-queue.js'
+import { CallQueue, type WriteCall } from './call-queue.js'
 import { checkId, checkRecord, checkRecords, sequenced } from './check-record.js'
-import { StreamClosedError, StreamConflictError, StreamReplacedError } from './errors.js'
+import { StreamClosedError, StreamConflictError } from './errors.js'
 import { listIds } from './list-ids.js'
 import { type Folded, type StreamChange, StreamMovedError } from './plan.js'
 import type { SequencedRecord, StreamMeta, StreamRecord } from './record.js'
-import { StreamReader } from './read-stream.js'
+import { PAGE_RECORDS_MAX, StreamReader } from './read-stream.js'
 import { Tail, type TailSource } from './tail.js'
 import { checkTail } from './tail-request.js'
 import type { MaybePromise, PlacedRecord, StreamBackend, StreamPage } from './stream-backend.js'
@@ -25,6 +25,12 @@ import type {
 export interface StreamStoreOptions {
   /** Clock and timers. Default: the host's. */
   readonly runtime?: Runtime
+}
+
+/** A stream that was read to be folded. */
+interface WholeStream {
+  readonly records: readonly PlacedRecord[]
+  readonly folded: Folded
 }
 
 /** So often a fold is made anew when others have written meanwhile. */
@@ -91,17 +97,17 @@ export class RecordStreams implements StreamStore {
   }
 
   append(id: string, record: StreamRecord): Promise<void> {
-    return this.#write(() => {
+    return this.#write('append', id, () => {
       checkId('StreamStore.append', id)
-      return { kind: 'append', id, records: [checkRecord('StreamStore.append(record)', record)] }
+      return [checkRecord('StreamStore.append(record)', record)]
     })
   }
 
   appendMany(id: string, records: readonly StreamRecord[]): Promise<void> {
-    return this.#write(() => {
+    return this.#write('append', id, () => {
       checkId('StreamStore.appendMany', id)
       const copies = checkRecords('StreamStore.appendMany(records)', records)
-      return copies.length === 0 ? undefined : { kind: 'append', id, records: copies }
+      return copies.length === 0 ? undefined : copies
     })
   }
 
@@ -122,14 +128,17 @@ export class RecordStreams implements StreamStore {
   }
 
   replace(id: string, records: readonly StreamRecord[]): Promise<void> {
-    return this.#write(() => {
+    return this.#write('replace', id, () => {
       checkId('StreamStore.replace', id)
-      return { kind: 'replace', id, records: checkRecords('StreamStore.replace(records)', records) }
+      return checkRecords('StreamStore.replace(records)', records)
     })
   }
 
   delete(id: string): Promise<void> {
-    return this.#write(() => ({ kind: 'delete', id: checkId('StreamStore.delete', id), records: [] }))
+    return this.#write('delete', id, () => {
+      checkId('StreamStore.delete', id)
+      return []
+    })
   }
 
   async currentMeta(id: string): Promise<StreamMeta | null> {
@@ -158,25 +167,68 @@ export class RecordStreams implements StreamStore {
     return tail
   }
 
-  async compact(id: string, fold: Fold): Promise<void> {
-    this.#mustBeOpen()
-    checkId('StreamStore.compact', id)
-    if (typeof fold !== 'function') throw new InvalidArgumentError('StreamStore.compact(fold)', 'a function', fold)
+  compact(id: string, fold: Fold): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#mustBeOpen()
+      checkId('StreamStore.compact', id)
+      if (typeof fold !== 'function') throw new InvalidArgumentError('StreamStore.compact(fold)', 'a function', fold)
+      const call = writeCall('compact', id, [], undefined, resolve, reject)
+      call.isReady = false
+      let folds = 0
+      const read = (): MaybePromise<boolean> => {
+        if (++folds > FOLDS_MAX) throw conflict(id, FOLDS_MAX)
+        return andThen(this.#readWhole(id), (whole) => this.#fold(call, whole, fold))
+      }
+      this.#queue.readAndWrite(call, read)
+    })
+  }
+
+  /** Makes a call of what was folded. @returns false when it need not wait for that: there is nothing, or the fold takes its time. */
+  #fold(call: WriteCall, whole: WholeStream | undefined, fold: Fold): boolean {
+    const { id, resolve, reject } = call
+    if (whole === undefined) {
+      resolve()
+      return false
+    }
+    const { records, folded } = whole
+    // What fold does to the records is nobody's business but its own: they are copies.
+    const answer = fold(records.map(({ record }) => record))
+    const check = (results: unknown): StreamRecord[] => checkRecords('StreamStore.compact(fold)', results)
+    if (!isThenable(answer)) {
+      call.records = check(answer)
+      call.folded = folded
+      return true
+    }
+    void this.#foldLater(id, answer, folded, fold, check).then(resolve, reject)
+    return false
+  }
+
+  /** Others may write while a fold takes its time; then it is made anew. */
+  async #foldLater(
+    id: string,
+    first: PromiseLike<readonly StreamRecord[]>,
+    foldedFirst: Folded,
+    fold: Fold,
+    check: (results: unknown) => StreamRecord[],
+  ): Promise<void> {
+    let [answer, folded]: [Promise<unknown>, Folded] = [Promise.resolve(first), foldedFirst]
     for (let folds = 1; ; folds++) {
-      const all = await this.#readAll(id, folds)
-      if (all === undefined) continue
-      const last = all.at(-1)
-      if (last === undefined) return
-      const folded: Folded = { seqFirst: (all[0] as PlacedRecord).seq, seqLast: last.seq, count: all.length }
-      // What fold does to the records is nobody's business but its own: they are copies.
-      const records = checkRecords('StreamStore.compact(fold)', await fold(all.map(({ record }) => record)))
+      const records = check(await answer)
+      this.#mustBeOpen()
       try {
-        await this.#write(() => ({ kind: 'compact', id, records, folded }))
+        await new Promise<void>((resolve, reject) => {
+          this.#queue.submit(writeCall('compact', id, records, folded, resolve, reject))
+        })
         return
       } catch (error) {
         if (!(error instanceof StreamMovedError)) throw error
         if (folds >= FOLDS_MAX) throw conflict(id, folds, error)
       }
+      const whole = await this.#queue.read(id, () => this.#readWhole(id))
+      if (whole === undefined) return
+      folded = whole.folded
+      answer = Promise.resolve(fold(whole.records.map(({ record }) => record)))
+      // It is awaited in the next round.
     }
   }
 
@@ -214,17 +266,13 @@ export class RecordStreams implements StreamStore {
     return this.#version.now
   }
 
-  /** @param change checks the arguments; `undefined`: there is nothing to do. */
-  #write(change: () => StreamChange | undefined): Promise<void> {
+  /** @param check looks at the arguments; `undefined`: there is nothing to do. */
+  #write(kind: StreamChange['kind'], id: string, check: () => readonly StreamRecord[] | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#mustBeOpen()
-      const wanted = change()
-      if (wanted === undefined) return resolve()
-      const { kind, id, records, folded } = wanted
-      const isPlain = kind === 'append' && records.every((record) => record.kind === 'entry')
-      // Field by field: a spread would be half of what an append costs here.
-      const [ticket, waiting, isSettled] = [0, undefined, false]
-      this.#queue.submit({ kind, id, records, folded, isPlain, resolve, reject, ticket, waiting, isSettled })
+      const records = check()
+      if (records === undefined) return resolve()
+      this.#queue.submit(writeCall(kind, id, records, undefined, resolve, reject))
     })
   }
 
@@ -248,26 +296,26 @@ export class RecordStreams implements StreamStore {
     }
   }
 
-  /** One state of a whole stream; `undefined` when it was replaced meanwhile and may be read again. */
-  async #readAll(id: string, reads: number): Promise<PlacedRecord[] | undefined> {
-    try {
-      return await this.#readOnce(id)
-    } catch (error) {
-      if (error instanceof StreamReplacedError && reads < FOLDS_MAX) return undefined
-      throw error
-    }
-  }
-
-  async #readOnce(id: string): Promise<PlacedRecord[]> {
-    const all: PlacedRecord[] = []
-    for await (const placed of this.#reader(
-      () => id,
-      (one) => one,
-      () => ({}),
-    )) {
-      all.push(placed)
-    }
-    return all
+  /** One state of a whole stream; `undefined`: it has no records. */
+  #readWhole(
+    id: string,
+    records: PlacedRecord[] = [],
+    mark?: unknown,
+    reads = 1,
+  ): MaybePromise<WholeStream | undefined> {
+    const after = records.at(-1)?.seq ?? -1
+    return andThen(this.#backend.page(id, after, PAGE_RECORDS_MAX, mark), (page) => {
+      if (page === undefined) {
+        if (reads >= FOLDS_MAX) throw conflict(id, reads)
+        return this.#readWhole(id, [], undefined, reads + 1)
+      }
+      for (const placed of page.records) records.push(placed)
+      if (page.more) return this.#readWhole(id, records, page.mark, reads)
+      const last = records.at(-1)
+      if (last === undefined) return undefined
+      const trace = this.#backend.traceOf?.(records)
+      return { records, folded: { id, seqLast: last.seq, mark: page.mark, trace, count: records.length } }
+    })
   }
 
   #mustBeOpen(): void {
@@ -277,7 +325,34 @@ export class RecordStreams implements StreamStore {
   }
 }
 
-function conflict(id: string, folds: number, cause: Error): StreamConflictError {
+/** Field by field: a spread would be half of what an append costs here. */
+function writeCall(
+  kind: StreamChange['kind'],
+  id: string,
+  records: readonly StreamRecord[],
+  folded: Folded | undefined,
+  resolve: () => void,
+  reject: (error: Error) => void,
+): WriteCall {
+  const isPlain = kind === 'append' && (records.length === 1 ? records[0]?.kind === 'entry' : records.every(isEntry))
+  const [isReady, again, ticket, waiting, isSettled] = [true, undefined, 0, undefined, false]
+  return { kind, id, records, folded, isPlain, resolve, reject, isReady, again, ticket, waiting, isSettled }
+}
+
+function isEntry({ kind }: StreamRecord): boolean {
+  return kind === 'entry'
+}
+
+/** `next` of an answer, at once where it is there. */
+function andThen<T, R>(answer: MaybePromise<T>, next: (value: T) => MaybePromise<R>): MaybePromise<R> {
+  return answer instanceof Promise ? answer.then(next) : next(answer)
+}
+
+function isThenable(value: unknown): value is PromiseLike<readonly StreamRecord[]> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+}
+
+function conflict(id: string, folds: number, cause?: Error): StreamConflictError {
   const message =
     `stream ${JSON.stringify(id)}: others wrote to it each of the ${folds} times that it was folded; nothing was ` +
     'written; compact it when less is written'

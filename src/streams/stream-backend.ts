@@ -31,6 +31,11 @@ export interface StreamBackend {
    * @returns for each item whether the document exists; where it does not, nothing was written for that item.
    */
   append?(batch: readonly EntriesToAppend[]): MaybePromise<readonly boolean[]>
+  /**
+   * True: what stood against a group of calls stands against each (a lock, a full disk, no connection), so that they are not tried
+   * one by one. Default: false.
+   */
+  isOfAll?(error: Error): boolean
   /** The head of a document, without reading its stream. */
   head(id: string): MaybePromise<StreamHead>
   /**
