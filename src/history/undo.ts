@@ -48,8 +48,8 @@ export interface NetChange {
  * an undo is a new write. A record that comes back stands at the end of its bucket. Buckets that are not stored are left alone:
  * the log says nothing about them.
  *
- * Writes to a sourced bucket are taken back by writes that are events: its handlers, and projections, see them. Then `_createdAt` and
- * `_expiresAt` are those of new writes too, and what handlers had made of the first write is theirs to take back.
+ * Writes to a sourced bucket are taken back by writes that are events (action `restore`, or `delete`): its handlers, and projections,
+ * see them, and what handlers had made of the first write is theirs to take back.
  *
  * @returns seq of the new commit, when it is durable; undefined where there was nothing to take back.
  * @throws {UndoConflictError} a record is not any more as that commit has left it.

@@ -1,5 +1,5 @@
 import { quietly } from '../base/quietly.js'
-import type { Key } from '../base/value.js'
+import type { Key, StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
 import { BucketNotDefinedError } from '../commit/errors.js'
 import type { Sequencer } from '../commit/sequencer.js'
@@ -16,7 +16,7 @@ import type { AnyDefinition, ChangesOf, FilterOf, InputOf, KeyOf, RecordOf } fro
 import type { AnyLinks } from '../schema/links.js'
 import { plainFailure } from './errors.js'
 import type { EventInput } from './running-event.js'
-import { sourcedData } from './sourced-write.js'
+import { inverseWrite, sourcedData } from './sourced-write.js'
 import type { GivenWrite, SourcedAction } from './sourced-write.js'
 
 /** A write to a sourced bucket, as it was asked for. */
@@ -197,6 +197,11 @@ export class SourcedTransactionHandle<D = AnyDefinition, L = AnyLinks> extends T
 
   override upsert(data: InputOf<D>): Promise<RecordOf<D>> {
     return this.#write(() => this.#writes.upsert(data))
+  }
+
+  /** Gives a record back as it was before a commit; see `inverseWrite`. */
+  restore(key: Key, before: StoredRecord | undefined): Promise<void> {
+    return this.#write(() => inverseWrite(this.name, key, before))
   }
 
   override updateMany(filter: FilterOf<RecordOf<D>>, changes: ChangesOf<D>): Promise<number> {

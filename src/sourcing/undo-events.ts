@@ -1,9 +1,7 @@
 import { deepEqual } from '../base/equality.js'
-import type { StoredRecord } from '../base/value.js'
 import type { Bucket } from '../commit/bucket.js'
 import { TransactionConflictError } from '../commit/errors.js'
 import type { EntryHead, Transaction } from '../commit/transaction.js'
-import type { TransactionBucketHandle } from '../commit/transaction-handle.js'
 import type { CommitNote } from '../commit/write-options.js'
 import type { Engine } from '../engine.js'
 import { UndoRefusedError } from '../history/errors.js'
@@ -11,9 +9,9 @@ import type { NetChange, UndoRules } from '../history/undo.js'
 import { restoredRecord } from '../history/undo.js'
 import { sourcedType } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
-import { META_FIELDS } from '../schema/definition.js'
 import { groupOf, visitEvents } from './event-group.js'
 import type { Events } from './events.js'
+import { SourcedTransactionHandle } from './sourced-handle.js'
 
 /**
  * What undoing means where there are events: one that a projection has taken in is not taken back behind its back, and a write to a
@@ -74,7 +72,8 @@ export class UndoEvents implements UndoRules {
     try {
       for (const change of changes) {
         const bucket = catalog.must(change.bucket)
-        if (this.isSourced(change.bucket)) await takeBack(transactions.handleOf(transaction, bucket), bucket, change)
+        const handle = transactions.handleOf(transaction, bucket)
+        if (handle instanceof SourcedTransactionHandle) await takeBack(handle, change)
         else this.#write(transaction, bucket, change)
       }
       transaction.head = new UndoHead(transaction.head, seq)
@@ -96,29 +95,11 @@ export class UndoEvents implements UndoRules {
   }
 }
 
-/** Writes what was before, with the writes of the bucket. */
-async function takeBack(
-  handle: TransactionBucketHandle,
-  { name, schema }: Bucket,
-  { key, before, after }: NetChange,
-): Promise<void> {
+/** Writes what was before, by an event. */
+async function takeBack(handle: SourcedTransactionHandle, { bucket, key, before, after }: NetChange): Promise<void> {
   const current = await handle.get(key)
-  if (!deepEqual(current, after)) throw new TransactionConflictError(name, key, 'changed since')
-  if (before === undefined) return handle.delete(key)
-  const fields = fieldsOf(before)
-  if (after === undefined) {
-    await handle.insert(fields)
-    return
-  }
-  // What was not there before is taken away.
-  const gone = Object.keys(fieldsOf(after)).filter((field) => !Object.hasOwn(fields, field))
-  const changes = { ...Object.fromEntries(gone.map((field) => [field, undefined])), ...fields }
-  delete changes[schema.key]
-  await handle.update(key, changes)
-}
-
-function fieldsOf(record: StoredRecord): { [field: string]: unknown } {
-  return Object.fromEntries(Object.entries(record).filter(([name]) => !META_FIELDS.includes(name)))
+  if (!deepEqual(current, after)) throw new TransactionConflictError(bucket, key, 'changed since')
+  await handle.restore(key, before)
 }
 
 /** The entry of an undo whose writes are events: as that of a transaction, and it says what it undoes. */

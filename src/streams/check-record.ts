@@ -1,6 +1,14 @@
 import { describeValue, InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
-import type { ReplicaType, SequencedRecord, StreamMeta, StreamPayload, StreamRecord, SyncMode } from './record.js'
+import type {
+  ReplicaType,
+  SequencedRecord,
+  StreamEntryRecord,
+  StreamMeta,
+  StreamPayload,
+  StreamRecord,
+  SyncMode,
+} from './record.js'
 
 const AXES: { readonly [axis in keyof SyncMode]: readonly SyncMode[axis][] } = {
   writerModel: ['serialized', 'concurrent'],
@@ -16,6 +24,13 @@ const typedArrayName = Object.getOwnPropertyDescriptor(
 
 type Fields = Record<string, unknown>
 
+const META_RECORD_FIELDS: readonly string[] = ['kind', 'meta']
+const ENTRY_FIELDS: readonly string[] = ['kind', 'payload', 'version']
+const PAYLOAD_FIELDS: readonly string[] = ['kind', 'encoding', 'data', 'lineage']
+
+/** Deeper values would exhaust the stack of somebody who reads them. */
+const META_DEPTH_MAX = 100
+
 /** @throws {InvalidArgumentError} `id` is no string. Any string will do. */
 export function checkId(method: string, id: unknown): string {
   if (typeof id !== 'string') throw new InvalidArgumentError(`${method}(id)`, 'a string', id)
@@ -27,19 +42,20 @@ export function checkId(method: string, id: unknown): string {
  * their order, so that the text of a meta is the one that kyneta would write.
  *
  * @param argument as the caller knows it.
+ * @param borrowsBytes true: the bytes of an entry are still the caller's. `ownBytes` makes them the record's.
  * @throws {InvalidArgumentError} not a record, or one with fields that would not be kept.
  */
-export function checkRecord(argument: string, record: unknown): StreamRecord {
+export function checkRecord(argument: string, record: unknown, borrowsBytes = false): StreamRecord {
   const fields = fieldsOf(argument, record, 'a record')
   if (fields['kind'] === 'meta') {
-    onlyFields(argument, fields, ['kind', 'meta'])
+    onlyFields(argument, fields, META_RECORD_FIELDS)
     return { kind: 'meta', meta: checkMeta(`${argument}.meta`, fields['meta']) }
   }
   if (fields['kind'] !== 'entry')
     throw new InvalidArgumentError(`${argument}.kind`, "'meta' or 'entry'", fields['kind'])
-  onlyFields(argument, fields, ['kind', 'payload', 'version'])
+  onlyFields(argument, fields, ENTRY_FIELDS)
   const version = checkText(`${argument}.version`, fields['version'])
-  return { kind: 'entry', payload: checkPayload(`${argument}.payload`, fields['payload']), version }
+  return { kind: 'entry', payload: checkPayload(`${argument}.payload`, fields['payload'], borrowsBytes), version }
 }
 
 /** Copies of records, in their order. @throws {InvalidArgumentError} not an array of records. */
@@ -57,7 +73,6 @@ export function checkRecords(argument: string, records: unknown): StreamRecord[]
 /** A copy of what is known about a document. @throws {InvalidArgumentError} it is not that. */
 export function checkMeta(argument: string, meta: unknown): StreamMeta {
   const fields = fieldsOf(argument, meta, 'a meta')
-  onlyFields(argument, fields, ['replicaType', 'syncMode', 'syncProtocol', 'schemaHash'])
   const [mode, other] =
     fields['syncProtocol'] === undefined
       ? (['syncMode', 'syncProtocol'] as const)
@@ -66,7 +81,8 @@ export function checkMeta(argument: string, meta: unknown): StreamMeta {
     throw new InvalidArgumentError(argument, 'syncMode (kyneta 2.x) or syncProtocol (1.6), not both', meta)
   }
   const copy: Fields = {}
-  for (const field of Object.keys(fields)) copy[field] = fields[field]
+  // Of later versions, and applications: kept, where JSON keeps them.
+  for (const field of Object.keys(fields)) copy[field] = checkJson(`${argument}.${field}`, fields[field], 0)
   copy['replicaType'] = checkReplicaType(`${argument}.replicaType`, fields['replicaType'])
   copy[mode] = checkSyncMode(`${argument}.${mode}`, fields[mode])
   copy['schemaHash'] = checkText(`${argument}.schemaHash`, fields['schemaHash'])
@@ -89,14 +105,43 @@ export function sequenced({ seq, record }: { readonly seq: number; readonly reco
 
 /** A copy of a meta that has been checked. */
 export function copyMeta(meta: StreamMeta): StreamMeta {
-  const copy = { ...meta, replicaType: [...meta.replicaType] as unknown as ReplicaType }
-  if ('syncMode' in copy) return { ...copy, syncMode: { ...copy.syncMode } }
-  return { ...copy, syncProtocol: { ...copy.syncProtocol } }
+  return JSON.parse(JSON.stringify(meta)) as StreamMeta
 }
 
-function checkPayload(argument: string, payload: unknown): StreamPayload {
+/** A copy of a value that JSON keeps as it is. @param depth how many objects and arrays it is in. */
+function checkJson(argument: string, value: unknown, depth: number): unknown {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
+  // JSON has no -0.
+  if (typeof value === 'number' && Number.isFinite(value)) return value + 0
+  // As above: a revoked proxy is no array.
+  const isArray = quietly(() => Array.isArray(value)) === true
+  // Nor is it an object.
+  const isPlain = isArray || quietly(() => isPlainObject(value)) === true
+  if (!isPlain || depth >= META_DEPTH_MAX) {
+    throw new InvalidArgumentError(argument, `a value of JSON, not more than ${META_DEPTH_MAX} deep`, value)
+  }
+  if (isArray) {
+    const list = value as readonly unknown[]
+    return Array.from({ length: list.length }, (_, i) =>
+      checkJson(`${argument}[${i}]`, read(argument, list, i), depth + 1),
+    )
+  }
+  const copy: Fields = {}
+  for (const [field, content] of Object.entries(fieldsOf(argument, value, 'an object'))) {
+    copy[field] = checkJson(`${argument}.${field}`, content, depth + 1)
+  }
+  return copy
+}
+
+function isPlainObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
+}
+
+function checkPayload(argument: string, payload: unknown, borrowsBytes: boolean): StreamPayload {
   const fields = fieldsOf(argument, payload, 'a payload')
-  onlyFields(argument, fields, ['kind', 'encoding', 'data', 'lineage'])
+  onlyFields(argument, fields, PAYLOAD_FIELDS)
   const { kind, encoding, data, lineage } = fields
   if (kind !== 'entirety' && kind !== 'since') {
     throw new InvalidArgumentError(`${argument}.kind`, "'entirety' or 'since'", kind)
@@ -104,15 +149,24 @@ function checkPayload(argument: string, payload: unknown): StreamPayload {
   if (encoding !== 'json' && encoding !== 'binary') {
     throw new InvalidArgumentError(`${argument}.encoding`, "'json' or 'binary'", encoding)
   }
-  const copy = { kind, encoding, data: checkData(`${argument}.data`, data) } as const
+  const copy = { kind, encoding, data: checkData(`${argument}.data`, data, borrowsBytes) } as const
   return lineage === undefined ? copy : { ...copy, lineage: checkText(`${argument}.lineage`, lineage) }
 }
 
-function checkData(argument: string, data: unknown): string | Uint8Array {
+function checkData(argument: string, data: unknown, borrowsBytes: boolean): string | Uint8Array {
   if (typeof data === 'string') return data
-  const bytes = typedArrayName.call(data) === 'Uint8Array' ? copyBytes(data as Uint8Array) : undefined
+  const isBytes = typedArrayName.call(data) === 'Uint8Array'
+  // Bytes that were given away look like none.
+  if (isBytes && borrowsBytes && (data as Uint8Array).length > 0) return data as Uint8Array
+  const bytes = isBytes ? copyBytes(data as Uint8Array) : undefined
   if (bytes === undefined) throw new InvalidArgumentError(argument, 'a string or a Uint8Array', data)
   return bytes
+}
+
+/** Makes the bytes of a record that has borrowed them its own, in place. */
+export function ownBytes(record: StreamEntryRecord): void {
+  const payload = record.payload as { data: string | Uint8Array }
+  if (typeof payload.data !== 'string') payload.data = new Uint8Array(payload.data)
 }
 
 function copyBytes(data: Uint8Array): Uint8Array | undefined {

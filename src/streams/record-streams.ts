@@ -1,7 +1,7 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { type Runtime, systemRuntime } from '../base/runtime.js'
-import { CallQueue, type WriteCall } from './call-queue.js'
-import { checkId, checkRecord, checkRecords, sequenced } from './check-record.js'
+import { CallQueue } from './call-queue.js'
+import { checkId, checkRecord, checkRecords, ownBytes, sequenced } from './check-record.js'
 import { StreamClosedError, StreamConflictError } from './errors.js'
 import { listIds } from './list-ids.js'
 import { type Folded, type StreamChange, StreamMovedError } from './plan.js'
@@ -20,6 +20,7 @@ import type {
   TailOptions,
   TailPrefix,
 } from './stream-store.js'
+import { type WriteCall, writeCall } from './write-call.js'
 
 /** How a store of record streams runs. */
 export interface StreamStoreOptions {
@@ -97,10 +98,22 @@ export class RecordStreams implements StreamStore {
   }
 
   append(id: string, record: StreamRecord): Promise<void> {
-    return this.#write('append', id, () => {
+    let copy: StreamRecord
+    let isAlone: boolean
+    try {
+      this.#mustBeOpen()
       checkId('StreamStore.append', id)
-      return [checkRecord('StreamStore.append(record)', record)]
-    })
+      isAlone = this.#queue.isAlone()
+      copy = checkRecord('StreamStore.append(record)', record, isAlone)
+    } catch (error) {
+      return Promise.reject(asError(error))
+    }
+    if (isAlone && copy.kind === 'entry') {
+      const done = this.#queue.appendNow(id, copy)
+      if (done !== undefined) return done
+      ownBytes(copy)
+    }
+    return this.#write('append', id, () => [copy])
   }
 
   appendMany(id: string, records: readonly StreamRecord[]): Promise<void> {
@@ -172,7 +185,7 @@ export class RecordStreams implements StreamStore {
       this.#mustBeOpen()
       checkId('StreamStore.compact', id)
       if (typeof fold !== 'function') throw new InvalidArgumentError('StreamStore.compact(fold)', 'a function', fold)
-      const call = writeCall('compact', id, [], undefined, resolve, reject)
+      const call = writeCall({ kind: 'compact', id, records: [] }, resolve, reject)
       call.isReady = false
       let folds = 0
       const read = (): MaybePromise<boolean> => {
@@ -217,7 +230,7 @@ export class RecordStreams implements StreamStore {
       this.#mustBeOpen()
       try {
         await new Promise<void>((resolve, reject) => {
-          this.#queue.submit(writeCall('compact', id, records, folded, resolve, reject))
+          this.#queue.submit(writeCall({ kind: 'compact', id, records, folded }, resolve, reject))
         })
         return
       } catch (error) {
@@ -272,7 +285,7 @@ export class RecordStreams implements StreamStore {
       this.#mustBeOpen()
       const records = check()
       if (records === undefined) return resolve()
-      this.#queue.submit(writeCall(kind, id, records, undefined, resolve, reject))
+      this.#queue.submit(writeCall({ kind, id, records }, resolve, reject))
     })
   }
 
@@ -325,27 +338,9 @@ export class RecordStreams implements StreamStore {
   }
 }
 
-/** Field by field: a spread would be half of what an append costs here. */
-function writeCall(
-  kind: StreamChange['kind'],
-  id: string,
-  records: readonly StreamRecord[],
-  folded: Folded | undefined,
-  resolve: () => void,
-  reject: (error: Error) => void,
-): WriteCall {
-  const isPlain = kind === 'append' && (records.length === 1 ? records[0]?.kind === 'entry' : records.every(isEntry))
-  const [isReady, again, ticket, waiting, isSettled] = [true, undefined, 0, undefined, false]
-  return { kind, id, records, folded, isPlain, resolve, reject, isReady, again, ticket, waiting, isSettled }
-}
-
-function isEntry({ kind }: StreamRecord): boolean {
-  return kind === 'entry'
-}
-
-/** `next` of an answer, at once where it is there. */
-function andThen<T, R>(answer: MaybePromise<T>, next: (value: T) => MaybePromise<R>): MaybePromise<R> {
-  return answer instanceof Promise ? answer.then(next) : next(answer)
+/** `use` of an answer, at once where it is there. */
+function andThen<T, R>(answer: MaybePromise<T>, use: (value: T) => MaybePromise<R>): MaybePromise<R> {
+  return answer instanceof Promise ? answer.then(use) : use(answer)
 }
 
 function isThenable(value: unknown): value is PromiseLike<readonly StreamRecord[]> {

@@ -12,6 +12,8 @@ interface StreamMetaBase {
   readonly replicaType: ReplicaType
   /** Opaque. The last one that was written counts. */
   readonly schemaHash: string
+  /** Written by kyneta 3.x. This and further fields, of any JSON, are kept as they are. */
+  readonly supportedHashes?: readonly string[]
 }
 
 /** What is known about a document. Shape of kyneta 2.x and 3.x. */

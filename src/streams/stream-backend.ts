@@ -32,6 +32,11 @@ export interface StreamBackend {
    */
   append?(batch: readonly EntriesToAppend[]): MaybePromise<readonly boolean[]>
   /**
+   * True: `append` may be called within the call that asks for it. It does not write into a transaction that its caller may
+   * have open, and does not keep what it was given: when it answers at once, bytes may be the caller's own. Default: false.
+   */
+  readonly appendsAtOnce?: boolean
+  /**
    * True: what stood against a group of calls stands against each (a lock, a full disk, no connection), so that they are not tried
    * one by one. Default: false.
    */

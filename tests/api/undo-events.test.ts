@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { MemoryAdapter } from '../../src/index.js'
 import type { ProjectionOptions, StoreOptions } from '../../src/index.js'
-import { open, rejection } from './opened.js'
+import { open, openVirtual, rejection } from './opened.js'
 
 const ROW = { key: 'id', schema: { id: { type: 'string' }, n: { type: 'number' } } } as const
 const OPTIONS = {
@@ -77,9 +77,32 @@ describe('undo of a write to a sourced bucket', () => {
       'handlers of writes to sourced buckets may have made what it did to bucket "audit"',
     )
     const whats = (await store.bucket('audit').all()).map(({ what }) => what)
-    expect(whats).toEqual(['eve insert', 'eve update', 'undefined update', 'eve delete', 'undefined insert'])
+    expect(whats).toEqual(['eve insert', 'eve update', 'undefined restore', 'eve delete', 'undefined restore'])
     expect(await store.bucket('p').get('all')).toMatchObject({ n: 5 })
     expect(await store.rebuild('count')).toMatchObject({ changed: 0 })
+  })
+
+  test('gives a record back as it was, and its version goes on rising', async () => {
+    const b = {
+      key: 'id',
+      schema: { id: { type: 'string' }, n: { type: 'number' } },
+      ttl: 1_000,
+      sourced: true,
+    } as const
+    const { store, runtime } = await openVirtual({ buckets: { b } })
+    const bucket = store.bucket('b')
+    const first = await bucket.insert({ id: 'a', n: 1 })
+    await runtime.advance(10)
+    await bucket.update('a', { n: 2 })
+    await runtime.advance(10)
+    await store.undo(store.position.visible)
+    expect(await bucket.get('a')).toEqual({ ...first, _version: 3, _updatedAt: runtime.now() })
+    await bucket.delete('a')
+    await runtime.advance(10)
+    await store.undo(store.position.visible)
+    expect(await bucket.get('a')).toEqual({ ...first, _version: 4, _updatedAt: runtime.now() })
+    await store.undo(store.position.visible)
+    expect(await bucket.get('a')).toBeUndefined()
   })
 
   test('together with others takes all of it back, or nothing', async () => {
