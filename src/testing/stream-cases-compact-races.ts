@@ -199,7 +199,11 @@ export const compactRaceCases: readonly StreamCase[] = [
       })()
       const compacting = (async () => {
         for (let i = 0; !isOver; i++) {
-          await isDone(store.compact('doc', i % 2 === 0 ? join : async (records) => join(records)), 'compact')
+          const slow: Fold = async (records) => {
+            await pause(1)
+            return join(records)
+          }
+          await isDone(store.compact('doc', i % 2 === 0 ? join : slow), 'compact')
           await pause(2)
         }
       })()

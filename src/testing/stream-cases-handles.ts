@@ -16,6 +16,7 @@ import {
   load,
   loadAll,
   metaRecord,
+  settle,
   until,
 } from './stream-fixture.js'
 
@@ -176,15 +177,15 @@ export const handleCases: readonly StreamCase[] = [
         records.push(record)
         await (i % 2 === 0 ? other : store).append('p/a', record)
       }
-      await other.appendMany('p/new', [meta, entry('n')])
       for (const told of tails) await checkTold(told, 'p/a', records, 'a tail')
+      await other.appendMany('p/new', [meta, entry('n')])
       await checkTold(tails[1] ?? tails[0]!, 'p/new', [meta, entry('n')], 'a new document of another handle')
     },
   },
   {
     name: 'a tail tells what another handle puts in the place of a stream',
     needs: ['secondHandle'],
-    async run({ store, open }) {
+    async run({ store, open, options }) {
       const other = await open()
       await store.appendMany('doc', [meta, entry('a')])
       const told = listen(store, 'doc', { pollMs: 5 })
@@ -196,8 +197,11 @@ export const handleCases: readonly StreamCase[] = [
       await until(() => told.of('doc').some((record) => record.kind === 'entry' && record.payload.data === 'c'), 'c')
       // Who has seen all that was folded may be spared what the fold made of it.
       const folded = told.records.length > 5 ? [metaRecord('h3')] : []
-      const before = [meta, entry('a'), metaRecord('h2'), entry('b')]
-      await checkTold(told, 'doc', [...before, ...folded, entry('c')], 'compacted')
+      const wanted = [meta, entry('a'), metaRecord('h2'), entry('b'), ...folded, entry('c')]
+      if (options.keepsClears === true) return checkTold(told, 'doc', wanted, 'compacted')
+      // Where the place of the fold is not kept, what it made may be told with seqs that were told before.
+      await settle()
+      checkEqual(told.of('doc'), wanted, 'compacted')
     },
   },
   {
@@ -207,6 +211,7 @@ export const handleCases: readonly StreamCase[] = [
       const other: StreamStore = await open()
       await store.append('doc', meta)
       const told = listen(other, 'doc', { pollMs: 5 })
+      await checkTold(told, 'doc', [meta], 'what is there')
       await store.close()
       await other.append('doc', entry('a'))
       await checkStream(other, 'doc', [meta, entry('a')], 'the other handle')
