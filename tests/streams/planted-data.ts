@@ -277,7 +277,11 @@ export const dataBugs: readonly PlantedBug[] = [
       protected override async *readSome(id: string, options: LoadOptions): AsyncGenerator<SequencedRecord> {
         const rows: SequencedRecord[] = []
         for await (const row of super.readSome(id, options)) rows.push(row)
-        for (this.#at = 0; this.#at < rows.length; ) yield rows[this.#at++]
+        for (this.#at = 0; ; ) {
+          const row = rows[this.#at++]
+          if (row === undefined) return
+          yield row
+        }
       }
     },
   ],

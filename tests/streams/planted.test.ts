@@ -44,7 +44,7 @@ async function runNamed(
 ): Promise<void> {
   const one = streamStoreCases.find((found) => found.name === name)
   if (one === undefined) throw new Error(`no such case: ${name}`)
-  let timer: NodeJS.Timeout | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error('it hangs')), CASE_MS)
   })
@@ -78,8 +78,10 @@ describe('the store without a bug passes the cases that catch one', () => {
   )
 })
 
-const [binding] = bindings({ ...sqlite, ...streams })
-const kyneta = sqlitePlaces({ ...sqlite, ...streams }, binding)
+const varve = { ...sqlite, ...streams }
+const [binding] = await bindings(varve)
+if (binding === undefined) throw new Error('no binding of SQLite is here')
+const kyneta = sqlitePlaces(varve, binding)
 afterAll(kyneta.end)
 
 describe('stores that get databases of kyneta wrong are caught', () => {
