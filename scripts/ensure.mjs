@@ -41,6 +41,7 @@ const TASKS = {
     ],
   },
   'example:shop': { needs: ['install', 'build'], run: (args) => [node('examples/shop/main.mjs', ...args)] },
+  'example:yjs': { needs: ['install', 'build'], run: (args) => [node('examples/yjs/main.mjs', ...args)] },
   torture: { needs: ['install', 'build'], run: (args) => [node('tests/torture/main.mjs', ...args)] },
   bench: { needs: ['install', 'build'], run: (args) => [node('--expose-gc', 'bench/main.mjs', ...args)] },
 }

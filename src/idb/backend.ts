@@ -5,6 +5,7 @@ import { bytesAfter } from '../streams/sqlite-ids.js'
 import type {
   PlacedRecord,
   PlanWrites,
+  ReadState,
   StreamBackend,
   StreamHead,
   StreamPage,
@@ -21,11 +22,13 @@ interface DocRow {
   readonly seqNext: number
   /** How often it was cleared. */
   readonly clears: number
+  /** See `StreamWrite.clearedTo`. */
+  readonly clearedTo: number
   readonly records: number
   readonly bytes: number
 }
 
-const NONE: DocRow = { meta: null, seqNext: 0, clears: 0, records: 0, bytes: 0 }
+const NONE: DocRow = { meta: null, seqNext: 0, clears: 0, clearedTo: -1, records: 0, bytes: 0 }
 /** A page has about this much, unless it is one record. */
 const PAGE_BYTES_MAX = 16 * 1_024 * 1_024
 /** So much is asked for at a time, going by what the records of the document have on average. */
@@ -48,13 +51,16 @@ export class IdbBackend implements StreamBackend {
     db.onclose = () => this.#lose()
   }
 
-  commit(ids: readonly string[], plan: PlanWrites): Promise<void> {
+  commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): Promise<void> {
     return this.#run('readwrite', [DOCS, GONE, RECORDS, STATE], (tx, then) => {
       const rows = new Map<string, DocRow>()
       const state = tx.objectStore(STATE)
       readRows(tx, then, ids, rows, () => {
         const heads = new Map([...rows].map(([id, { meta, seqNext }]): [string, StreamHead] => [id, { meta, seqNext }]))
-        for (const write of plan(heads)) this.#write(tx, write, rows.get(write.id) as DocRow)
+        const isUnmoved = ({ id, seqLast, mark }: ReadState): boolean =>
+          mark === rows.get(id)?.clears && rows.get(id)?.seqNext === seqLast + 1
+        for (const write of plan(heads, new Set(read.filter(isUnmoved))))
+          this.#write(tx, write, rows.get(write.id) as DocRow)
         then(state.get('commits' as never), (commits) => state.put(Number(commits ?? 0) + 1, 'commits' as never))
       })
       return () => void this.#own++
@@ -84,8 +90,8 @@ export class IdbBackend implements StreamBackend {
         this.#readRecords(tx, then, id, after, { limit, chunk, records, bytes: 0, end: () => (more = false) })
       })
       return () => {
-        const { clears } = rows.get(id) as DocRow
-        return mark !== undefined && mark !== clears ? undefined : { records, more, mark: clears }
+        const { clears, clearedTo } = rows.get(id) as DocRow
+        return mark !== undefined && mark !== clears ? undefined : { records, more, mark: clears, clearedTo }
       }
     })
   }
@@ -145,13 +151,14 @@ export class IdbBackend implements StreamBackend {
     this.#db.close()
   }
 
-  #write(tx: IdbTransaction, { id, clear, meta, records, seqNext }: StreamWrite, before: DocRow): void {
+  #write(tx: IdbTransaction, { id, clear, clearedTo, meta, records, seqNext }: StreamWrite, before: DocRow): void {
     const key = keyOf(id)
     const kept = clear ? { records: 0, bytes: 0 } : before
     const row: DocRow = {
       meta: meta === undefined ? before.meta : meta,
       seqNext,
       clears: before.clears + (clear ? 1 : 0),
+      clearedTo: clear ? (clearedTo ?? before.seqNext - 1) : before.clearedTo,
       records: kept.records + records.length,
       bytes: records.reduce((sum, { record }) => sum + sizeOf(record), kept.bytes),
     }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SqliteError, type SqliteDatabase } from '../sqlite/binding.js'
-import type { PreparingDatabase } from '../sqlite/from-node.js'
+import type { PreparingDatabase } from '../sqlite/recognise.js'
 import { fromSqliteWasm } from '../sqlite/from-wasm.js'
 import { loadSqlite } from '../sqlite/load.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
@@ -107,6 +107,7 @@ describe('what a commit survives', () => {
         prepare: (sql) => database.prepare(sql),
         transaction: (fn) => database.transaction(fn),
         begins: false,
+        isInTransaction: () => undefined,
         close: () => database.close(),
         sync,
       }

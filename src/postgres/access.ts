@@ -1,5 +1,6 @@
-import { asError, VarveError } from '../base/errors.js'
+import { asError, InvalidArgumentError, VarveError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
+import { StreamConflictError } from '../streams/errors.js'
 import type { PostgresClient, PostgresPool, PostgresPoolClient } from './port.js'
 
 export type Row = { readonly [column: string]: unknown }
@@ -9,6 +10,8 @@ export type Ask = (sql: string, values?: unknown[]) => Promise<readonly Row[]>
 
 /** Serialization failure, deadlock, and a key that somebody else took who does not take our locks. */
 const AGAIN = /^(40001|40P01|23505)$/
+/** A statement by itself writes nothing where transactions only read by default; one that says READ WRITE does. */
+const READ_ONLY = '25006'
 const TRIES_MAX = 12
 const WAIT_MS_FIRST = 4
 const WAIT_MS_MAX = 250
@@ -31,13 +34,17 @@ export class PostgresAccess {
     return this.#again(() => this.#use((ask) => ask(sql, values)))
   }
 
-  /** Runs one statement that writes, all or nothing. @returns false when others were in its way, and nothing was written. */
+  /**
+   * Runs one statement that writes, all or nothing.
+   *
+   * @returns false when nothing was written, as others were in its way, or it takes a transaction that says that it writes.
+   */
   async tryWrite(work: (ask: Ask) => Promise<void>): Promise<boolean> {
     try {
       await this.#use((ask) => work(ask).catch((error) => throwWritten(error)))
       return true
     } catch (error) {
-      if (AGAIN.test(stateOf(error) ?? '')) return false
+      if (isAgain(error) || stateOf(error) === READ_ONLY) return false
       throw error
     }
   }
@@ -64,6 +71,15 @@ export class PostgresAccess {
     )
   }
 
+  /** @throws {InvalidArgumentError} a single connection that is in a transaction, which a commit of ours would end. */
+  async mustBeIdle(): Promise<void> {
+    if (isPool(this.#source)) return
+    // What is set for a transaction is gone with the statement where there is none.
+    await this.read("SELECT set_config('varve.transaction', 'open', true)", [])
+    const [row] = await this.read("SELECT current_setting('varve.transaction', true) AS found", [])
+    if (row?.['found'] === 'open') mustBeIdle('T')
+  }
+
   /** Ends the pool or the connection. */
   async end(): Promise<void> {
     await this.#source.end?.()
@@ -80,7 +96,7 @@ export class PostgresAccess {
       try {
         return await work()
       } catch (error) {
-        if (tries >= TRIES_MAX || !AGAIN.test(stateOf(error) ?? '')) throw asError(error)
+        if (tries >= TRIES_MAX || !isAgain(error)) throw asError(error)
       }
       // Not together: who collided would collide again.
       const wait = ms * (0.5 + this.#runtime.random())
@@ -100,11 +116,17 @@ export function stateOf(error: unknown): string | undefined {
   return typeof code === 'string' && typeof severity === 'string' ? code : undefined
 }
 
+/** Whether others were in the way. */
+function isAgain(error: unknown): boolean {
+  return error instanceof StreamConflictError || AGAIN.test(stateOf(error) ?? '')
+}
+
 /** Runs `work` when all who came before have had the connection. */
 async function inLine<T>(client: PostgresClient, work: (ask: Ask) => Promise<T>): Promise<T> {
   const before = LINES.get(client)
   const result = (async () => {
     await before
+    mustBeIdle(client.getTransactionStatus?.())
     return await onClient(client, work, () => undefined)
   })()
   LINES.set(
@@ -116,6 +138,17 @@ async function inLine<T>(client: PostgresClient, work: (ask: Ask) => Promise<T>)
     ),
   )
   return await result
+}
+
+/** @param status as the server said it last: I, T or E. @throws {InvalidArgumentError} the program is in a transaction. */
+function mustBeIdle(status: unknown): void {
+  if (status !== 'T' && status !== 'E') return
+  const place = 'postgres stream store(source)'
+  throw new InvalidArgumentError(
+    place,
+    'a connection outside a transaction; nothing was done; end it first',
+    'one inside',
+  )
 }
 
 /** @param release with an error when nobody knows in which state the connection is. */

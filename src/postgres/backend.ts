@@ -4,12 +4,14 @@ import type {
   EntriesToAppend,
   PlacedRecord,
   PlanWrites,
+  ReadState,
   StreamBackend,
   StreamHead,
   StreamPage,
   StreamWrite,
 } from '../streams/stream-backend.js'
 import { checksum } from '../base/checksum.js'
+import { StreamConflictError } from '../streams/errors.js'
 import type { Ask, PostgresAccess, Row } from './access.js'
 import { idOfKey, type KeyRange, keyOf, keyRanges } from './ids.js'
 import { inChunks, jsonbOf, metaOfJsonb, type RecordRow, rowOf, valuesSql } from './rows.js'
@@ -25,7 +27,21 @@ const STRIPES = 64
 /** Among the locks of an application these begin with 'vs'. */
 const LOCK_CLASS = 0x76_73n
 
-/** The backend on tables of PostgreSQL. */
+/** The head of a document, and the mark of its last record. */
+interface MarkedHead extends StreamHead {
+  readonly mark: unknown
+}
+
+/**
+ * The backend on tables of PostgreSQL.
+ *
+ * Entries for one document are one statement, which keeps the document's row from others (FOR SHARE) until they are there. All
+ * other writes take advisory locks, for documents that are not there yet, and then those rows FOR UPDATE, and look at heads in
+ * a statement that begins after that: a statement sees what was committed when it began. Whoever clears a stream writes its
+ * document's row, so that a statement which began before that, and waited, notices and writes nothing.
+ *
+ * Other programs know no locks: what they add in between is not removed, and the transaction is run again.
+ */
 export class PostgresBackend implements StreamBackend {
   readonly name = 'postgres'
   readonly #access: PostgresAccess
@@ -44,11 +60,12 @@ export class PostgresBackend implements StreamBackend {
       `coalesce(sum(${size}) OVER (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND ${rows} PRECEDING), 0)`
     this.#sql = {
       heads:
-        `SELECT k.id, d.data::text AS data, (SELECT max(seq) FROM ${records} r WHERE r.doc_id = k.id)::text AS seq ` +
-        `FROM unnest($1::text[]) AS k (id) LEFT JOIN ${docs} d ON d.doc_id = k.id`,
+        `SELECT k.id, d.data::text AS data, r.seq::text AS seq, r.mark FROM unnest($1::text[]) AS k (id) ` +
+        `LEFT JOIN ${docs} d ON d.doc_id = k.id LEFT JOIN LATERAL (SELECT seq, xmin::text AS mark FROM ${records} ` +
+        `WHERE doc_id = k.id ORDER BY seq DESC LIMIT 1) r ON true`,
       // Sizes are known without reading what is large. After what a page has room for comes one row more, without content.
       page:
-        `SELECT m.mark, p.seq::text AS seq, p.kind, p.payload, p.blob, p.made, p.whole FROM (SELECT ` +
+        `SELECT m.mark, p.seq::text AS seq, p.kind, p.payload, p.blob, p.made, p.whole::text AS whole FROM (SELECT ` +
         `(SELECT xmin::text FROM ${records} WHERE doc_id = $1 AND seq = $2::bigint) AS mark) m LEFT JOIN (SELECT seq, kind, made, before < ${PAGE_BYTES_MAX} AS whole, ` +
         `CASE WHEN before < ${PAGE_BYTES_MAX} THEN payload END AS payload, ` +
         `CASE WHEN before < ${PAGE_BYTES_MAX} THEN blob END AS blob, before_last FROM (SELECT seq, kind, payload, blob, ` +
@@ -61,11 +78,16 @@ export class PostgresBackend implements StreamBackend {
     }
   }
 
-  async commit(ids: readonly string[], plan: PlanWrites): Promise<void> {
+  async commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): Promise<void> {
     const keys = ids.map(keyOf)
     await this.#access.transaction(this.#locks(keys), async (ask) => {
+      await this.#lockRows(ask, keys)
       const heads = await this.#heads(ask, ids, keys)
-      await this.#write(ask, plan(heads))
+      const isUnmoved = ({ id, seqLast, mark }: ReadState): boolean => {
+        const head = heads.get(id)
+        return head?.meta !== null && head?.seqNext === seqLast + 1 && head.mark === mark
+      }
+      await this.#write(ask, plan(heads, new Set(read.filter(isUnmoved))), heads)
     })
   }
 
@@ -88,9 +110,14 @@ export class PostgresBackend implements StreamBackend {
     const [only] = chunks
     const isOne = chunks.length === 1 && counts.size === 1 && only !== undefined
     const done = isOne && (await this.#access.tryWrite((ask) => write(ask, only)))
-    // Who was beaten to the place takes the locks.
-    if (!done)
-      await this.#access.transaction(this.#locks([...counts.keys()]), (ask) => this.#appendAll(ask, chunks, write))
+    // Who was beaten to the place takes the locks, and who found no document looks again with them.
+    if (!done || there.size === 0) {
+      const keys = [...counts.keys()].sort()
+      await this.#access.transaction(this.#locks(keys), async (ask) => {
+        await this.#lockRows(ask, keys)
+        await this.#appendAll(ask, chunks, write)
+      })
+    }
     return batch.map(({ id }) => there.has(keyOf(id)))
   }
 
@@ -106,10 +133,10 @@ export class PostgresBackend implements StreamBackend {
     // Whoever clears a stream and writes it anew is another transaction than the one that has written the record.
     if (mark !== undefined && found !== mark) return undefined
     const placed = rows.filter((row) => row['seq'] !== null)
-    const fitting = placed.slice(0, limit).filter((row) => row['whole'] === true)
+    const fitting = placed.slice(0, limit).filter((row) => row['whole'] === 'true')
     const records = fitting.map((row): PlacedRecord => {
       const seq = Number(row['seq'])
-      return { seq, record: recordOfKyneta(id, seq, row['kind'], row['payload'], row['blob']) }
+      return { seq, record: recordOfKyneta(id, seq, row['kind'], row['payload'], bytesOf(row['blob'])) }
     })
     const last = fitting.at(-1)
     return { records, more: placed.length > fitting.length, mark: last === undefined ? found : last['made'] }
@@ -154,21 +181,26 @@ export class PostgresBackend implements StreamBackend {
     return stripes.map((stripe) => `SELECT pg_advisory_xact_lock(${lock(stripe)})`)
   }
 
-  async #heads(ask: Ask, ids: readonly string[], keys: readonly string[]): Promise<Map<string, StreamHead>> {
+  /** Waits until nobody is writing to documents that are there, and keeps others from it. */
+  async #lockRows(ask: Ask, keys: readonly string[]): Promise<void> {
+    const sql = `SELECT 1 AS n FROM ${this.#tables.docs} WHERE doc_id = ANY ($1::text[]) ORDER BY doc_id FOR UPDATE`
+    await ask(sql, [[...keys].sort()])
+  }
+
+  async #heads(ask: Ask, ids: readonly string[], keys: readonly string[]): Promise<Map<string, MarkedHead>> {
     const byKey = new Map(keys.map((key, i) => [key, ids[i] as string]))
-    const heads = new Map<string, StreamHead>()
+    const heads = new Map<string, MarkedHead>()
     for (const row of await ask(this.#sql.heads, [keys])) {
       const id = byKey.get(String(row['id'])) as string
       const meta = row['data'] === null ? null : metaOfJsonb(id, row['data'])
-      heads.set(id, { meta, seqNext: row['seq'] === null ? 0 : Number(row['seq']) + 1 })
+      heads.set(id, { meta, seqNext: row['seq'] === null ? 0 : Number(row['seq']) + 1, mark: row['mark'] })
     }
     return heads
   }
 
-  async #write(ask: Ask, writes: readonly StreamWrite[]): Promise<void> {
+  async #write(ask: Ask, writes: readonly StreamWrite[], heads: ReadonlyMap<string, StreamHead>): Promise<void> {
     const { docs, records } = this.#tables
-    const keysOf = (chosen: readonly StreamWrite[]): string[] => chosen.map(({ id }) => keyOf(id)).sort()
-    const gone = keysOf(writes.filter(({ meta }) => meta === null))
+    const gone = writes.filter(({ meta }) => meta === null).map(({ id }) => keyOf(id))
     // Documents first: who appends without our locks holds the document until the record is there to be seen.
     if (gone.length > 0) await ask(`DELETE FROM ${docs} WHERE doc_id = ANY ($1::text[])`, [gone])
     const known = writes.flatMap(({ id, meta }) =>
@@ -179,8 +211,11 @@ export class PostgresBackend implements StreamBackend {
       const sql = `INSERT INTO ${docs} (doc_id, data) VALUES ${values} ON CONFLICT (doc_id) DO UPDATE SET data = EXCLUDED.data`
       await ask(sql, known.flat())
     }
-    const cleared = keysOf(writes.filter(({ clear }) => clear))
-    if (cleared.length > 0) await ask(`DELETE FROM ${records} WHERE doc_id = ANY ($1::text[])`, [cleared])
+    await this.#clear(
+      ask,
+      writes.filter(({ clear }) => clear),
+      heads,
+    )
     const rows = writes.flatMap(({ id, records: placed }) =>
       placed.map(({ seq, record }) => rowOf(keyOf(id), seq, record)),
     )
@@ -188,6 +223,21 @@ export class PostgresBackend implements StreamBackend {
       const values = valuesSql(['text', 'bigint', 'text', 'text', 'bytea'], chunk.length)
       await ask(`INSERT INTO ${records} (doc_id, seq, kind, payload, blob) VALUES ${values}`, chunk.flatMap(valuesOf))
     }
+  }
+
+  /** Removes the records that `heads` know of. @throws {StreamConflictError} others have added some; to be run again. */
+  async #clear(ask: Ask, writes: readonly StreamWrite[], heads: ReadonlyMap<string, StreamHead>): Promise<void> {
+    if (writes.length === 0) return
+    const { docs, records } = this.#tables
+    const kept = writes.filter(({ meta }) => meta === undefined).map(({ id }) => keyOf(id))
+    if (kept.length > 0) await ask(`UPDATE ${docs} SET data = data WHERE doc_id = ANY ($1::text[])`, [kept])
+    const ends = writes.map(({ id }) => (heads.get(id) as StreamHead).seqNext)
+    const places = [writes.map(({ id }) => keyOf(id)), ends]
+    const cleared = 'unnest($1::text[], $2::bigint[]) AS c (id, seq_end)'
+    await ask(`DELETE FROM ${records} r USING ${cleared} WHERE r.doc_id = c.id AND r.seq < c.seq_end`, places)
+    const beyond = `EXISTS (SELECT 1 FROM ${records} r WHERE r.doc_id = c.id AND r.seq >= c.seq_end)`
+    const [moved] = await ask(`SELECT c.id FROM ${cleared} WHERE ${beyond} LIMIT 1`, places)
+    if (moved !== undefined) throw conflict(idOfKey(String(moved['id'])))
   }
 
   async #appendAll(
@@ -212,8 +262,10 @@ export class PostgresBackend implements StreamBackend {
     const list = `(${keys.map((_, i) => `$${5 * rows.length + i + 1}::text`).join(', ')})`
     const sql =
       `WITH v (id, n, kind, payload, blob) AS (VALUES ${valuesSql(['text', 'bigint', 'text', 'text', 'bytea'], rows.length)}), ` +
-      `d AS (SELECT doc_id FROM ${docs} WHERE doc_id ${n === 1 ? '=' : 'IN'} ${list} ORDER BY doc_id FOR SHARE), ` +
-      `m AS (SELECT d.doc_id, coalesce((SELECT max(r.seq) FROM ${records} r WHERE r.doc_id = d.doc_id), -1) AS last FROM d) ` +
+      `d AS (SELECT doc_id, xmin AS made FROM ${docs} WHERE doc_id ${n === 1 ? '=' : 'IN'} ${list} ORDER BY doc_id FOR SHARE), ` +
+      // A row that has been written since the statement began is locked as it is now, but records are seen as they were then.
+      `m AS (SELECT d.doc_id, coalesce((SELECT max(r.seq) FROM ${records} r WHERE r.doc_id = d.doc_id), -1) AS last FROM d ` +
+      `JOIN ${docs} s ON s.doc_id = d.doc_id AND s.xmin = d.made) ` +
       `INSERT INTO ${records} (doc_id, seq, kind, payload, blob) SELECT m.doc_id, m.last + v.n, v.kind, v.payload, v.blob ` +
       'FROM v JOIN m ON m.doc_id = v.id RETURNING doc_id'
     return [sql, [...rows.flatMap(valuesOf), ...keys]]
@@ -232,4 +284,19 @@ export class PostgresBackend implements StreamBackend {
 
 function valuesOf({ key, seq, kind, payload, blob }: RecordRow): Row[string][] {
   return [key, seq, kind, payload, blob]
+}
+
+/** What the program has pg make of BYTEA: bytes, or the text that the server sends. */
+function bytesOf(blob: unknown): unknown {
+  if (typeof blob !== 'string' || !blob.startsWith('\\x')) return blob
+  return Uint8Array.from({ length: blob.length / 2 - 1 }, (_, i) =>
+    Number.parseInt(blob.slice(2 * i + 2, 2 * i + 4), 16),
+  )
+}
+
+function conflict(id: string): StreamConflictError {
+  const message =
+    `postgres stream store: stream ${JSON.stringify(id)}: another program, which takes no locks, added records each time that it ` +
+    'was to be cleared; nothing was written; do it when less is written'
+  return new StreamConflictError('STREAM_CONFLICT', message, { id })
 }

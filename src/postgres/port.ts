@@ -8,6 +8,8 @@ export interface PostgresClient {
   query(text: string, values?: unknown[]): Promise<PostgresResult>
   on?(event: 'error', listener: (error: Error) => void): unknown
   removeListener?(event: 'error', listener: (error: Error) => void): unknown
+  /** As the server said it last: I outside a transaction, T in one, E in one that has failed. Older versions of pg lack it. */
+  getTransactionStatus?(): string | null
   end?(): Promise<void>
 }
 

@@ -27,9 +27,10 @@ const WHERE = 'createPostgresStreamStore'
  * where there are none. Any number of stores, in any number of processes, may share the tables.
  *
  * @param source a `Pool` of `pg`, or a connected `Client`, which has to be outside a transaction, and be left to the store
- * until it is closed; several stores may share one.
+ * until it is closed; several stores may share one. A pool needs a listener for `error` of the program's own: an idle
+ * connection that breaks would end the program without one.
  * @throws {StreamFormatError} tables of these names are something else, or of another format. Nothing was written.
- * {InvalidArgumentError} What the connection throws.
+ * {InvalidArgumentError} also for a `Client` in a transaction. What the connection throws.
  */
 export async function createPostgresStreamStore(
   source: PostgresPool | PostgresClient,
@@ -44,6 +45,7 @@ export async function createPostgresStreamStore(
   const [tables, schema] = [checkTables(options.tables), checkSchema(options.schema)]
   const runtime = checkRuntime(WHERE, options.runtime)
   const access = new PostgresAccess(source, runtime)
+  await access.mustBeIdle()
   const opened = await openTables(access, tables, schema)
   return new RecordStreams(new PostgresBackend(access, opened, own), runtime)
 }

@@ -87,10 +87,11 @@ async function placeOf(ask: Ask, schema: string | undefined): Promise<string> {
   return place
 }
 
+/** Truth values as texts, so that it does not matter what the program has pg make of them. */
 const COLUMNS_SQL =
   'SELECT c.relkind::text AS relkind, a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, ' +
-  'coalesce(a.attnum = ANY (i.indkey), false) AS is_key, coalesce(l.collisdeterministic, true) AS is_exact, ' +
-  "a.attnotnull AND NOT a.atthasdef AS is_needed, coalesce(l.collname::text, '') AS collation FROM pg_catalog.pg_class c " +
+  'coalesce(a.attnum = ANY (i.indkey), false)::text AS is_key, coalesce(l.collisdeterministic, true)::text AS is_exact, ' +
+  "(a.attnotnull AND NOT a.atthasdef)::text AS is_needed, coalesce(l.collname::text, '') AS collation FROM pg_catalog.pg_class c " +
   'JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ' +
   'LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ' +
   'LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary ' +
@@ -104,7 +105,7 @@ async function hasTable(ask: Ask, schema: string, name: string, shape: Shape): P
   const isSame = shape.every((wanted) => found.some((row) => fits(row, wanted)))
   const known = new Set(shape.map((one) => one.name))
   const others = found.filter((row) => !known.has(String(row['name'])))
-  if (isTable && isSame && !others.some((row) => row['is_needed'] === true || row['is_key'] === true)) return true
+  if (isTable && isSame && !others.some((row) => row['is_needed'] === 'true' || row['is_key'] === 'true')) return true
   const columns = found.map((row) => `${String(row['name'])} ${String(row['type'])}`).join(', ')
   const wanted = `a table with ${shape.map((one) => `${one.name} ${one.types[0]}`).join(', ')}, keyed by them, compared exactly`
   throw formatError(
@@ -118,7 +119,7 @@ async function hasTable(ask: Ask, schema: string, name: string, shape: Shape): P
 /** Without an exact collation, ids that differ could be the same. */
 function fits(row: Row, { name, types, isKey }: Column): boolean {
   if (row['name'] !== name || !types.includes(String(row['type']))) return false
-  return row['is_key'] === isKey && (!isKey || row['is_exact'] === true)
+  return row['is_key'] === String(isKey) && (!isKey || row['is_exact'] === 'true')
 }
 
 function tableSql(quoted: string, shape: Shape): string {

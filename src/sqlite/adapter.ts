@@ -29,9 +29,10 @@ export function adapterOf(
   options: AdapterOptions | undefined,
   native: object,
 ): SqliteAdapter {
+  checkOptions(factory, options)
   const own: unknown = options?.own ?? false
   if (typeof own !== 'boolean') throw new InvalidArgumentError(`${factory}(options.own)`, 'a boolean', own)
-  const connection = new Connection(binding, own)
+  const connection = new Connection(binding, own, native)
   const adapter: SqliteAdapter = {
     exec(sql, ...params) {
       if (params.length === 0) connection.exec(sql)
@@ -45,4 +46,19 @@ export function adapterOf(
   DATABASES.set(adapter, connection)
   NATIVES.set(adapter, native)
   return adapter
+}
+
+const OPTIONS: readonly string[] = ['own']
+
+/** @throws {InvalidArgumentError} there is one that nobody knows: `{ owns: true }` would leave a connection open. */
+function checkOptions(factory: string, options: unknown): void {
+  if (options === undefined) return
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new InvalidArgumentError(`${factory}(options)`, 'an object', options)
+  }
+  const known = factory === 'fromSqliteWasm' ? [...OPTIONS, 'sqlite3'] : OPTIONS
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(`${factory}(options)`, known.join(' and '), options, `an option ${unknown}`)
+  }
 }

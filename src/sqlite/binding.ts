@@ -1,21 +1,14 @@
-import { asError, InvalidArgumentError } from '../base/errors.js'
+import { InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
-import { asSqliteError, closedError, SqliteError } from './error.js'
+import { asSqliteError, closedError, type SqliteError } from './error.js'
 import { readSql, type SqlText } from './sql-text.js'
+import { type BoundStatement, type SqliteStatement, Statement } from './statement.js'
 import { Transactions } from './transactions.js'
-import { checkCount, normaliseBinds, normaliseRow, type SqliteBind, type SqliteRow, type Traits } from './values.js'
+import { checkCount, type Traits } from './values.js'
 
 export { asSqliteError, SqliteError } from './error.js'
+export { type BoundStatement, CHANGING, type SqliteStatement } from './statement.js'
 export type { SqliteBind, SqliteRow, SqliteValue } from './values.js'
-
-/** A prepared statement. It is reset after each call, so that none holds a lock or a snapshot. */
-export interface SqliteStatement {
-  /** Runs it. @returns how many rows were changed; 0 for what is no INSERT, UPDATE, DELETE or REPLACE. */
-  run(...values: readonly SqliteBind[]): number
-  /** The first row, or `undefined`. */
-  get(...values: readonly SqliteBind[]): SqliteRow | undefined
-  all(...values: readonly SqliteBind[]): SqliteRow[]
-}
 
 /** A connection, reduced to what every binding can do. All calls are synchronous and throw `SqliteError`. */
 export interface SqliteDatabase {
@@ -30,6 +23,14 @@ export interface SqliteDatabase {
    * @throws whatever `fn` throws, after everything is undone; {SqliteError} it cannot begin or commit: nothing was written.
    */
   transaction<R>(fn: () => R): R
+  /**
+   * True while a transaction is open on the connection, whoever has begun it: `transaction`, a BEGIN or SAVEPOINT through any
+   * adapter, or one on the raw connection. `undefined` where nobody can tell: in Durable Objects and on adapters of others,
+   * outside of a `transaction` of ours.
+   *
+   * @throws {SqliteError} the adapter or the connection is closed.
+   */
+  isInTransaction(): boolean | undefined
   /** False where BEGIN, COMMIT and SAVEPOINT are not to be used, only `transaction`: in Durable Objects and on adapters of others. */
   readonly begins: boolean
   /** Resolves when everything that was committed survives a power cut. Absent where `PRAGMA synchronous` decides. */
@@ -57,6 +58,10 @@ export interface Binding {
   /** Runs several statements without parameters. */
   exec(sql: string): unknown
   prepare(sql: string, text: SqlText): BoundStatement
+  /** True where integers beyond 2^53 come rounded, or make a read fail, and statements have no `widen`. */
+  readonly lossy?: true
+  /** True while a transaction is open. `undefined`, or absent: it cannot tell. */
+  inTransaction?(): boolean | undefined
   /** Where BEGIN is not allowed: what is there instead. It nests. */
   transaction?<R>(fn: () => R): R
   sync?(): Promise<void>
@@ -64,39 +69,20 @@ export interface Binding {
   close(): unknown
 }
 
-/** A statement of a binding. Each call takes as many values as it has parameters, and leaves it reset. */
-export interface BoundStatement {
-  /** @returns how many rows were changed; counts only for a statement that changes rows and answers none. */
-  run(values: unknown[]): number | bigint
-  get(values: unknown[]): unknown
-  all(values: unknown[]): readonly unknown[]
-  /**
-   * From now on integers come as bigints. Absent where those beyond 2^53 always do.
-   *
-   * @returns false where there is no way.
-   */
-  widen?(): boolean
-  /** Frees it. Absent where the garbage collector does. */
-  finalize?(): void
-}
-
 /** SQL that may have parameters, or no statement. */
 const NEEDS_A_LOOK = /[?:@$#]|^\s*(?:$|--|\/\*)/
-const BEGIN = /^\s*BEGIN\b/i
+/** SQL that may begin or end a transaction. */
+const TRANSACTIONAL = /\b(?:BEGIN|SAVEPOINT|COMMIT|END|ROLLBACK)\b/i
 
 /** Statements kept per connection. A store uses about six per bucket. */
 const STATEMENTS_MAX = 2_000
-
-/** What changes rows. */
-export const CHANGING: readonly string[] = ['INSERT', 'UPDATE', 'DELETE', 'REPLACE']
-/** What may run a second time when the first time has shown that integers have to come as bigints. */
-const REPEATABLE: readonly string[] = ['SELECT', 'VALUES', 'EXPLAIN']
 
 /**
  * Makes a binding's connection into a `SqliteDatabase`: values and errors are the same whatever it stands on, statements are
  * kept, none stays open, transactions nest.
  *
  * @param owned false for a connection that was handed in: `close` then leaves it open.
+ * @param native what tells connections apart, where several of these are on one.
  */
 export class Connection implements SqliteDatabase {
   readonly binding: Binding
@@ -112,20 +98,20 @@ export class Connection implements SqliteDatabase {
   readonly #transactions: Transactions
   #open = true
 
-  constructor(binding: Binding, owned: boolean) {
+  constructor(binding: Binding, owned: boolean, native: object = binding) {
     this.binding = binding
     this.#owned = owned
     this.begins = binding.transaction === undefined
     if (binding.survives !== undefined) this.survives = binding.survives
     const { sync } = binding
     if (sync !== undefined) this.sync = () => sync.call(binding)
-    this.#transactions = new Transactions(this)
+    this.#transactions = new Transactions(this, native)
   }
 
-  /** @throws {SqliteError} it was closed, or the transaction that is running has been undone by SQLite. */
+  /** @throws {SqliteError} it was closed, or the transaction that is running has been undone or ended. */
   checkUsable(): void {
     if (!this.#open) throw closedError()
-    if (this.#transactions.broken) this.#transactions.checkWhole()
+    if (this.#transactions.isRunning) this.#transactions.checkWhole()
   }
 
   exec(sql: string): void {
@@ -137,7 +123,7 @@ export class Connection implements SqliteDatabase {
       // Refused by some of the bindings.
       if (statements === 0) return
     }
-    if (BEGIN.test(sql)) this.begun = true
+    if (TRANSACTIONAL.test(sql)) this.watch(readSql(sql))
     try {
       this.binding.exec(sql)
     } catch (error) {
@@ -178,6 +164,15 @@ export class Connection implements SqliteDatabase {
     return this.#transactions.run(fn)
   }
 
+  isInTransaction(): boolean | undefined {
+    if (!this.#open) throw closedError()
+    try {
+      return this.#transactions.isOpen()
+    } catch (error) {
+      throw asSqliteError(error)
+    }
+  }
+
   /** What `thrown` by the binding is to be thrown on. */
   failed(thrown: unknown): SqliteError {
     const error = asSqliteError(thrown)
@@ -185,9 +180,10 @@ export class Connection implements SqliteDatabase {
     return error
   }
 
-  /** To be called before a statement of `verb` runs. */
-  watch(verb: string): void {
-    if (verb === 'BEGIN') this.begun = true
+  /** To be called before a statement runs. @throws {SqliteError} it would end the transaction in which `fn` runs. */
+  watch({ begins, ends }: SqlText): void {
+    if (begins) this.begun = true
+    if (ends !== '') this.#transactions.checkEnding(ends)
   }
 
   close(): void {
@@ -216,138 +212,4 @@ export class Connection implements SqliteDatabase {
     for (const native of this.#commands.values()) native.finalize?.()
     this.#commands.clear()
   }
-}
-
-class Statement implements SqliteStatement {
-  readonly #connection: Connection
-  readonly #sql: string
-  readonly #text: SqlText
-  readonly #traits: Traits
-  readonly #changes: boolean
-  #native: BoundStatement | undefined
-  /** True when integers come as bigints, where they are asked for. */
-  #wide = false
-
-  constructor(connection: Connection, sql: string) {
-    const text = readSql(sql)
-    if (text.statements !== 1) throw new InvalidArgumentError('SQL', 'one statement', `${text.statements} of them`)
-    if (!text.plain) throw new InvalidArgumentError('SQL', 'parameters that are each a ?', sql)
-    this.#connection = connection
-    this.#sql = sql
-    this.#text = text
-    this.#traits = connection.binding.traits
-    this.#changes = CHANGING.includes(text.verb)
-    this.#must()
-  }
-
-  run(...values: SqliteBind[]): number {
-    return this.runWith(values)
-  }
-
-  /** As `run`; `values` may be changed. */
-  runWith(values: unknown[]): number {
-    const native = this.#ready(values)
-    try {
-      // Some bindings answer a wrong number here, and some refuse to run it.
-      if (this.#text.returning) return native.all(values).length
-      const changes = native.run(values)
-      return this.#changes ? Number(changes) : 0
-    } catch (error) {
-      throw this.#failed(error)
-    }
-  }
-
-  get(...values: SqliteBind[]): SqliteRow | undefined {
-    return this.#read(values, (native) => {
-      const row = native.get(values) as SqliteRow | null | undefined
-      return row === undefined || row === null ? [] : [row]
-    })[0]
-  }
-
-  all(...values: SqliteBind[]): SqliteRow[] {
-    return this.allWith(values)
-  }
-
-  /** As `all`; `values` may be changed. */
-  allWith(values: unknown[]): SqliteRow[] {
-    return this.#read(values, (native) => native.all(values) as SqliteRow[])
-  }
-
-  /** Frees it; it comes back when it is used again. */
-  finalize(): void {
-    const native = this.#native
-    this.#native = undefined
-    if (native?.finalize === undefined) return
-    // It is thrown away: an error of the last run, which some bindings tell again here, was told then.
-    quietly(() => native.finalize?.())
-  }
-
-  #must(): BoundStatement {
-    if (this.#native !== undefined) return this.#native
-    try {
-      this.#native = this.#connection.binding.prepare(this.#sql, this.#text)
-    } catch (error) {
-      throw this.#connection.failed(error)
-    }
-    // What writes must not run twice, so its integers are taken whole from the start.
-    if (this.#wide || !REPEATABLE.includes(this.#text.verb)) this.#wide = this.#native.widen?.() ?? false
-    return this.#native
-  }
-
-  #ready(values: unknown[]): BoundStatement {
-    this.#connection.checkUsable()
-    checkCount(values.length, this.#text.parameters)
-    normaliseBinds(values, this.#traits)
-    this.#connection.watch(this.#text.verb)
-    return this.#must()
-  }
-
-  #read(values: unknown[], call: (native: BoundStatement) => SqliteRow[]): SqliteRow[] {
-    const native = this.#ready(values)
-    try {
-      const rows = call(native)
-      if (normaliseRows(rows) || this.#wide || native.widen === undefined) return rows
-      if (!this.#widen(native)) throw roundedError()
-    } catch (error) {
-      if (this.#wide || !isOutOfRange(error) || !this.#widen(native)) throw this.#failed(error)
-    }
-    try {
-      const rows = call(native)
-      normaliseRows(rows)
-      return rows
-    } catch (error) {
-      throw this.#failed(error)
-    }
-  }
-
-  /** Whatever state the statement is in now: another one takes its place. node-sqlite3-wasm cannot reset one that has failed. */
-  #failed(thrown: unknown): SqliteError {
-    const error = asSqliteError(thrown)
-    this.finalize()
-    return this.#connection.failed(error)
-  }
-
-  #widen(native: BoundStatement): boolean {
-    if (native.widen?.() !== true) return false
-    this.#wide = true
-    return true
-  }
-}
-
-function normaliseRows(rows: readonly SqliteRow[]): boolean {
-  let exact = true
-  for (const row of rows) if (!normaliseRow(row)) exact = false
-  return exact
-}
-
-/** node:sqlite, Deno and @photostructure/sqlite refuse to read an integer beyond 2^53 as a number. */
-function isOutOfRange(thrown: unknown): boolean {
-  const error = asError(thrown) as Error & { code?: unknown }
-  return error.code === 'ERR_OUT_OF_RANGE' || error.message.startsWith('Value is too large to be represented')
-}
-
-function roundedError(): SqliteError {
-  const message =
-    'SQLite: a row has an integer beyond 2^53, which this binding rounds; what was written stays; read it as text: CAST(… AS TEXT)'
-  return new SqliteError(message, 'MISMATCH')
 }

@@ -27,7 +27,7 @@ function anew(make: () => BoundStatement): BoundStatement {
     run: (values) => once((native) => native.run(values)),
     get: (values) => once((native) => native.get(values)),
     all: (values) => once((native) => native.all(values)),
-    ...(first.widen === undefined ? {} : { widen: () => (wide = true) }),
+    ...(first.widen === undefined ? {} : { widen: () => void (wide = true) }),
     finalize: () => first?.finalize?.(),
   }
 }

@@ -2,8 +2,9 @@ import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import type { Binding, BoundStatement } from './binding.js'
 import { asSqliteError, SqliteError } from './error.js'
-import { checkDatabase, type PreparingDatabase } from './from-node.js'
+import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
+import { checkDatabase, type PreparingDatabase } from './recognise.js'
 import { traitsOf } from './traits.js'
 
 interface BetterStatement {
@@ -79,6 +80,7 @@ export function betterBinding(database: PreparingDatabase): Binding {
     traits: traitsOf(database, prepare),
     exec: (sql) => database.exec(sql),
     prepare,
+    inTransaction: () => inTransactionOf(database),
     close: () => database.close(),
   }
 }
@@ -100,7 +102,6 @@ function betterStatement(native: BetterStatement): BoundStatement {
     all: (values) => (reader ? native.all(...values) : none(values)),
     widen() {
       if (reader) native.safeIntegers(true)
-      return true
     },
   }
 }

@@ -1,7 +1,8 @@
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import type { Binding, BoundStatement } from './binding.js'
-import { checkDatabase, type PreparingDatabase } from './from-node.js'
+import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
+import { checkDatabase, type PreparingDatabase } from './recognise.js'
 import { traitsOf } from './traits.js'
 
 interface BunStatement {
@@ -29,6 +30,7 @@ export function bunBinding(database: PreparingDatabase): Binding {
     traits: traitsOf(database, prepare),
     exec: (sql) => database.exec(sql),
     prepare,
+    inTransaction: () => inTransactionOf(database),
     close: () => database.close(),
   }
 }
@@ -40,7 +42,6 @@ function bunStatement(native: BunStatement): BoundStatement {
     all: (values) => native.all(...values),
     widen() {
       native.safeIntegers(true)
-      return true
     },
     finalize: () => native.finalize(),
   }

@@ -1,7 +1,7 @@
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import { type Binding, CHANGING } from './binding.js'
-import { checkDatabase } from './from-node.js'
 import type { SqliteAdapter } from './port.js'
+import { checkMethods } from './recognise.js'
 import { readSql } from './sql-text.js'
 
 /** `ctx.storage` of a Durable Object with SQLite. */
@@ -25,8 +25,8 @@ export function fromDurableObjectSql(
 ): SqliteAdapter {
   const found = typeof storage === 'object' && storage !== null && 'storage' in storage ? storage.storage : storage
   const expected = 'ctx.storage of a Durable Object with SQLite (new_sqlite_classes)'
-  checkDatabase('fromDurableObjectSql', found, expected, ['transactionSync'])
-  checkDatabase('fromDurableObjectSql', found.sql, expected, ['exec'])
+  checkMethods('fromDurableObjectSql', found, expected, ['transactionSync'])
+  checkMethods('fromDurableObjectSql', found.sql, expected, ['exec'])
   return adapterOf('fromDurableObjectSql', durableObjectBinding(found), options, found)
 }
 
@@ -37,6 +37,7 @@ function durableObjectBinding(storage: DurableObjectSqlStorage): Binding {
   const { sync } = storage
   return {
     traits: { integers: 'never', nul: true },
+    lossy: true,
     // It refuses a comment at the end.
     exec: (sql) => all(/--|\/\*/.test(sql) ? sql.slice(0, readSql(sql).end) : sql, []),
     prepare(sql, { verb, end }) {
@@ -49,7 +50,6 @@ function durableObjectBinding(storage: DurableObjectSqlStorage): Binding {
         },
         get: (values) => all(text, values)[0],
         all: (values) => all(text, values),
-        widen: () => false,
       }
     },
     transaction: (fn) => storage.transactionSync(fn),

@@ -1,8 +1,9 @@
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import { quietly } from '../base/quietly.js'
 import { type Binding, type BoundStatement, CHANGING } from './binding.js'
-import { checkDatabase, type PreparingDatabase } from './from-node.js'
+import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
+import { checkDatabase, type PreparingDatabase } from './recognise.js'
 import { traitsOf } from './traits.js'
 
 interface LibsqlStatement {
@@ -33,6 +34,7 @@ export function libsqlBinding(database: PreparingDatabase): Binding {
       const statement = libsqlStatement(database.prepare(sql) as LibsqlStatement, changes)
       return changes ? writing(database, statement) : statement
     },
+    inTransaction: () => inTransactionOf(database),
     close: () => database.close(),
   }
 }
@@ -52,12 +54,9 @@ function command(database: PreparingDatabase, sql: string): BoundStatement {
 }
 
 /** A statement that writes: it runs within a transaction, so that it never is what finds the database locked. */
-function writing(
-  database: PreparingDatabase & { readonly inTransaction?: boolean },
-  inner: BoundStatement,
-): BoundStatement {
+function writing(database: PreparingDatabase, inner: BoundStatement): BoundStatement {
   const within = <T>(work: () => T): T => {
-    if (database.inTransaction === true) return work()
+    if (inTransactionOf(database) === true) return work()
     database.exec('BEGIN IMMEDIATE')
     try {
       const result = work()
@@ -86,7 +85,6 @@ function libsqlStatement(native: LibsqlStatement, changes: boolean): BoundStatem
     all: (values) => native.all(values),
     widen() {
       native.safeIntegers(true)
-      return true
     },
   }
 }

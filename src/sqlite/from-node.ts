@@ -1,22 +1,18 @@
-import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import type { Binding, BoundStatement } from './binding.js'
 import { withFreshColumns } from './fresh-columns.js'
+import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
+import { checkDatabase, type PreparingDatabase } from './recognise.js'
 import { traitsOf } from './traits.js'
-
-/** A connection with `exec`, `prepare` and `close`: those of Node.js, Deno, @photostructure/sqlite and better-sqlite3. */
-export interface PreparingDatabase {
-  exec(sql: string): unknown
-  prepare(sql: string): object
-  close(): unknown
-}
 
 interface NodeStatement {
   run(...values: unknown[]): { readonly changes: number | bigint }
   get(...values: unknown[]): unknown
   all(...values: unknown[]): unknown[]
   setReadBigInts(enabled: boolean): unknown
+  /** Absent before Node.js 22.16. */
+  setReturnArrays?(enabled: boolean): unknown
 }
 
 /**
@@ -48,32 +44,20 @@ export function nodeBinding(database: PreparingDatabase): Binding {
     traits: traitsOf(database, prepare),
     exec: (sql) => database.exec(sql),
     prepare: 'Deno' in globalThis ? withFreshColumns(prepare) : prepare,
+    inTransaction: () => inTransactionOf(database),
     close: () => database.close(),
   }
 }
 
 function nodeStatement(native: NodeStatement): BoundStatement {
+  // A connection may have been opened with `returnArrays`.
+  native.setReturnArrays?.(false)
   return {
     run: (values) => native.run(...values).changes,
     get: (values) => native.get(...values),
     all: (values) => native.all(...values),
     widen() {
       native.setReadBigInts(true)
-      return true
     },
   }
-}
-
-/** @throws {InvalidArgumentError} `database` has not what `methods` says. */
-export function checkDatabase(
-  factory: string,
-  database: unknown,
-  expected: string,
-  methods: readonly string[] = ['exec', 'prepare', 'close'],
-): void {
-  const found = database as { readonly [method: string]: unknown } | null | undefined
-  if ((typeof found === 'object' || typeof found === 'function') && found !== null) {
-    if (methods.every((method) => typeof found[method] === 'function')) return
-  }
-  throw new InvalidArgumentError(`${factory}(database)`, expected, database)
 }

@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { type AdapterOptions, adapterOf } from './adapter.js'
 import { type Binding, type BoundStatement, CHANGING } from './binding.js'
-import { checkDatabase, type PreparingDatabase } from './from-node.js'
 import { withFreshColumns } from './fresh-columns.js'
+import { inTransactionOf } from './in-transaction.js'
 import type { SqliteAdapter } from './port.js'
+import { checkDatabase, type PreparingDatabase } from './recognise.js'
 import { readSql } from './sql-text.js'
 import { traitsOf } from './traits.js'
 
@@ -13,11 +14,17 @@ export interface SqliteWasmOptions extends AdapterOptions {
    * What the init function of @sqlite.org/sqlite-wasm resolved to. With it, whole numbers beyond 2^53 that are no bigints can be
    * bound; without, they are refused, because `Stmt.bind` makes other numbers of them.
    */
-  readonly sqlite3?: { readonly capi: { sqlite3_bind_double(statement: never, index: number, value: number): number } }
+  readonly sqlite3?: {
+    readonly capi: {
+      sqlite3_bind_double(statement: never, index: number, value: number): number
+      sqlite3_get_autocommit(database: never): number
+    }
+  }
 }
 
 /** A connection of @sqlite.org/sqlite-wasm. */
 interface Oo1Database extends PreparingDatabase {
+  readonly pointer?: unknown
   changes(): number
   /** Name of the file system that the database is on. */
   dbVfsName?(): string | undefined
@@ -51,27 +58,37 @@ interface NswStatement {
 export function fromSqliteWasm(database: PreparingDatabase, options?: SqliteWasmOptions): SqliteAdapter {
   const expected = 'an open database of @sqlite.org/sqlite-wasm or node-sqlite3-wasm'
   checkDatabase('fromSqliteWasm', database, expected)
-  const capi: unknown = options?.sqlite3?.capi
-  const bindDouble = (capi as { sqlite3_bind_double?: unknown } | undefined)?.sqlite3_bind_double
-  if (options?.sqlite3 !== undefined && typeof bindDouble !== 'function') {
+  const capi = options?.sqlite3?.capi as unknown as Capi | undefined
+  if (options?.sqlite3 !== undefined && CAPI.some((name) => typeof capi?.[name] !== 'function')) {
     throw new InvalidArgumentError('fromSqliteWasm(options.sqlite3)', 'the module with capi', options.sqlite3)
   }
   const isOo1 = typeof (database as Partial<Oo1Database>).changes === 'function'
-  const binding = isOo1
-    ? oo1Binding(database as Oo1Database, bindDouble as BindDouble | undefined)
-    : nswBinding(database)
+  const binding = isOo1 ? oo1Binding(database as Oo1Database, capi) : nswBinding(database)
   return adapterOf('fromSqliteWasm', binding, options, database)
 }
 
 type BindDouble = (statement: unknown, index: number, value: number) => number
 
-function oo1Binding(database: Oo1Database, bindDouble: BindDouble | undefined): Binding {
+/** What is used of the C interface. */
+interface Capi {
+  readonly sqlite3_bind_double: BindDouble
+  readonly sqlite3_get_autocommit: (database: unknown) => number
+}
+
+const CAPI: readonly (keyof Capi)[] = ['sqlite3_bind_double', 'sqlite3_get_autocommit']
+
+function oo1Binding(database: Oo1Database, capi: Capi | undefined): Binding {
+  const bindDouble = capi?.sqlite3_bind_double
   const vfs = database.dbVfsName?.()
   return {
     traits: { integers: 'all', nul: true, ...(bindDouble === undefined ? { wholeUnsafe: true } : {}) },
     exec: (sql) => database.exec(sql),
     prepare: (sql) => oo1Statement(database, database.prepare(sql) as Oo1Statement, bindDouble),
     survives: vfs?.startsWith('opfs') === true ? 'disk' : vfs === 'kvvfs' ? 'process' : 'memory',
+    inTransaction() {
+      if (capi === undefined || database.pointer === undefined) return undefined
+      return capi.sqlite3_get_autocommit(database.pointer) === 0
+    },
     close: () => database.close(),
   }
 }
@@ -134,6 +151,7 @@ function nswBinding(database: PreparingDatabase): Binding {
     traits: traitsOf(database, prepare),
     exec: (sql) => database.exec(sql),
     prepare: withFreshColumns(prepare),
+    inTransaction: () => inTransactionOf(database),
     close: () => database.close(),
   }
 }

@@ -1,7 +1,8 @@
 import { asError, InvalidArgumentError, VarveError } from '../base/errors.js'
 import { type Binding, Connection, type SqliteDatabase, type SqliteDriver, asSqliteError } from './binding.js'
 import { betterBinding } from './from-better-sqlite3.js'
-import { nodeBinding, type PreparingDatabase } from './from-node.js'
+import { nodeBinding } from './from-node.js'
+import type { PreparingDatabase } from './recognise.js'
 
 /** No SQLite binding can be loaded here. Nothing was done. */
 export class SqliteMissingError extends VarveError {

@@ -12,11 +12,18 @@ export interface SqlText {
   readonly statements: number
   /** Where the last of them ends: only space, comments and semicolons come after it. */
   readonly end: number
+  /** True when one of them begins a transaction: BEGIN, or SAVEPOINT, which does so outside of one. */
+  readonly begins: boolean
+  /** The first word of the first of them that ends a transaction: COMMIT, END, ROLLBACK without TO. Empty: there is none. */
+  readonly ends: string
 }
 
-/** A token that matters here, or a piece that is to be skipped: quoted text, names, comments. */
+/**
+ * A token that matters here, or a piece that is to be skipped: quoted text, names, comments. A byte order mark is space, but for
+ * within a name.
+ */
 const TOKENS =
-  /'(?:[^']|'')*'?|"(?:[^"]|"")*"?|`(?:[^`]|``)*`?|\[[^\]]*\]?|--[^\n]*|\/\*[^]*?(?:\*\/|$)|\?\d*|[:@$#][\w$\u0080-\uffff]+|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|[0-9][\w.]*|[();]|[^\s]/g
+  /'(?:[^']|'')*'?|"(?:[^"]|"")*"?|`(?:[^`]|``)*`?|\[[^\]]*\]?|--[^\n]*|\/\*[^]*?(?:\*\/|$)|\?\d*|[:@$#][\w$\u0080-\uffff]+|[A-Za-z_\u0080-\ufefe\uff00-\uffff][\w$\u0080-\uffff]*|[0-9][\w.]*|[();]|[^\s]/g
 
 /**
  * Reads `sql` as far as it matters: the bindings differ in what they make of a second statement (some drop it in silence), of
@@ -24,63 +31,90 @@ const TOKENS =
  * https://github.com/sqlite/sqlite/blob/master/src/tokenize.c
  */
 export function readSql(sql: string): SqlText {
-  let verb = ''
-  let returning = false
-  let parameters = 0
-  let plain = true
-  let statements = 0
-  let end = 0
-  let depth = 0
-  let ended = true
-  let first: string[] = []
-  let inTrigger = false
-  let cases = 0
+  const reader = new Reader()
   for (const match of sql.matchAll(TOKENS)) {
     const [token] = match
-    const start = token.charCodeAt(0)
     if (token.startsWith('--') || token.startsWith('/*')) continue
-    if (token === ';') {
-      if (!inTrigger) ended = true
-      continue
-    }
-    end = match.index + token.length
-    if (ended) {
-      ended = false
-      statements++
-      first = []
-      depth = 0
-    }
-    if (token === '(') depth++
-    else if (token === ')') depth--
+    if (token === ';') reader.endStatement()
+    else reader.read(token, match.index + token.length)
+  }
+  reader.endStatement()
+  return reader
+}
+
+class Reader implements SqlText {
+  verb = ''
+  returning = false
+  parameters = 0
+  plain = true
+  statements = 0
+  end = 0
+  begins = false
+  ends = ''
+  #depth = 0
+  #within = false
+  /** The first four words of the statement. */
+  #first: string[] = []
+  #last = ''
+  #inTrigger = false
+  #cases = 0
+
+  read(token: string, end: number): void {
+    this.end = end
+    if (!this.#within) this.#beginStatement()
+    const start = token.charCodeAt(0)
+    if (token === '(') this.#depth++
+    else if (token === ')') this.#depth--
     else if (start === 0x3f || (token.length > 1 && ':@$#'.includes(token[0] as string))) {
-      parameters++
-      plain &&= token === '?'
-    } else if (isWord(start)) {
-      const word = token.toUpperCase()
-      if (first.length < 4) first.push(word)
-      if (depth === 0) {
-        if (statements === 1) verb = nextVerb(verb, word)
-        if (word === 'RETURNING') returning = true
-      }
-      // The body of a trigger has statements of its own; it ends with an END that closes no CASE.
-      if (!inTrigger && word === 'BEGIN' && first[0] === 'CREATE' && first.slice(1, 4).includes('TRIGGER')) {
-        inTrigger = true
-      } else if (inTrigger && word === 'CASE') cases++
-      else if (inTrigger && word === 'END' && cases-- === 0) {
-        inTrigger = false
-        cases = 0
-      }
+      this.parameters++
+      this.plain &&= token === '?'
+    } else if (isWord(start)) this.#readWord(token.toUpperCase())
+  }
+
+  endStatement(): void {
+    if (this.#inTrigger || !this.#within) return
+    this.#within = false
+    const [verb = ''] = this.#first
+    if (verb === 'BEGIN' || verb === 'SAVEPOINT') this.begins = true
+    if (ENDING.includes(verb) && !this.#first.includes('TO')) this.ends ||= verb
+  }
+
+  #beginStatement(): void {
+    this.#within = true
+    this.statements++
+    this.#first = []
+    this.#depth = 0
+  }
+
+  #readWord(word: string): void {
+    if (this.#first.length < 4) this.#first.push(word)
+    if (this.#depth === 0) {
+      if (this.statements === 1) this.#readVerb(word)
+      if (word === 'RETURNING') this.returning = true
+    }
+    this.#last = word
+    // The body of a trigger has statements of its own; it ends with an END that closes no CASE.
+    if (!this.#inTrigger) {
+      const [verb, ...rest] = this.#first
+      if (word === 'BEGIN' && verb === 'CREATE' && rest.includes('TRIGGER')) this.#inTrigger = true
+    } else if (word === 'CASE') this.#cases++
+    else if (word === 'END' && this.#cases-- === 0) {
+      this.#inTrigger = false
+      this.#cases = 0
     }
   }
-  return { verb, returning, parameters, plain, statements, end }
+
+  #readVerb(word: string): void {
+    if (this.verb === '') this.verb = word
+    else if (this.verb !== 'WITH') return
+    else if (AFTER_WITH.includes(word)) this.verb = word
+    // A name may be REPLACE; the others may not.
+    else if (word === 'INTO' && this.#last === 'REPLACE') this.verb = 'REPLACE'
+  }
 }
 
-const AFTER_WITH: readonly string[] = ['SELECT', 'VALUES', 'INSERT', 'REPLACE', 'UPDATE', 'DELETE']
-
-function nextVerb(verb: string, word: string): string {
-  if (verb === '') return word
-  return verb === 'WITH' && AFTER_WITH.includes(word) ? word : verb
-}
+const AFTER_WITH: readonly string[] = ['SELECT', 'VALUES', 'INSERT', 'UPDATE', 'DELETE']
+const ENDING: readonly string[] = ['COMMIT', 'END', 'ROLLBACK']
 
 function isWord(code: number): boolean {
   return (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a) || code === 0x5f || code >= 0x80

@@ -4,7 +4,7 @@ import { asSqliteError, SqliteError } from './error.js'
 
 /** What transactions are run on. */
 interface Host {
-  readonly binding: { transaction?<R>(fn: () => R): R }
+  readonly binding: { transaction?<R>(fn: () => R): R; inTransaction?(): boolean | undefined }
   /** True while a transaction may be open that was begun here. */
   begun: boolean
   /** Runs a statement of the binding, whatever state the transaction is in. Its errors are the binding's. */
@@ -13,17 +13,34 @@ interface Host {
 
 const ARGUMENT = 'transaction(fn)'
 
+/** How many transactions are running on a native connection, by any of the adapters on it. */
+const RUNNING = new WeakMap<object, { count: number }>()
+
+const ROLLED_BACK = 'SQLite has rolled it back after an error; nothing of it was written; let fn throw'
+const ENDED =
+  'somebody else has ended it on this connection, by COMMIT or ROLLBACK; what was written before stays as that left it, ' +
+  'what comes after is refused; let fn end it, by returning or throwing'
+
 /** The transactions of one connection: how deep they are nested, and whether the outermost is still there. */
 export class Transactions {
   readonly #host: Host
+  readonly #running: { count: number }
   #depth = 0
-  /** SQLite has undone the transaction that is running: what is written now would be outside of it. */
-  broken = false
+  /** Why what is written now would be outside of the transaction that is running; empty: it would not. */
+  #broken = ''
   /** A rollback failed: there may be a transaction open. */
   #leftOpen = false
 
-  constructor(host: Host) {
+  /** @param native what tells connections apart. */
+  constructor(host: Host, native: object) {
     this.#host = host
+    this.#running = RUNNING.get(native) ?? { count: 0 }
+    RUNNING.set(native, this.#running)
+  }
+
+  /** True while `fn` of this adapter runs. */
+  get isRunning(): boolean {
+    return this.#depth > 0
   }
 
   /**
@@ -35,27 +52,67 @@ export class Transactions {
   run<R>(fn: () => R): R {
     checkFunction(fn)
     this.checkWhole()
-    return this.#host.binding.transaction === undefined ? this.#runHere(fn) : this.#runThere(fn)
+    this.#running.count++
+    try {
+      return this.#host.binding.transaction === undefined ? this.#runHere(fn) : this.#runThere(fn)
+    } finally {
+      this.#running.count--
+    }
   }
 
-  /** @throws {SqliteError} the transaction that is running has been undone. */
+  /** @throws {SqliteError} the transaction that is running has been undone, or ended. */
   checkWhole(): void {
-    if (!this.broken) return
-    const message = `${ARGUMENT}: SQLite has rolled it back after an error; nothing of it was written; let fn throw`
-    throw new SqliteError(message, 'ABORT')
+    if (this.#broken === '' && this.#depth > 0 && this.#isToldToBeOver()) this.#broken = ENDED
+    if (this.#broken !== '') throw brokenError(this.#broken)
+  }
+
+  /** To be called before a statement that ends a transaction. @throws {SqliteError} `fn` runs, which it would end. */
+  checkEnding(verb: string): void {
+    if (this.#running.count === 0) return
+    const message =
+      `${ARGUMENT}: ${verb} would end the transaction in which fn runs; nothing was done; ` +
+      'let fn return to commit it, or throw to undo it, and use SAVEPOINT and ROLLBACK TO for a part of it'
+    throw new SqliteError(message, 'MISUSE')
+  }
+
+  /** True while one is open, whoever has begun it; `undefined` where nobody can tell. Its errors are the binding's. */
+  isOpen(): boolean | undefined {
+    const { binding } = this.#host
+    if (binding.transaction !== undefined) return this.#depth > 0 ? true : undefined
+    const told = binding.inTransaction?.()
+    if (told !== undefined) return told
+    try {
+      // Refused within a transaction, and takes no lock.
+      this.#host.command('BEGIN')
+    } catch (error) {
+      if (isWithin(error)) return true
+      throw error
+    }
+    this.#host.command('COMMIT')
+    return false
   }
 
   /** To be called when a statement has failed: after some errors SQLite rolls back by itself. */
   afterError(): void {
-    if (this.#depth === 0 || this.broken) return
+    const { binding } = this.#host
+    if (this.#depth === 0 || this.#broken !== '' || binding.transaction !== undefined) return
+    if (binding.inTransaction?.() !== undefined) {
+      if (this.#isToldToBeOver()) this.#broken = ROLLED_BACK
+      return
+    }
     // Within a transaction, which is the rule, SQLite refuses to begin another.
     const begun = quietly(() => {
       this.#host.command('BEGIN')
       return true
     })
     if (begun !== true) return
-    this.broken = true
+    this.#broken = ROLLED_BACK
     this.#host.command('ROLLBACK')
+  }
+
+  #isToldToBeOver(): boolean {
+    const { binding } = this.#host
+    return binding.transaction === undefined && binding.inTransaction?.() === false
   }
 
   #runHere<R>(fn: () => R): R {
@@ -71,14 +128,14 @@ export class Transactions {
         try {
           this.#host.command(savepoint === undefined ? 'COMMIT' : `RELEASE ${savepoint}`)
         } catch (error) {
-          throw asSqliteError(error)
+          throw isOutside(error) ? brokenError(ENDED, error) : asSqliteError(error)
         }
       })
       return result
     } finally {
       this.#depth--
       if (this.#depth === 0) {
-        this.broken = false
+        this.#broken = ''
         this.#host.begun = this.#leftOpen
       }
     }
@@ -87,6 +144,7 @@ export class Transactions {
   /** Where the binding has transactions of its own; they nest. */
   #runThere<R>(fn: () => R): R {
     let returned = false
+    this.#depth++
     try {
       return (this.#host.binding as { transaction<T>(fn: () => T): T }).transaction(() => {
         const result = checkResult(fn())
@@ -95,6 +153,8 @@ export class Transactions {
       })
     } catch (error) {
       throw returned ? asSqliteError(error) : error
+    } finally {
+      this.#depth--
     }
   }
 
@@ -151,7 +211,7 @@ export class Transactions {
         this.#host.command(`RELEASE ${savepoint}`)
       }
     } catch (error) {
-      if (savepoint !== undefined) this.broken = true
+      if (savepoint !== undefined) this.#broken ||= ENDED
       else this.#leftOpen = !isOutside(error)
     }
   }
@@ -162,7 +222,11 @@ function isWithin(thrown: unknown): boolean {
 }
 
 function isOutside(thrown: unknown): boolean {
-  return asError(thrown).message.includes('no transaction is active')
+  return /no transaction is active|no such savepoint/.test(asError(thrown).message)
+}
+
+function brokenError(why: string, cause?: unknown): SqliteError {
+  return new SqliteError(`${ARGUMENT}: ${why}`, 'ABORT', undefined, cause === undefined ? undefined : { cause })
 }
 
 /** Functions whose work happens after the transaction has ended. */

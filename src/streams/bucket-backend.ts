@@ -1,7 +1,15 @@
 import { bytesAfter, bytesOf, idOf } from './sqlite-ids.js'
 import { compareIds } from './id-order.js'
 import { kynetaRow, metaOfKyneta, recordOfKyneta } from './kyneta-rows.js'
-import type { PlacedRecord, PlanWrites, StreamBackend, StreamHead, StreamPage, StreamWrite } from './stream-backend.js'
+import type {
+  PlacedRecord,
+  PlanWrites,
+  ReadState,
+  StreamBackend,
+  StreamHead,
+  StreamPage,
+  StreamWrite,
+} from './stream-backend.js'
 
 /** A row of the bucket: of a document, with `live` while it is there, or of a record, with `doc` and `seq`. */
 export interface StreamRow {
@@ -10,6 +18,8 @@ export interface StreamRow {
   readonly meta?: string | null
   readonly seqNext?: number
   readonly clears?: number
+  /** See `StreamWrite.clearedTo`. */
+  readonly clearedTo?: number
   readonly records?: number
   readonly bytes?: number
   readonly doc?: string
@@ -59,6 +69,7 @@ export const STREAM_BUCKET = {
     meta: { type: 'string' },
     seqNext: { type: 'number' },
     clears: { type: 'number' },
+    clearedTo: { type: 'number' },
     records: { type: 'number' },
     bytes: { type: 'number' },
     doc: { type: 'string' },
@@ -84,13 +95,15 @@ export class BucketBackend implements StreamBackend {
     this.#bucket = bucket
   }
 
-  async commit(ids: readonly string[], plan: PlanWrites): Promise<void> {
+  async commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): Promise<void> {
     const run = async (tx: StreamTransaction): Promise<void> => {
       const bucket = tx.bucket(this.#bucket)
       const rows = new Map<string, StreamRow | undefined>()
       for (const id of ids) rows.set(id, await bucket.get(hexOf(id)))
       const heads = new Map(ids.map((id): [string, StreamHead] => [id, headOf(id, rows.get(id))]))
-      for (const write of plan(heads)) {
+      const isUnmoved = ({ id, seqLast, mark }: ReadState): boolean =>
+        mark === (rows.get(id)?.clears ?? 0) && heads.get(id)?.seqNext === seqLast + 1
+      for (const write of plan(heads, new Set(read.filter(isUnmoved)))) {
         const doc = hexOf(write.id)
         if (write.clear) await bucket.deleteMany({ doc })
         const added = write.records.map((placed) => rowOf(doc, placed))
@@ -112,7 +125,7 @@ export class BucketBackend implements StreamBackend {
     const doc = hexOf(id)
     return this.#read((view) => {
       const bucket = view.bucket(this.#bucket)
-      const clears = bucket.get(doc)?.clears ?? 0
+      const { clears = 0, clearedTo = -1 } = bucket.get(doc) ?? {}
       if (mark !== undefined && mark !== clears) return undefined
       const found = bucket.query({ doc, seq: { gt: after } })
       const rows = found
@@ -124,7 +137,7 @@ export class BucketBackend implements StreamBackend {
         const blob = typeof row.blob === 'string' ? bytesOfBase64(row.blob) : null
         return { seq, record: recordOfKyneta(id, seq, row.kind, row.payload, blob) }
       })
-      return { records, more: rows.length > limit, mark: clears }
+      return { records, more: rows.length > limit, mark: clears, clearedTo }
     })
   }
 
@@ -177,7 +190,7 @@ function rowOf(doc: string, { seq, record }: PlacedRecord): StreamRow {
 
 function nextRow(
   doc: string,
-  { clear, meta, seqNext }: StreamWrite,
+  { clear, clearedTo, meta, seqNext }: StreamWrite,
   before: StreamRow | undefined,
   added: readonly StreamRow[],
 ): StreamRow {
@@ -190,6 +203,7 @@ function nextRow(
     meta: text,
     seqNext,
     clears: (before?.clears ?? 0) + (clear ? 1 : 0),
+    clearedTo: (clear ? clearedTo : before?.clearedTo) ?? -1,
     records: (kept?.records ?? 0) + added.length,
     bytes: (kept?.bytes ?? 0) + size,
   }

@@ -330,11 +330,7 @@ export class CallQueue {
     const read = calls.flatMap(({ folded }) => folded ?? [])
     let refusals: Refusals = []
     const plan: PlanWrites = (heads, unmoved) => {
-      const planned = planGroup(
-        calls,
-        heads,
-        unmoved ?? new Set(read.filter(({ id, seqLast }) => heads.get(id)?.seqNext === seqLast + 1)),
-      )
+      const planned = planGroup(calls, heads, unmoved)
       refusals = planned.refusals
       return planned.writes
     }

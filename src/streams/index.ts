@@ -11,6 +11,7 @@ export {
   StreamNoMetaError,
   StreamReplacedError,
 } from './errors.js'
+export { compareIds, hasIdPrefix } from './id-order.js'
 export { MemoryStreams } from './memory-backend.js'
 export type { MemoryStreamOptions } from './memory-stream-store.js'
 export { createMemoryStreamStore } from './memory-stream-store.js'
@@ -36,6 +37,7 @@ export type {
   MaybePromise,
   PlacedRecord,
   PlanWrites,
+  ReadState,
   StreamBackend,
   StreamHead,
   StreamPage,

@@ -5,6 +5,7 @@ import type {
   EntriesToAppend,
   PlacedRecord,
   PlanWrites,
+  ReadState,
   StreamBackend,
   StreamHead,
   StreamPage,
@@ -16,14 +17,21 @@ interface MemoryStream {
   seqNext: number
   /** Replaced, not emptied, when the stream is cleared: pages are marked with it. */
   records: PlacedRecord[]
+  /** See `StreamWrite.clearedTo`. */
+  clearedTo: number
 }
+
+/** More ids than this are sorted in together. */
+const SPLICES_MAX = 64
 
 /** Streams in memory, for any number of stores at a time or one after another. */
 export class MemoryStreams {
   /** Those of documents that are gone, too: their seqs go on. */
   readonly #streams = new Map<string, MemoryStream>()
-  /** The ids of documents in order; `undefined` while it is not known. */
-  #ids: string[] | undefined = []
+  /** The ids of documents in order, as they were when they were listed last. */
+  #ids: string[] = []
+  /** Those that have come or gone since. */
+  readonly #touched = new Set<string>()
   #version = 0
 
   /** A backend on these streams. Any number of them see the same. */
@@ -31,7 +39,7 @@ export class MemoryStreams {
     let own = 0
     return {
       name: 'memory',
-      commit: (ids, plan) => (own++, this.#commit(ids, plan)),
+      commit: (ids, plan, read) => (own++, this.#commit(ids, plan, read)),
       append: (batch) => (own++, this.#append(batch)),
       head: (id) => this.#head(id),
       page: (id, after, limit, mark) => this.#page(id, after, limit, mark),
@@ -49,18 +57,26 @@ export class MemoryStreams {
     return { meta: stream.meta === null ? null : copyMeta(stream.meta), seqNext: stream.seqNext }
   }
 
-  #commit(ids: readonly string[], plan: PlanWrites): void {
+  #commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): void {
     this.#version++
-    for (const write of plan(new Map(ids.map((id) => [id, this.#head(id)])))) this.#write(write)
+    const heads = new Map(ids.map((id) => [id, this.#head(id)]))
+    for (const write of plan(heads, new Set(read.filter((state) => this.#isUnmoved(state))))) this.#write(write)
   }
 
-  #write({ id, clear, meta, records, seqNext }: StreamWrite): void {
-    const stream = this.#streams.get(id) ?? { meta: null, seqNext: 0, records: [] }
+  #isUnmoved({ id, seqLast, mark }: ReadState): boolean {
+    const records = this.#streams.get(id)?.records
+    return records === mark && records?.at(-1)?.seq === seqLast
+  }
+
+  #write({ id, clear, clearedTo, meta, records, seqNext }: StreamWrite): void {
+    const stream = this.#streams.get(id) ?? { meta: null, seqNext: 0, records: [], clearedTo: -1 }
     this.#streams.set(id, stream)
-    if (meta !== undefined && (meta === null) !== (stream.meta === null)) this.#ids = undefined
+    if (meta !== undefined && (meta === null) !== (stream.meta === null)) this.#touched.add(id)
     if (meta !== undefined) stream.meta = meta
-    if (clear) stream.records = [...records]
-    else for (const record of records) stream.records.push(record)
+    if (clear) {
+      stream.records = [...records]
+      stream.clearedTo = clearedTo ?? stream.seqNext - 1
+    } else for (const record of records) stream.records.push(record)
     stream.seqNext = seqNext
   }
 
@@ -83,16 +99,13 @@ export class MemoryStreams {
     return {
       records: page.map(({ seq, record }) => ({ seq, record: copyRecord(record) })),
       more: from + page.length < records.length,
-      mark: records,
+      mark: stream?.records,
+      clearedTo: stream?.clearedTo ?? -1,
     }
   }
 
   #list(prefix: string, after: string | undefined, limit: number): string[] {
-    this.#ids ??= [...this.#streams]
-      .filter(([, { meta }]) => meta !== null)
-      .map(([id]) => id)
-      .sort(compareIds)
-    const ids = this.#ids
+    const ids = this.#sortedIds()
     const from = after === undefined || compareIds(prefix, after) > 0 ? prefix : after
     const found: string[] = []
     for (let i = firstNotBefore(ids, from); i < ids.length && found.length < limit; i++) {
@@ -101,6 +114,23 @@ export class MemoryStreams {
       if (id !== after) found.push(id)
     }
     return found
+  }
+
+  #sortedIds(): readonly string[] {
+    const touched = this.#touched
+    const isThere = (id: string): boolean => (this.#streams.get(id)?.meta ?? null) !== null
+    if (touched.size > SPLICES_MAX) {
+      const left = this.#ids.filter((id) => !touched.has(id))
+      // Two lists in order are put together in one go.
+      this.#ids = [...left, ...[...touched].filter(isThere).sort(compareIds)].sort(compareIds)
+    } else {
+      for (const id of touched) {
+        const at = firstNotBefore(this.#ids, id)
+        this.#ids.splice(at, this.#ids[at] === id ? 1 : 0, ...(isThere(id) ? [id] : []))
+      }
+    }
+    touched.clear()
+    return this.#ids
   }
 
   #stats(): { docs: number; records: number; bytes: number } {

@@ -62,9 +62,12 @@ export function recordOfOwn(
     throw damaged(id, seq, new Error('its checksum does not fit'))
   }
   if (kind === 'meta') return { kind, meta: metaOfKyneta(id, data) }
-  const { version, escaped, lineage, ...rest } = JSON.parse(head) as Head
-  const payload = { ...rest, data: escaped === true ? (JSON.parse(data as string) as string) : data }
-  return { kind, payload: lineage === undefined ? payload : { ...payload, lineage }, version }
+  // Field by field: what is left of an object when some are taken out takes four times as long.
+  const { kind: part, encoding, version, lineage, escaped } = JSON.parse(head) as Head
+  const content = escaped === true ? (JSON.parse(data as string) as string) : data
+  const payload =
+    lineage === undefined ? { kind: part, encoding, data: content } : { kind: part, encoding, data: content, lineage }
+  return { kind, payload, version }
 }
 
 function rowOf(kind: OwnRow['kind'], head: string, data: Data): OwnRow {

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js'
 import { asError, VarveError } from '../base/errors.js'
+import type { StreamDamagedError } from './errors.js'
 import type { StreamMeta, StreamRecord } from './record.js'
 import { metaAfterAppend, metaAfterReplace } from './rules.js'
 import type { PlacedRecord, ReadState, StreamHead, StreamWrite } from './stream-backend.js'
@@ -72,6 +73,8 @@ class StreamDraft {
   readonly #before: StreamHead
   #meta: StreamMeta | null
   #seqNext: number
+  /** Until it is cleared. */
+  #damage: StreamDamagedError | undefined
   #clear = false
   #records: PlacedRecord[] = []
   #clearedTo = -1
@@ -83,10 +86,12 @@ class StreamDraft {
     this.#before = head
     this.#meta = head.meta
     this.#seqNext = head.seqNext
+    this.#damage = head.damage
   }
 
   /** @throws what the rules say; then nothing has changed. */
   apply(change: StreamChange): void {
+    if (this.#damage !== undefined && (change.kind === 'append' || change.kind === 'compact')) throw this.#damage
     if (change.kind === 'delete') this.#delete()
     else if (change.kind === 'append') {
       this.#meta = metaAfterAppend(this.#id, this.#meta, change.records)
@@ -102,19 +107,22 @@ class StreamDraft {
   /** What to write: one write, or none where nothing changes. */
   writes(): StreamWrite[] {
     if (!this.isTouched) return []
-    const meta = this.#meta === this.#before.meta ? undefined : this.#meta
+    const isKnown = this.#meta === this.#before.meta && this.#before.damage === undefined
+    const meta = isKnown ? undefined : this.#meta
     const write = { id: this.#id, clear: this.#clear, meta, records: this.#records, seqNext: this.#seqNext }
     return [this.#clear ? { ...write, clearedTo: this.#clearedTo } : write]
   }
 
   #delete(): void {
-    if (this.#meta === null && this.#records.length === 0 && this.#before.meta === null) return
+    const isThere = this.#meta !== null || this.#records.length > 0 || this.#before.meta !== null
+    if (!isThere && this.#damage === undefined) return
     this.#meta = null
     this.#empty()
   }
 
   #empty(): void {
     this.#clear = true
+    this.#damage = undefined
     this.#clearedTo = this.#seqNext - 1
     this.#records = []
     this.isTouched = true

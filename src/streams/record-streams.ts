@@ -7,8 +7,9 @@ import { listIds } from './list-ids.js'
 import { type Folded, type StreamChange, StreamMovedError } from './plan.js'
 import type { SequencedRecord, StreamMeta, StreamRecord } from './record.js'
 import { PAGE_RECORDS_MAX, StreamReader } from './read-stream.js'
-import { Tail, type TailSource } from './tail.js'
 import { checkTail } from './tail-request.js'
+import type { TailSource } from './tail.js'
+import { Tails } from './tails.js'
 import type { MaybePromise, PlacedRecord, StreamBackend, StreamPage } from './stream-backend.js'
 import type {
   Fold,
@@ -75,26 +76,21 @@ function hasMethods(value: unknown, names: readonly string[]): boolean {
  */
 export class RecordStreams implements StreamStore {
   readonly #backend: StreamBackend
-  readonly #runtime: Runtime
   readonly #queue: CallQueue
-  readonly #tails = new Set<Tail>()
   readonly #source: TailSource
-  /** As of this turn of the event loop. */
-  #version: { readonly now: MaybePromise<unknown> } | undefined
+  readonly #tails: Tails
   #closing: Promise<void> | undefined
 
   constructor(backend: StreamBackend, runtime: Runtime) {
     this.#backend = backend
-    this.#runtime = runtime
-    this.#queue = new CallQueue(backend, runtime, (call) => {
-      for (const tail of this.#tails) tail.written(call)
-    })
+    this.#queue = new CallQueue(backend, runtime, (call) => this.#tails.written(call))
     const queue = this.#queue
     this.#source = {
       page: (id, after, limit, mark) => queue.read(id, () => backend.page(id, after, limit, mark)),
       list: (prefix, after, limit) => queue.read(undefined, () => backend.list(prefix, after, limit)),
-      version: () => this.#versionNow(),
+      version: () => backend.version(),
     }
+    this.#tails = new Tails(this.#source, runtime)
   }
 
   append(id: string, record: StreamRecord): Promise<void> {
@@ -171,13 +167,9 @@ export class RecordStreams implements StreamStore {
     return listIds(read, () => this.#mustBeOpen())
   }
 
-  tail(target: string | TailPrefix, options: TailOptions, onRecord: OnRecord): StreamTail {
+  tail(target: string | TailPrefix, options: TailOptions | undefined, onRecord: OnRecord): StreamTail {
     this.#mustBeOpen()
-    const tail = new Tail(this.#source, this.#runtime, checkTail(target, options, onRecord), () =>
-      this.#tails.delete(tail),
-    )
-    this.#tails.add(tail)
-    return tail
+    return this.#tails.open(checkTail(target, options, onRecord))
   }
 
   compact(id: string, fold: Fold): Promise<void> {
@@ -262,21 +254,9 @@ export class RecordStreams implements StreamStore {
   }
 
   async #close(): Promise<void> {
-    for (const tail of this.#tails) tail.stop()
+    this.#tails.stop()
     await this.#queue.settled()
     await this.#backend.close()
-  }
-
-  /**
-   * The storage's version, asked once in a turn for all tails. It may be older than what is read next: then a tail looks
-   * once more than it must.
-   */
-  #versionNow(): MaybePromise<unknown> {
-    if (this.#version === undefined) {
-      this.#version = { now: this.#backend.version() }
-      this.#runtime.defer(() => (this.#version = undefined))
-    }
-    return this.#version.now
   }
 
   /** @param check looks at the arguments; `undefined`: there is nothing to do. */

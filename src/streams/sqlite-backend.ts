@@ -1,14 +1,18 @@
 import type { Runtime } from '../base/runtime.js'
 import { connectionOf } from '../sqlite/adapter.js'
+import { databaseOf } from '../sqlite/database-of.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
-import { retryBusy } from './sqlite-busy.js'
+import { StreamDamagedError } from './errors.js'
+import { isBusy, mustNotBeInTransaction, retryBusy } from './sqlite-busy.js'
 import { flushSqlite, isForbidden } from './sqlite-flush.js'
 import { idOf, keyRange } from './sqlite-ids.js'
 import { LIMIT } from './sqlite-page.js'
 import type {
   EntriesToAppend,
   MaybePromise,
+  PlacedRecord,
   PlanWrites,
+  ReadState,
   StreamBackend,
   StreamHead,
   StreamPage,
@@ -23,6 +27,7 @@ export interface SqliteStreams {
   readonly isDoc: string
   /** Answers docs, records and bytes. */
   readonly statsSql: string
+  /** Never throws for damage: says it. */
   head(id: string): StreamHead
   /** One statement when it is one record, and nothing depends on its being in a transaction. */
   append(entries: EntriesToAppend): boolean
@@ -30,6 +35,9 @@ export interface SqliteStreams {
   isLarge(entries: EntriesToAppend): boolean
   write(write: StreamWrite): void
   page(id: string, after: number, limit: number, mark: unknown): StreamPage | undefined
+  /** Whether that is still the whole stream. In a transaction. */
+  isUnmoved(state: ReadState): boolean
+  traceOf?(records: readonly PlacedRecord[]): unknown
 }
 
 /** How many stores are on one adapter. */
@@ -41,6 +49,9 @@ const COMMITS = new WeakMap<object, { count: number }>()
 /** The backend on tables of SQLite. Answers at once, but for waiting where somebody else has the database locked. */
 export class SqliteBackend implements StreamBackend {
   readonly name = 'sqlite'
+  /** Only where it can be seen that a transaction is open. */
+  readonly appendsAnytime: boolean
+  readonly traceOf?: (records: readonly PlacedRecord[]) => unknown
   readonly #adapter: SqliteAdapter
   readonly #streams: SqliteStreams
   readonly #runtime: Runtime
@@ -53,7 +64,10 @@ export class SqliteBackend implements StreamBackend {
     this.#adapter = adapter
     this.#streams = streams
     this.#runtime = runtime
-    this.#lock = `DELETE FROM ${streams.docs} WHERE 0`
+    // Never true, which is known before any row is looked at. With a parameter it is prepared once.
+    this.#lock = `DELETE FROM ${streams.docs} WHERE ? = 0`
+    if (streams.traceOf !== undefined) this.traceOf = (records) => streams.traceOf?.(records)
+    this.appendsAnytime = databaseOf(adapter).isInTransaction() !== undefined
     STORES.set(adapter, (STORES.get(adapter) ?? 0) + 1)
     const connection = connectionOf(adapter)
     this.#connection = COMMITS.get(connection) ?? { count: 0 }
@@ -61,13 +75,14 @@ export class SqliteBackend implements StreamBackend {
     COMMITS.set(connection, this.#connection)
   }
 
-  commit(ids: readonly string[], plan: PlanWrites): MaybePromise<void> {
+  commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): MaybePromise<void> {
     return this.#write(() =>
       this.#adapter.transaction(() => {
         // The right to write first: an adapter may begin transactions without it, and then what is read next could be old.
-        this.#adapter.exec(this.#lock)
+        this.#adapter.exec(this.#lock, 1)
         const heads = new Map(ids.map((id) => [id, this.#streams.head(id)]))
-        for (const write of plan(heads)) this.#streams.write(write)
+        const unmoved = new Set(read.filter((state) => this.#isUnmoved(state)))
+        for (const write of plan(heads, unmoved)) this.#streams.write(write)
       }),
     )
   }
@@ -79,8 +94,16 @@ export class SqliteBackend implements StreamBackend {
     return this.#write(() => this.#adapter.transaction(() => batch.map((entries) => this.#streams.append(entries))))
   }
 
+  isOfAll(error: Error): boolean {
+    return isBusy(error)
+  }
+
   head(id: string): MaybePromise<StreamHead> {
-    return this.#retry(() => this.#streams.head(id))
+    return this.#retry(() => {
+      const head = this.#streams.head(id)
+      if (head.damage !== undefined && head.meta === null) throw head.damage
+      return head
+    })
   }
 
   page(id: string, after: number, limit: number, mark: unknown): MaybePromise<StreamPage | undefined> {
@@ -111,13 +134,25 @@ export class SqliteBackend implements StreamBackend {
   }
 
   flush(): MaybePromise<void> {
-    return this.#retry(() => flushSqlite(this.#adapter))
+    return this.#retry(() => {
+      mustNotBeInTransaction(this.#adapter, 'flush')
+      flushSqlite(this.#adapter)
+    })
   }
 
   close(): void {
     const left = (STORES.get(this.#adapter) ?? 1) - 1
     STORES.set(this.#adapter, left)
     if (left === 0) this.#adapter.close()
+  }
+
+  #isUnmoved(state: ReadState): boolean {
+    try {
+      return this.#streams.isUnmoved(state)
+    } catch (error) {
+      if (error instanceof StreamDamagedError) return false
+      throw error
+    }
   }
 
   /** Changes when another connection has written. */
@@ -134,6 +169,7 @@ export class SqliteBackend implements StreamBackend {
 
   #write<T>(work: () => T): MaybePromise<T> {
     return this.#retry(() => {
+      mustNotBeInTransaction(this.#adapter, 'write')
       const result = work()
       this.#connection.count++
       this.#commits++

@@ -1,43 +1,67 @@
+import { VarveError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
+import { databaseOf } from '../sqlite/database-of.js'
+import type { SqliteAdapter } from '../sqlite/port.js'
 import type { MaybePromise } from './stream-backend.js'
 
 const WAIT_MS_FIRST = 5
 /** Short: among many writers the lock is free for moments only. */
 const WAIT_MS_MAX = 25
-/** Beyond what the connection itself waits (`PRAGMA busy_timeout`). */
+/** Together with what the connection itself waits (`PRAGMA busy_timeout`). */
 const WAITED_MS_MAX = 10_000
 
 /**
  * What `work` returns. While it throws because somebody else has the database locked, it is tried again, for about ten
- * seconds: then the answer is a promise.
+ * seconds, and once at least: then the answer is a promise.
  *
  * @throws what `work` throws; the last one when it is locked all the time.
  */
 export function retryBusy<T>(runtime: Runtime, work: () => T): MaybePromise<T> {
+  const startedAt = runtime.elapsed()
   try {
     return work()
   } catch (error) {
     if (!isBusy(error)) throw error
-    return retryLater(runtime, work)
+    return retryLater(runtime, work, startedAt)
   }
 }
 
-async function retryLater<T>(runtime: Runtime, work: () => T): Promise<T> {
-  let waited = 0
+async function retryLater<T>(runtime: Runtime, work: () => T, startedAt: number): Promise<T> {
+  let slept = 0
   for (let ms = WAIT_MS_FIRST; ; ms = Math.min(2 * ms, WAIT_MS_MAX)) {
     await new Promise<void>((resolve) => void runtime.setTimer(ms, resolve, true))
-    waited += ms
+    slept += ms
     try {
       return work()
     } catch (error) {
-      if (!isBusy(error) || waited >= WAITED_MS_MAX) throw error
+      // Both, since a clock may stand still.
+      const waited = Math.max(slept, runtime.elapsed() - startedAt)
+      if (!isBusy(error) || !(waited < WAITED_MS_MAX)) throw error
     }
   }
 }
 
-/** Adapters of `varve/sqlite` say `SQLITE_BUSY`, others what their binding says. */
-function isBusy(error: unknown): boolean {
+/**
+ * Whether `error` says that somebody else has the database locked: nothing was done, and the same may work later. Adapters of
+ * `varve/sqlite` say `SQLITE_BUSY`, others what their binding says.
+ */
+export function isBusy(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
   const { code, errcode, message } = error as { code?: unknown; errcode?: unknown; message?: unknown }
   if (typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)) return true
   return (typeof errcode === 'number' && (errcode & 0xff) === 5) || /database is locked/.test(String(message))
+}
+
+/**
+ * Throws while somebody else has a transaction open on the connection: what was written there would go when that is rolled back,
+ * though its promise had resolved. It counts as a database that is locked.
+ *
+ * @throws {VarveError} with the code SQLITE_BUSY. Nothing was written.
+ */
+export function mustNotBeInTransaction(adapter: SqliteAdapter, what: string): void {
+  if (databaseOf(adapter).isInTransaction() !== true) return
+  const message =
+    `sqlite store: ${what}: somebody else's transaction is open on this connection; nothing was written; ` +
+    'end the transaction, or give the store a connection of its own'
+  throw new VarveError('SQLITE_BUSY', message)
 }

@@ -14,6 +14,15 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
  */
 export const KEY = 'CAST(? AS TEXT)'
 
+/**
+ * The seq after the last of those that are selected, in SQL: 0 where there are none, NULL where the last is no seq.
+ *
+ * One aggregate, asked for several times: SQLite then looks at the end of the index only.
+ */
+export const NEXT_SEQ: string =
+  "CASE WHEN max(seq) IS NULL THEN 0 WHEN typeof(max(seq)) = 'integer' AND max(seq) BETWEEN 0 AND 9007199254740990 " +
+  'THEN max(seq) + 1 END'
+
 /** What stands for `id`, to be bound to `KEY`. */
 export function keyOf(id: string): string | Uint8Array {
   return unfitAt(id) === -1 ? id : bytesOf(id)

@@ -50,16 +50,36 @@ const ARGUMENT = 'createSqliteStreamStore(options.tables)'
 /**
  * The names that were given, and the defaults for the others.
  *
+ * @param together those of which all are to be named or none: two stores that share only some of their tables would mix their
+ * documents.
  * @throws {InvalidArgumentError} one that SQLite cannot have or keeps for itself; two that it would not tell apart; a table
  * that the format does not have.
  */
-export function checkTables<T extends TableNames>(given: object | undefined, defaults: T): T {
+export function checkTables<T extends TableNames>(
+  given: object | undefined,
+  defaults: T,
+  together: readonly (keyof T & string)[],
+): T {
+  if (given !== undefined && (typeof given !== 'object' || given === null)) {
+    throw new InvalidArgumentError(ARGUMENT, 'an object of names', given)
+  }
   const names: Record<string, string> = { ...defaults }
+  const named = new Set<string>()
   for (const [table, name] of Object.entries(given ?? {})) {
     if (!Object.hasOwn(defaults, table)) {
       throw new InvalidArgumentError(ARGUMENT, `names for ${Object.keys(defaults).join(', ')}`, table)
     }
-    if (name !== undefined) names[table] = checkName(`${ARGUMENT}.${table}`, name)
+    if (name === undefined) continue
+    names[table] = checkName(`${ARGUMENT}.${table}`, name)
+    named.add(table)
+  }
+  const isOther = together.some((table) => names[table] !== defaults[table])
+  if (isOther && !together.every((table) => named.has(table))) {
+    throw new InvalidArgumentError(
+      ARGUMENT,
+      `names for ${together.join(' and ')}, or for none of them: a store that shares only some of them mixes its documents with those of another`,
+      [...named].join(', '),
+    )
   }
   const lower = Object.values(names).map(lowerCase)
   if (new Set(lower).size < lower.length) {

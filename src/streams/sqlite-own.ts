@@ -1,27 +1,33 @@
-import type { SqliteAdapter } from '../sqlite/port.js'
 import type { SqliteBind } from '../sqlite/binding.js'
-import { metaOfKyneta } from './kyneta-rows.js'
+import type { SqliteAdapter } from '../sqlite/port.js'
+import { headOf, seqOf } from './kyneta-rows.js'
 import { isInParts, type OwnRow, ownRow, recordOfOwn } from './own-rows.js'
 import type { SqliteStreams } from './sqlite-backend.js'
-import { KEY, keyOf } from './sqlite-ids.js'
+import { KEY, keyOf, NEXT_SEQ } from './sqlite-ids.js'
 import { quoteTable, type TABLES_OWN } from './sqlite-names.js'
-import { PageReader, type PageRow } from './sqlite-page.js'
-import type { EntriesToAppend, PlacedRecord, StreamHead, StreamPage, StreamWrite } from './stream-backend.js'
+import { PageReader, type PageRow, recordsOf } from './sqlite-page.js'
+import type { EntriesToAppend, ReadState, StreamHead, StreamPage, StreamWrite } from './stream-backend.js'
 
-interface Row extends PageRow {
+/** What is known of a stream beside its records. */
+interface State {
   /** How often the stream was cleared. */
-  readonly clears: number
+  readonly clears: unknown
+  /** See `StreamPage`. */
+  readonly clearedTo: unknown
+}
+
+interface Row extends PageRow, State {
   readonly kind: unknown
   readonly head: unknown
   readonly data: unknown
-  readonly parts: number
+  readonly parts: unknown
   readonly sum: unknown
 }
 
 type Key = string | Uint8Array
 type Statement =
   | 'head'
-  | 'clears'
+  | 'state'
   | 'append'
   | 'last'
   | 'insert'
@@ -46,19 +52,23 @@ export class OwnStreams implements SqliteStreams {
     const [docs, rows, parts] = [quoteTable(names.docs), quoteTable(names.records), quoteTable(names.parts)]
     this.docs = docs
     const columns = ['kind', 'head', 'data', 'parts', 'sum']
-    // The rest of a record that is in parts is read with it.
-    const clears = `SELECT clears FROM ${docs} WHERE doc_id = ${KEY}`
-    this.#pages = new PageReader(adapter, rows, columns, ['data'], () => 'size', `(${clears}) AS clears`)
+    const about = [
+      `(SELECT clears FROM ${docs} WHERE doc_id = ${KEY}) AS clears`,
+      `(SELECT cleared_to FROM ${docs} WHERE doc_id = ${KEY}) AS clearedTo`,
+    ]
+    // The rest of a record that is in parts is read after it.
+    this.#pages = new PageReader(adapter, rows, columns, ['data'], () => 'size', about)
     this.statsSql =
       `SELECT (SELECT count(*) FROM ${docs} WHERE meta IS NOT NULL) AS docs, count(*) AS records, ` +
       `sum(size) AS bytes FROM ${rows}`
     const last = `(SELECT seq FROM ${rows} WHERE doc_id = ${KEY} ORDER BY seq DESC LIMIT 1)`
+    const next = `(SELECT ${NEXT_SEQ} FROM ${rows} WHERE doc_id = ${KEY})`
     const insert = `INSERT INTO ${rows} (kind, head, data, parts, size, sum, doc_id, seq) VALUES (?, ?, ?, ?, ?, ?, `
     this.#sql = {
       head: `SELECT meta, max(seq_next, ifnull(${last} + 1, 0)) AS seq FROM ${docs} WHERE doc_id = ${KEY}`,
-      clears,
+      state: `SELECT clears, cleared_to AS clearedTo, ${last} AS seqLast FROM ${docs} WHERE doc_id = ${KEY}`,
       // As in the format of kyneta: one statement, and no document is what NOT NULL finds.
-      append: `${insert}(SELECT doc_id FROM ${docs} WHERE doc_id = ${KEY}${this.isDoc}), ${last} + 1)`,
+      append: `${insert}(SELECT doc_id FROM ${docs} WHERE doc_id = ${KEY} AND json_valid(meta)), ${next})`,
       last: `SELECT max(seq) AS seq FROM ${rows} WHERE doc_id = ${KEY}`,
       insert: `${insert}${KEY}, ?)`,
       part: `INSERT INTO ${parts} (doc_id, seq, part, data) VALUES (${KEY}, ?, ?, ?)`,
@@ -66,17 +76,18 @@ export class OwnStreams implements SqliteStreams {
       clear: `DELETE FROM ${rows} WHERE doc_id = ${KEY}`,
       clearParts: `DELETE FROM ${parts} WHERE doc_id = ${KEY}`,
       upsert:
-        `INSERT INTO ${docs} (doc_id, meta, seq_next, clears) VALUES (${KEY}, ?, ?, ?) ON CONFLICT (doc_id) DO UPDATE SET ` +
-        'meta = excluded.meta, seq_next = excluded.seq_next, clears = clears + excluded.clears',
-      moved: `UPDATE ${docs} SET seq_next = ?, clears = clears + 1 WHERE doc_id = ${KEY}`,
+        `INSERT INTO ${docs} (doc_id, meta, seq_next, clears, cleared_to) VALUES (${KEY}, ?, ?, ?, ?) ` +
+        'ON CONFLICT (doc_id) DO UPDATE SET meta = excluded.meta, seq_next = excluded.seq_next, ' +
+        'clears = clears + excluded.clears, cleared_to = CASE excluded.clears WHEN 0 THEN cleared_to ELSE excluded.cleared_to END',
+      moved: `UPDATE ${docs} SET seq_next = ?, clears = clears + 1, cleared_to = ? WHERE doc_id = ${KEY}`,
     }
   }
 
   head(id: string): StreamHead {
     const key = keyOf(id)
-    const [row] = this.#rows<{ meta: unknown; seq: number }>('head', key, key)
+    const [row] = this.#rows<{ meta: unknown; seq: unknown }>('head', key, key)
     if (row === undefined) return { meta: null, seqNext: 0 }
-    return { meta: row.meta === null ? null : metaOfKyneta(id, row.meta), seqNext: Number(row.seq) }
+    return headOf(id, row.meta, () => seqOf(id, row.seq))
   }
 
   append({ id, records }: EntriesToAppend): boolean {
@@ -86,7 +97,9 @@ export class OwnStreams implements SqliteStreams {
       try {
         this.#adapter.exec(this.#sql.append, ...bindsOf(row), key, key)
       } catch (error) {
-        if (this.head(id).meta === null) return false
+        const { meta, damage } = this.head(id)
+        if (damage !== undefined) throw damage
+        if (meta === null) return false
         throw error
       }
       if (row.parts.length > 1) this.#writeParts(key, Number(this.#rows<{ seq: number }>('last', key)[0]?.seq), row)
@@ -98,7 +111,7 @@ export class OwnStreams implements SqliteStreams {
     return records.length > 1 || records.some(isInParts)
   }
 
-  write({ id, clear, meta, records, seqNext }: StreamWrite): void {
+  write({ id, clear, clearedTo = -1, meta, records, seqNext }: StreamWrite): void {
     const key = keyOf(id)
     if (clear) {
       this.#adapter.exec(this.#sql.clear, key)
@@ -106,8 +119,8 @@ export class OwnStreams implements SqliteStreams {
     }
     if (meta !== undefined) {
       const text = meta === null ? null : JSON.stringify(meta)
-      this.#adapter.exec(this.#sql.upsert, key, text, seqNext, clear ? 1 : 0)
-    } else if (clear) this.#adapter.exec(this.#sql.moved, seqNext, key)
+      this.#adapter.exec(this.#sql.upsert, key, text, seqNext, clear ? 1 : 0, clear ? clearedTo : -1)
+    } else if (clear) this.#adapter.exec(this.#sql.moved, seqNext, clearedTo, key)
     for (const { seq, record } of records) {
       const row = ownRow(record)
       this.#adapter.exec(this.#sql.insert, ...bindsOf(row), key, seq)
@@ -117,43 +130,40 @@ export class OwnStreams implements SqliteStreams {
 
   page(id: string, after: number, limit: number, mark: unknown): StreamPage | undefined {
     const key = keyOf(id)
-    const { rows, more } = this.#pages.read(key, after, limit)
-    // Parts are statements of their own; only a transaction keeps them and their record of one state.
-    const hasParts = rows.some(({ parts }) => Number(parts) > 1)
-    const page = hasParts ? this.#adapter.transaction(() => this.#wholePage(id, after, limit)) : { rows, more }
-    const [first] = page.rows
-    const clears = first === undefined ? this.#clears(key) : Number(first.clears)
-    if (mark !== undefined && mark !== clears) return undefined
-    // Nothing was there, and then that many clears: only if it is so in this order, too, they are of one state.
-    if (mark === undefined && first === undefined) {
-      return this.page(id, after, limit, clears) ?? this.page(id, after, limit, undefined)
-    }
-    const records = page.rows.map((row): PlacedRecord => {
-      const parts = 'all' in row ? (row.all as readonly unknown[]) : [row.data]
-      return { seq: Number(row.seq), record: recordOfOwn(id, Number(row.seq), row, parts) }
-    })
-    return {
-      records,
-      more: page.more,
-      mark: clears,
-      seqFirst: first === undefined ? undefined : Number(first.seqFirst),
+    for (;;) {
+      const { rows, more } = this.#pages.read(key, after, limit)
+      const [first] = rows
+      const state = first ?? this.#state(key)
+      // It has come in between.
+      if ('seqLast' in state && Number(state.seqLast ?? -1) > after) continue
+      const clears = Number(state.clears)
+      if (mark !== undefined && mark !== clears) return undefined
+      const rest = rows.map((row) => (Number(row.parts) > 1 ? this.#rest(key, row.seq) : undefined))
+      // Parts are statements of their own. While nobody clears the stream, they stay what they are.
+      if (rest.some((parts) => parts !== undefined) && Number(this.#state(key).clears) !== clears) continue
+      const { records, isCut } = recordsOf(id, rows, (row, seq, i) => {
+        const parts = rest[i]
+        return recordOfOwn(id, seq, row, parts === undefined ? [row.data] : [row.data, ...parts])
+      })
+      const seqFirst = first === undefined ? undefined : Number(first.seqFirst)
+      return { records, more: more || isCut, mark: clears, seqFirst, clearedTo: Number(state.clearedTo) }
     }
   }
 
-  /** In a transaction. */
-  #wholePage(id: string, after: number, limit: number): { rows: readonly Row[]; more: boolean } {
-    const key = keyOf(id)
-    const { rows, more } = this.#pages.read(key, after, limit)
-    const whole = rows.map((row) => {
-      if (Number(row.parts) === 1) return row
-      const rest = this.#rows<{ data: unknown }>('parts', key, Number(row.seq))
-      return { ...row, all: [row.data, ...rest.map(({ data }) => data)] }
-    })
-    return { rows: whole, more }
+  isUnmoved({ id, seqLast, mark }: ReadState): boolean {
+    const state = this.#state(keyOf(id))
+    return Number(state.clears) === mark && state.seqLast !== null && Number(state.seqLast) === seqLast
   }
 
-  #clears(key: Key): number {
-    return Number(this.#rows<{ clears: number }>('clears', key)[0]?.clears ?? 0)
+  /** Of a document that never was, too. */
+  #state(key: Key): State & { readonly seqLast: unknown } {
+    const [state] = this.#rows<State & { readonly seqLast: unknown }>('state', key, key)
+    return state ?? { clears: 0, clearedTo: -1, seqLast: null }
+  }
+
+  /** The parts of a record after the first. */
+  #rest(key: Key, seq: unknown): unknown[] {
+    return this.#rows<{ data: unknown }>('parts', key, seq as SqliteBind).map(({ data }) => data)
   }
 
   #writeParts(key: Key, seq: number, { parts }: OwnRow): void {

@@ -36,7 +36,13 @@ const count = (name: string, key = 0): Column => ({ name, sql: 'INTEGER NOT NULL
 
 /** Shapes of Varve's own tables. Seqs of a document that is gone go on, so its row stays, without a meta. */
 export const OWN_DOCS_SHAPE: TableShape = {
-  columns: [text('doc_id', 1), { name: 'meta', sql: 'TEXT', key: 0 }, count('seq_next'), count('clears')],
+  columns: [
+    text('doc_id', 1),
+    { name: 'meta', sql: 'TEXT', key: 0 },
+    count('seq_next'),
+    count('clears'),
+    count('cleared_to'),
+  ],
 }
 export const OWN_RECORDS_SHAPE: TableShape = {
   columns: [
@@ -81,7 +87,10 @@ export function hasTable(adapter: SqliteAdapter, name: string, shape: TableShape
   const columns = found.type === 'table' ? columnsOf(adapter, name, shape) : []
   const isSame =
     columns.length === shape.columns.length &&
-    shape.columns.every(({ name, key }) => columns.some((column) => column.name === name && Number(column.pk) === key))
+    shape.columns.every(({ name, key, sql }) => {
+      const column = columns.find((one) => one.name === name)
+      return column !== undefined && Number(column.pk) === key && affinityOf(column.type) === affinityOf(sql)
+    })
   // Without regard to case, ids that differ would be the same.
   if (isSame && !/\bcollate\s+(?!binary\b)/i.test(String(found.sql))) return true
   throw foreign(name, found.type, columns, shape)
@@ -100,6 +109,12 @@ export function formatError(
   return new StreamFormatError('STREAM_FORMAT', message, { reason, stored: found, current: wanted, table: name })
 }
 
+interface ColumnInfo {
+  readonly name: string
+  readonly type: string
+  readonly pk: unknown
+}
+
 interface SchemaRow {
   readonly type: string
   readonly sql: unknown
@@ -111,18 +126,26 @@ function schemaRow(adapter: SqliteAdapter, name: string): SchemaRow | undefined 
   return undefined
 }
 
+/**
+ * What SQLite makes of values for a column of that type: in a column for numbers, ids like `1` and `01` would be the same.
+ *
+ * Source: https://sqlite.org/datatype3.html#determination_of_column_affinity
+ */
+function affinityOf(type: string): string {
+  if (/INT/i.test(type)) return 'INTEGER'
+  if (/CHAR|CLOB|TEXT/i.test(type)) return 'TEXT'
+  if (type === '' || /BLOB/i.test(type)) return 'BLOB'
+  return /REAL|FLOA|DOUB/i.test(type) ? 'REAL' : 'NUMERIC'
+}
+
 /** The columns of a table, with their places in its key. */
-function columnsOf(
-  adapter: SqliteAdapter,
-  name: string,
-  { columns }: TableShape,
-): { readonly name: string; readonly pk: unknown }[] {
+function columnsOf(adapter: SqliteAdapter, name: string, { columns }: TableShape): ColumnInfo[] {
   try {
     return readColumns(adapter, name)
   } catch (error) {
     if (!isForbidden(error)) throw error
     // A Durable Object lets nobody ask; but a query for columns that are not there fails.
-    const found = columns.map((column) => ({ name: column.name, pk: column.key }))
+    const found = columns.map((column) => ({ name: column.name, type: column.sql, pk: column.key }))
     const names = columns.map((column) => column.name).join(', ')
     // Whatever it says, it is not our table.
     const isThere = quietly(() => [...adapter.iterate(`SELECT ${names} FROM ${quoteTable(name)} LIMIT 1`)])
@@ -130,18 +153,14 @@ function columnsOf(
   }
 }
 
-function readColumns(adapter: SqliteAdapter, name: string): { readonly name: string; readonly pk: unknown }[] {
+function readColumns(adapter: SqliteAdapter, name: string): ColumnInfo[] {
   const quoted = quoteTable(name).slice('main.'.length)
-  return [...adapter.iterate<{ name: string; pk: unknown }>(`PRAGMA main.table_info(${quoted})`)]
+  return [...adapter.iterate<ColumnInfo>(`PRAGMA main.table_info(${quoted})`)]
 }
 
-function foreign(
-  name: string,
-  type: string,
-  columns: readonly { readonly name: string }[],
-  shape: TableShape,
-): StreamFormatError {
-  const found = `a ${type} with the columns ${columns.map((column) => column.name).join(', ') || '(none)'}`
-  const wanted = `a table with the columns ${shape.columns.map((column) => column.name).join(', ')}, keys compared by bytes`
+function foreign(name: string, type: string, columns: readonly ColumnInfo[], shape: TableShape): StreamFormatError {
+  const found = `a ${type} with the columns ${columns.map((one) => `${one.name} ${one.type}`.trim()).join(', ') || '(none)'}`
+  const names = shape.columns.map((column) => `${column.name} ${affinityOf(column.sql)}`).join(', ')
+  const wanted = `a table with the columns ${names}, keys compared by bytes`
   return formatError('foreign-tables', found, wanted, name)
 }

@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
+import { checkOptions } from './check-options.js'
 import { checkRuntime, RecordStreams } from './record-streams.js'
 import { SqliteBackend, type SqliteStreams } from './sqlite-backend.js'
-import { retryBusy } from './sqlite-busy.js'
+import { mustNotBeInTransaction, retryBusy } from './sqlite-busy.js'
 import { KynetaStreams } from './sqlite-kyneta.js'
 import { OwnStreams } from './sqlite-own.js'
 import {
@@ -27,6 +28,7 @@ import {
   RECORDS_SHAPE,
   STORE_META_SHAPE,
   tableSql,
+  type TableShape,
 } from './sqlite-schema.js'
 import type { StreamStore } from './stream-store.js'
 
@@ -58,7 +60,7 @@ const ADAPTER_METHODS = ['exec', 'iterate', 'transaction', 'close']
  */
 export async function createSqliteStreamStore(
   adapter: SqliteAdapter,
-  options: SqliteStreamOptions = {},
+  options?: SqliteStreamOptions,
 ): Promise<StreamStore> {
   for (const method of ADAPTER_METHODS) {
     if (typeof (adapter as unknown as { [method: string]: unknown } | undefined)?.[method] === 'function') continue
@@ -68,8 +70,9 @@ export async function createSqliteStreamStore(
       adapter,
     )
   }
-  const { tables, format = 'kyneta' } = options
-  const runtime = checkRuntime('createSqliteStreamStore', options.runtime)
+  const given = checkOptions('createSqliteStreamStore', options, ['tables', 'format', 'runtime'])
+  const { tables, format = 'kyneta' } = given
+  const runtime = checkRuntime('createSqliteStreamStore', given.runtime)
   if (format !== 'kyneta' && format !== 'varve') {
     throw new InvalidArgumentError('createSqliteStreamStore(options.format)', "'kyneta' or 'varve'", format)
   }
@@ -78,16 +81,18 @@ export async function createSqliteStreamStore(
 }
 
 function openKyneta(adapter: SqliteAdapter, tables: object | undefined): SqliteStreams {
-  const isV1 = tables === undefined ? hasOldTables(adapter) : Object.hasOwn(tables, 'meta')
+  const isV1 = tables === undefined ? hasOldTables(adapter) : Object.hasOwn(Object(tables) as object, 'meta')
   if (isV1) {
-    const { meta, records } = checkTables(tables, TABLES_V1)
+    const { meta, records } = checkTables(tables, TABLES_V1, ['meta', 'records'])
+    if (records === TABLES_V1.records) mustNotBeOfV2(adapter, meta)
     makeTables(adapter, [
       [meta, DOC_META_SHAPE],
       [records, RECORDS_SHAPE],
     ])
     return new KynetaStreams(adapter, meta, records, sizeSql(adapter))
   }
-  const { docMeta, records, storeMeta } = checkTables(tables, TABLES_V2)
+  const { docMeta, records, storeMeta } = checkTables(tables, TABLES_V2, ['docMeta', 'records'])
+  if (tables === undefined) mustNotBeOwn(adapter)
   makeTables(
     adapter,
     [
@@ -95,13 +100,13 @@ function openKyneta(adapter: SqliteAdapter, tables: object | undefined): SqliteS
       [records, RECORDS_SHAPE],
       [storeMeta, STORE_META_SHAPE],
     ],
-    () => checkStamp(adapter, docMeta, storeMeta),
+    { docs: docMeta, format: storeMeta },
   )
   return new KynetaStreams(adapter, docMeta, records, sizeSql(adapter))
 }
 
 function openOwn(adapter: SqliteAdapter, tables: object | undefined): SqliteStreams {
-  const names = checkTables(tables, TABLES_OWN)
+  const names = checkTables(tables, TABLES_OWN, ['docs', 'records', 'parts'])
   makeTables(
     adapter,
     [
@@ -110,9 +115,27 @@ function openOwn(adapter: SqliteAdapter, tables: object | undefined): SqliteStre
       [names.parts, OWN_PARTS_SHAPE],
       [names.format, STORE_META_SHAPE],
     ],
-    () => checkStamp(adapter, names.docs, names.format),
+    names,
   )
   return new OwnStreams(adapter, names)
+}
+
+/** @throws {InvalidArgumentError} the records under the default name are those of kyneta 2.x. */
+function mustNotBeOfV2(adapter: SqliteAdapter, meta: string): void {
+  if (!isTaken(adapter, TABLES_V2.docMeta)) return
+  if (isTaken(adapter, meta) && !hasRows(adapter, TABLES_V2.docMeta)) return
+  throw new InvalidArgumentError(
+    'createSqliteStreamStore(options.tables)',
+    `names for meta and records: this database has streams of kyneta 2.x, and "${TABLES_V2.records}" has their records`,
+    meta,
+  )
+}
+
+/** @throws {StreamFormatError} the streams of this database are in Varve's own format. */
+function mustNotBeOwn(adapter: SqliteAdapter): void {
+  if (isTaken(adapter, TABLES_V2.docMeta) || !isTaken(adapter, TABLES_OWN.docs)) return
+  const wanted = "kyneta's tables, or none; open it with { format: 'varve' }, or name tables for another store"
+  throw formatError('foreign-tables', "streams in Varve's own format", wanted, TABLES_OWN.docs)
 }
 
 /** Whether the documents of this database are those of kyneta 1.6, whose records are in a table that 2.x uses, too. */
@@ -126,37 +149,45 @@ function hasRows(adapter: SqliteAdapter, table: string): boolean {
   return [...adapter.iterate(`SELECT 1 FROM ${quoteTable(table)} LIMIT 1`)].length > 0
 }
 
-/** Makes the tables that are not there, all or none. @param check looks at what is in them. */
+/** Where a format keeps its version. */
+interface Stamp {
+  readonly docs: string
+  readonly format: string
+}
+
+/** Makes what is not there of tables and stamp, all or nothing; where all is there, nothing is locked. */
 function makeTables(
   adapter: SqliteAdapter,
-  tables: readonly (readonly [name: string, shape: typeof DOC_META_SHAPE])[],
-  check?: () => void,
+  tables: readonly (readonly [name: string, shape: TableShape])[],
+  stamp?: Stamp,
 ): void {
   const missing = tables.filter(([name, shape]) => !hasTable(adapter, name, shape))
-  if (missing.length === 0 && check === undefined) return
+  if (missing.length === 0 && (stamp === undefined || hasStamp(adapter, stamp))) return
+  mustNotBeInTransaction(adapter, 'open')
   adapter.transaction(() => {
     // Somebody else may have made them meanwhile.
     for (const [name, shape] of tables) {
       if (!hasTable(adapter, name, shape)) adapter.exec(tableSql(name, shape))
     }
-    check?.()
+    if (stamp === undefined || hasStamp(adapter, stamp)) return
+    const sql = `INSERT INTO ${quoteTable(stamp.format)} (key, value) VALUES ('format', ?)`
+    adapter.exec(sql, JSON.stringify(FORMAT))
   })
 }
 
-/** Sees to it that the tables have a version, and that it is one that is read here. In a transaction. */
-function checkStamp(adapter: SqliteAdapter, docMeta: string, storeMeta: string): void {
-  const table = quoteTable(storeMeta)
-  const [row] = [...adapter.iterate<{ value: unknown }>(`SELECT value FROM ${table} WHERE key = 'format'`)]
+/** Whether the tables have a version. @throws {StreamFormatError} it is none that is read here. */
+function hasStamp(adapter: SqliteAdapter, { docs, format }: Stamp): boolean {
+  const sql = `SELECT value FROM ${quoteTable(format)} WHERE key = 'format'`
+  const [row] = [...adapter.iterate<{ value: unknown }>(sql)]
   const current = `${FORMAT.major}.${FORMAT.minor}`
   if (row === undefined) {
-    if (hasRows(adapter, docMeta)) throw formatError('unversioned-existing-data', 'none', current, storeMeta)
-    adapter.exec(`INSERT OR IGNORE INTO ${table} (key, value) VALUES ('format', ?)`, JSON.stringify(FORMAT))
-    return
+    if (hasRows(adapter, docs)) throw formatError('unversioned-existing-data', 'none', current, format)
+    return false
   }
   const stored = parseStamp(row.value)
-  if (stored === undefined) throw formatError('malformed-version', String(row.value), current, storeMeta)
-  if (stored.major === FORMAT.major) return
-  throw formatError('incompatible-major', `${stored.major}.${stored.minor}`, current, storeMeta)
+  if (stored === undefined) throw formatError('malformed-version', String(row.value), current, format)
+  if (stored.major === FORMAT.major) return true
+  throw formatError('incompatible-major', `${stored.major}.${stored.minor}`, current, format)
 }
 
 function parseStamp(value: unknown): { major: number; minor: number } | undefined {

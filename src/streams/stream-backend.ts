@@ -1,3 +1,4 @@
+import type { StreamDamagedError } from './errors.js'
 import type { StreamEntryRecord, StreamMeta, StreamRecord } from './record.js'
 
 /** What a storage that is synchronous need not wrap. */
@@ -23,7 +24,7 @@ export interface StreamBackend {
    * @throws what the storage throws; then nothing was written, or, where that is not known, the error has an `outcome` of
    * `'unknown'`.
    */
-  commit(ids: readonly string[], plan: PlanWrites, read?: readonly ReadState[]): MaybePromise<void>
+  commit(ids: readonly string[], plan: PlanWrites, read: readonly ReadState[]): MaybePromise<void>
   /**
    * Not needed, but fast: entries to the ends of documents, in one transaction, without looking at heads first. A document
    * may be in `batch` more than once.
@@ -72,6 +73,11 @@ export interface StreamHead {
   readonly meta: StreamMeta | null
   /** Seq that the next record gets. More than 0 also for a document that is gone, where the storage remembers that. */
   readonly seqNext: number
+  /**
+   * Something cannot be read, so that the document may be cleared, and nothing else. Only who plans a write gets it with a `meta` of
+   * `null`: if that is what cannot be read, `head` throws it.
+   */
+  readonly damage?: StreamDamagedError
 }
 
 /** A whole stream, as it was read. */
@@ -91,7 +97,7 @@ export interface ReadState {
  */
 export type PlanWrites = (
   heads: ReadonlyMap<string, StreamHead>,
-  unmoved?: ReadonlySet<ReadState>,
+  unmoved: ReadonlySet<ReadState>,
 ) => readonly StreamWrite[]
 
 /** A change of one document. A plan has at most one per id. */

@@ -47,11 +47,13 @@ export interface StreamStore {
    *
    * A stream that is replaced is told on with the new one. One that is compacted is not told again to who has seen all that
    * was folded; who has not is told all that `fold` made. After a deletion, what comes is told from its beginning. When another
-   * process compacts a stream in kyneta's format, which keeps no trace of it, who has not seen all may be told only the end.
+   * process clears a stream in kyneta's format, which keeps no trace of how, it may be told all of it from the beginning once more.
+   *
+   * The program does not end while there is a tail.
    *
    * @throws {InvalidArgumentError} {StreamClosedError} at once.
    */
-  tail(target: string | TailPrefix, options: TailOptions, onRecord: OnRecord): StreamTail
+  tail(target: string | TailPrefix, options: TailOptions | undefined, onRecord: OnRecord): StreamTail
   /**
    * Puts what `fold` makes of all records in their place. What is appended by others meanwhile is not lost: `fold` is
    * called again with it. They take the last seqs of what they are made of, when they are not more; an error of `fold` is
@@ -81,9 +83,12 @@ export interface TailPrefix {
 export interface TailOptions {
   /** Seq of the last record that the caller has; for a prefix, by id. Default: before the first. */
   readonly after?: number | Readonly<Record<string, number>>
-  /** How often to look for what others have written: milliseconds, default 100. Own writes are told at once. */
+  /**
+   * How often to look for what others have written, at least: milliseconds, 1..2^31-1, default 100. All tails of a store look
+   * together, as often as the most impatient of them. Own writes are told at once.
+   */
   readonly pollMs?: number
-  /** Told once when the tail ends by an error: of the storage, or of `onRecord`. */
+  /** Told once when the tail ends by an error: of the storage, or of `onRecord`. What it throws is the tail's `callbackError`. */
   readonly onError?: (error: Error) => void
 }
 
@@ -99,6 +104,8 @@ export interface StreamTail {
    * program goes on: take `onError`, too.
    */
   readonly ended: Promise<void>
+  /** What `onError` threw; `undefined`: nothing. */
+  readonly callbackError: Error | undefined
 }
 
 /** Makes the records of a whole stream into fewer that mean the same. */

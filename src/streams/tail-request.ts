@@ -15,7 +15,8 @@ const POLL_MS_DEFAULT = 100
 const POLL_MS_MAX = 2 ** 31 - 1
 
 /** @throws {InvalidArgumentError} what was asked for cannot be. Nothing was done. */
-export function checkTail(target: unknown, options: TailOptions, onRecord: unknown): TailRequest {
+export function checkTail(target: unknown, given: TailOptions | undefined, onRecord: unknown): TailRequest {
+  const options = given === undefined ? {} : given
   if (typeof options !== 'object' || options === null) {
     throw new InvalidArgumentError('StreamStore.tail(options)', 'an object with after, pollMs and onError', options)
   }
@@ -28,10 +29,9 @@ export function checkTail(target: unknown, options: TailOptions, onRecord: unkno
     throw new InvalidArgumentError('StreamStore.tail(options.onError)', 'a function', onError)
   }
   if (typeof pollMs !== 'number' || !(pollMs >= 1 && pollMs <= POLL_MS_MAX)) {
-    throw new InvalidArgumentError('StreamStore.tail(options.pollMs)', 'milliseconds from 1 up', pollMs)
+    throw new InvalidArgumentError('StreamStore.tail(options.pollMs)', `milliseconds from 1 to ${POLL_MS_MAX}`, pollMs)
   }
-  const places = 'id' in checked ? new Map([[checked.id, checkSeq(after ?? -1)]]) : checkPlaces(after ?? {})
-  return { target: checked, after: (id) => places.get(id) ?? -1, pollMs, onError, onRecord: onRecord as OnRecord }
+  return { target: checked, after: placesOf(checked, after), pollMs, onError, onRecord: onRecord as OnRecord }
 }
 
 function checkTarget(target: unknown): TailRequest['target'] {
@@ -39,6 +39,15 @@ function checkTarget(target: unknown): TailRequest['target'] {
   const prefix = typeof target === 'object' && target !== null ? (target as Partial<TailPrefix>).prefix : undefined
   if (typeof prefix === 'string') return { prefix }
   throw new InvalidArgumentError('StreamStore.tail(target)', 'an id, or an object with a prefix', target)
+}
+
+function placesOf(target: TailRequest['target'], after: unknown): TailRequest['after'] {
+  if ('id' in target) {
+    const seq = checkSeq(after ?? -1)
+    return () => seq
+  }
+  const places = checkPlaces(after ?? {})
+  return (id) => places.get(id) ?? -1
 }
 
 function checkPlaces(after: unknown): Map<string, number> {

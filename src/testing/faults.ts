@@ -128,6 +128,7 @@ function faultyDatabase(database: SqliteDatabase, faults: FaultPlan): SqliteData
         faults,
       ),
     begins: database.begins,
+    isInTransaction: () => database.isInTransaction(),
     transaction: (fn) => faults.run('transaction', () => database.transaction(fn)),
     close: () => database.close(),
   }

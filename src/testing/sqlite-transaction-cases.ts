@@ -200,15 +200,33 @@ export const sqliteTransactionCases: readonly SqliteCase[] = [
     },
   },
   {
-    name: 'a transaction that the caller ends inside is an error, and the next one works',
+    name: 'a function cannot end its transaction by COMMIT or ROLLBACK, and the next one works',
     needs: 'begins',
     run({ adapter }) {
       adapter.exec('CREATE TABLE a(x)')
-      for (const end of ['COMMIT', 'ROLLBACK']) {
-        checkCode(() => adapter.transaction(() => adapter.exec(end)), 'SQLITE_ERROR', `${end} inside`)
+      for (const end of ['COMMIT', 'ROLLBACK', '/* and on */ end transaction', 'ROLLBACK; BEGIN']) {
+        const ending = (): void => {
+          put(adapter, 1)
+          adapter.exec(end)
+        }
+        checkRefused(() => adapter.transaction(ending), `${end} inside`)
+        checkSame(xs(adapter), [], `after ${end} inside`)
+        const going = (): void => {
+          thrownBy(ending)
+          put(adapter, 2)
+        }
+        const failed = thrownBy(() => adapter.transaction(going)) !== undefined
+        checkSame(xs(adapter), failed ? [] : [1, 2], `all or nothing of a function that goes on after ${end}`)
+        adapter.exec('DELETE FROM a')
       }
-      adapter.transaction(() => put(adapter, 1))
-      checkSame(xs(adapter), [1], 'the next one')
+      adapter.transaction(() => {
+        adapter.exec('SAVEPOINT part')
+        put(adapter, 3)
+        adapter.exec('ROLLBACK TO part')
+        adapter.exec('RELEASE part')
+        put(adapter, 4)
+      })
+      checkSame(xs(adapter), [4], 'the next one, with a savepoint of its own')
     },
   },
   {

@@ -121,6 +121,7 @@ export const tailHandleCases: readonly StreamCase[] = [
       const outcome = await Promise.race([settled, pause(1_000).then(() => 'it does not settle')])
       check(outcome === own || (outcome as Error).cause === own, `ended rejects with the error, got ${String(outcome)}`)
       await settle()
+      checkEqual(tail.callbackError?.message, 'and onError neither', 'what onError has thrown is the callbackError')
       const told = listen(store, 'doc')
       await store.append('doc', entry('x'))
       await checkTold(told, 'doc', [meta, entry('x')], 'another tail')

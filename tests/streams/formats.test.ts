@@ -1,6 +1,3 @@
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { SqliteAdapter } from '../../src/sqlite/port.js'
 import { createSqliteStreamStore, type StreamRecord } from '../../src/streams/index.js'
@@ -116,11 +113,20 @@ describe("kyneta's format", () => {
       'keys without regard to case',
       'CREATE TABLE KYNETA_doc_meta (doc_id TEXT COLLATE NOCASE PRIMARY KEY, data TEXT NOT NULL)',
     ],
+    [
+      'ids that become numbers',
+      'CREATE TABLE KYNETA_records (doc_id REAL, seq INTEGER, kind TEXT, payload TEXT, blob BLOB, PRIMARY KEY (doc_id, seq)) WITHOUT ROWID',
+    ],
+    [
+      'seqs that become text',
+      'CREATE TABLE KYNETA_records (doc_id TEXT, seq TEXT, kind TEXT, payload TEXT, blob BLOB, PRIMARY KEY (doc_id, seq)) WITHOUT ROWID',
+    ],
   ])('%s under our name: refused before anything is written', async (_name, sql) => {
     const adapter = adapterOn()
     adapter.exec(sql)
+    const before = rows(adapter, 'SELECT * FROM sqlite_master')
     await expect(createSqliteStreamStore(adapter)).rejects.toMatchObject({ reason: 'foreign-tables' })
-    expect(rows(adapter, 'SELECT * FROM sqlite_master')).toHaveLength(1 + (sql.includes('KYNETA_') ? 1 : 0))
+    expect(rows(adapter, 'SELECT * FROM sqlite_master')).toEqual(before)
   })
 })
 
@@ -150,6 +156,12 @@ describe('names', () => {
     [{ docMeta: 'same', records: 'SAME' }],
     [{ docs: 'x' }],
     [{ docMeta: 1 }],
+    [{ docMeta: 'only' }],
+    [{ records: 'only' }],
+    [{ records: 'only', storeMeta: 'and' }],
+    [{ meta: 'only' }],
+    [null],
+    ['text'],
   ])('%j is refused', async (tables) => {
     const adapter = adapterOn()
     await expect(createSqliteStreamStore(adapter, { tables: tables as object })).rejects.toMatchObject({
@@ -158,6 +170,61 @@ describe('names', () => {
     expect(rows(adapter, 'SELECT * FROM sqlite_master')).toEqual([])
   })
 })
+
+describe('several stores in one database', () => {
+  it('those of kyneta may share the table of the version', async () => {
+    const adapter = adapterOn()
+    const first = await createSqliteStreamStore(adapter)
+    const second = await createSqliteStreamStore(adapter, { tables: { docMeta: 'b1', records: 'b2' } })
+    await first.append('a', meta('1'))
+    await second.append('a', meta('2'))
+    expect([await all(first.loadAll('a')), await all(second.loadAll('a'))]).toEqual([[meta('1')], [meta('2')]])
+    expect(tables(adapter)).toEqual(['b1', 'b2', 'kyneta_doc_meta', 'kyneta_records', 'kyneta_store_meta'])
+  })
+
+  it('the records of kyneta 2.x are not opened as those of 1.6', async () => {
+    const adapter = adapterOn()
+    await (await createSqliteStreamStore(adapter)).append('a', meta())
+    const refused = { code: 'INVALID_ARGUMENT', message: expect.stringContaining('kyneta 2.x') }
+    await expect(createSqliteStreamStore(adapter, { tables: { meta: 'kyneta_meta' } })).rejects.toMatchObject(refused)
+    expect(tables(adapter)).toHaveLength(3)
+  })
+
+  it("a database in Varve's own format is not taken for an empty one of kyneta; beside one of kyneta it may be", async () => {
+    const adapter = adapterOn()
+    await (await createSqliteStreamStore(adapter, { format: 'varve' })).append('a', meta())
+    await expect(createSqliteStreamStore(adapter)).rejects.toMatchObject({
+      reason: 'foreign-tables',
+      message: expect.stringContaining("format: 'varve'"),
+    })
+    expect(tables(adapter)).toHaveLength(4)
+    adapter.exec(KYNETA_2)
+    const beside = await createSqliteStreamStore(adapter)
+    expect(await all(beside.listDocIds())).toEqual([])
+    await expect(createSqliteStreamStore(adapter, { format: 'varve', tables: { docs: 'd' } })).rejects.toThrow(
+      /records/,
+    )
+  })
+
+  it("tables of Varve's own format without all columns of today are refused", async () => {
+    const adapter = adapterOn()
+    await createSqliteStreamStore(adapter, { format: 'varve' })
+    adapter.exec('ALTER TABLE varve_streams DROP COLUMN cleared_to')
+    await expect(createSqliteStreamStore(adapter, { format: 'varve' })).rejects.toMatchObject({
+      name: 'StreamFormatError',
+      message: expect.stringContaining('cleared_to'),
+    })
+  })
+})
+
+it.each([[null], ['text'], [{ formats: 'varve' }], [{ format: 'other' }], [{ runtime: {} }]])(
+  'options %j are refused',
+  async (options) => {
+    const adapter = adapterOn()
+    await expect(createSqliteStreamStore(adapter, options as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    expect(tables(adapter)).toEqual([])
+  },
+)
 
 describe("Varve's own format", () => {
   const open = async () => {
@@ -217,22 +284,6 @@ describe("Varve's own format", () => {
     await store.append('a', meta())
     expect((await all(store.load('a'))).map(({ seq }) => seq)).toEqual([2])
   })
-})
-
-it('flush brings what was committed under NORMAL to the disk, and rejects when it cannot', async () => {
-  const path = join(mkdtempSync(join(tmpdir(), 'varve-flush-')), 'a.db')
-  const adapter = adapterOn(path)
-  adapter.exec('PRAGMA journal_mode = WAL')
-  adapter.exec('PRAGMA synchronous = OFF')
-  const store = await createSqliteStreamStore(adapter)
-  await store.append('a', meta())
-  await store.flush()
-  const [state] = rows(adapter, 'PRAGMA wal_checkpoint(PASSIVE)') as { log: number; checkpointed: number }[]
-  expect(state?.log).toBe(state?.checkpointed)
-  expect(rows(adapter, 'PRAGMA synchronous')).toEqual([{ synchronous: 0 }])
-  adapter.exec('PRAGMA journal_mode = DELETE')
-  await expect(store.flush()).rejects.toThrow(/synchronous is OFF/)
-  await store.close()
 })
 
 it('listing uses the index', async () => {

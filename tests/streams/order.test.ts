@@ -28,11 +28,11 @@ function slow(
   }
   return {
     ...backend,
-    commit: (ids, plan) =>
+    commit: (ids, plan, read) =>
       later(`commit ${ids.join()}`, () => {
         const failure = fails(ids)
         if (failure !== undefined) throw failure
-        return backend.commit(ids, plan)
+        return backend.commit(ids, plan, read)
       }),
     head: (id) => later(`head ${id}`, () => backend.head(id)),
     page: (id, after, limit, mark) => later(`page ${id}`, () => backend.page(id, after, limit, mark)),

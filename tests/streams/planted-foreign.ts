@@ -36,7 +36,7 @@ async function* upToGap(source: AsyncIterable<StreamRecord & { readonly seq: num
 function tailUpToGap(
   store: StreamStore,
   target: string | TailPrefix,
-  options: TailOptions,
+  options: TailOptions | undefined,
   onRecord: OnRecord,
 ): StreamTail {
   let last = -1

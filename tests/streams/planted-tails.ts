@@ -10,7 +10,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** A tail that ends otherwise. Nobody has to look at how. */
 function ending(tail: StreamTail, ended: Promise<void>): StreamTail {
   ended.catch(() => undefined)
-  return { stop: () => tail.stop(), ended }
+  return { stop: () => tail.stop(), ended, callbackError: undefined }
 }
 
 /** Stores whose tails get something wrong. */
@@ -86,7 +86,7 @@ export const tailBugs: readonly PlantedBug[] = [
     class extends ReferenceStore {
       protected override listen(...args: Listen): StreamTail {
         const tail = super.listen(...args)
-        return { stop: () => void setTimeout(() => tail.stop(), 20), ended: tail.ended }
+        return { stop: () => void setTimeout(() => tail.stop(), 20), ended: tail.ended, callbackError: undefined }
       }
     },
   ],

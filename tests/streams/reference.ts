@@ -342,8 +342,15 @@ export class ReferenceStore implements StreamStore {
       this.place.listeners.delete(listener)
       this.#tails.delete(stop)
     })
-    ended.catch((error: Error) => options.onError?.(error)).catch(() => undefined)
-    return { stop, ended }
+    let callbackError: Error | undefined
+    ended.catch((error: Error) => options.onError?.(error)).catch((error: Error) => (callbackError = error))
+    return {
+      stop,
+      ended,
+      get callbackError() {
+        return callbackError
+      },
+    }
   }
 }
 
