@@ -159,10 +159,10 @@ test('a Yjs document is compacted by itself, and an edit that could not be writt
   await store.close()
 })
 
-test('npm run example:yjs: two processes converge, and what was saved survives kill -9, a restart and a compaction', () => {
+test('examples/yjs: two processes converge, and what was saved survives kill -9, a restart and a compaction', () => {
   const path = folder()
   try {
-    const args = [join(ROOT, 'scripts/ensure.mjs'), 'example:yjs', join(path, 'a.db')]
+    const args = ['--disable-warning=ExperimentalWarning', join(ROOT, 'examples/yjs/main.mjs'), join(path, 'a.db')]
     for (let life = 1; life <= 2; life++) {
       const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 55_000 })
       expect(stdout + stderr).not.toContain('WRONG')
