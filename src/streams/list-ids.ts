@@ -6,11 +6,16 @@ const PAGE_IDS_MAX = 1_000
 export type ReadIds = (after: string | undefined, limit: number) => MaybePromise<readonly string[]>
 
 /**
- * Ids page by page. Those that are there all the while come exactly once; those that come or go meanwhile may.
+ * Ids page by page. Those that are there all the while come exactly once; those that come or go meanwhile may. Each iteration
+ * reads anew.
  *
  * @param mustBeOpen throws when the store is closed.
  */
-export async function* listIds(read: ReadIds, mustBeOpen: () => void): AsyncGenerator<string, void, void> {
+export function listIds(read: ReadIds, mustBeOpen: () => void): AsyncIterable<string> {
+  return { [Symbol.asyncIterator]: () => pagesOf(read, mustBeOpen) }
+}
+
+async function* pagesOf(read: ReadIds, mustBeOpen: () => void): AsyncGenerator<string, void, void> {
   let after: string | undefined
   for (;;) {
     const page = read(after, PAGE_IDS_MAX)

@@ -45,6 +45,11 @@ export class FaultPlan {
     return this.#hits
   }
 
+  /** Calls that counted since `arm`, while there was a fault to wait for: one with a `failAt` of `Infinity` counts only. */
+  get calls(): number {
+    return this.#calls
+  }
+
   /** Does `work`, or fails. */
   run<T>(name: string, work: () => T): T {
     const fault = this.#fault

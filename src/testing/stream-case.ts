@@ -25,6 +25,11 @@ export interface StreamConformanceOptions {
   readonly openForeign?: (place: string, sql: string) => MaybePromise<ForeignPlace>
   /** Called when a case has ended and all its stores are closed. */
   readonly cleanup?: (place: string) => MaybePromise<void>
+  /**
+   * True when the storage keeps up to where a stream has been folded: then a tail that has seen all of that is not told again what
+   * another handle has made of it. Where it is not kept, being told twice is allowed.
+   */
+  readonly keepsClears?: boolean
   /** Size of the largest payload, in bytes. Default 50,000,000; 0 leaves the case out. */
   readonly payloadBytesMax?: number
   /** Size of the longest id, in bytes. Default 100,000. */
@@ -43,7 +48,15 @@ export interface ForeignPlace {
 }
 
 /** What a case needs besides one handle. */
-export type StreamNeed = 'reopen' | 'secondHandle' | 'namespaces' | 'faults' | 'crash' | 'openForeign' | 'bigPayloads'
+export type StreamNeed =
+  | 'reopen'
+  | 'secondHandle'
+  | 'namespaces'
+  | 'faults'
+  | 'crash'
+  | 'openForeign'
+  | 'keepsClears'
+  | 'bigPayloads'
 
 /** One promise of the contract. Throws or rejects when the store breaks it. */
 export interface StreamCase {

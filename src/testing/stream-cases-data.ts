@@ -138,6 +138,21 @@ export const dataCases: readonly StreamCase[] = [
     },
   },
   {
+    name: 'further fields of a meta are kept: when it is appended, read, replaced and folded',
+    async run({ store }) {
+      const fields = { supportedHashes: ['h0', 'h1'], more: { deep: [1, null, 'é\0', { yes: true }] } }
+      const wide: StreamRecord = { kind: 'meta', meta: { ...meta.meta, ...fields } }
+      await store.append('doc', wide)
+      await store.appendMany('doc', [entry('a'), wide])
+      await checkStream(store, 'doc', [wide, entry('a'), wide], 'appended')
+      await store.replace('doc', await loadAll(store, 'doc'))
+      await checkStream(store, 'doc', [wide, entry('a'), wide], 'replaced by what was read')
+      await store.compact('doc', (records) => records.slice(0, 2))
+      await checkStream(store, 'doc', [wide, entry('a')], 'folded')
+      checkEqual(await store.currentMeta('doc'), wide.meta, 'currentMeta')
+    },
+  },
+  {
     name: 'schema hashes and names of replica types are kept as they are',
     async run({ store }) {
       for (const [i, text] of HARD_TEXTS.entries()) {

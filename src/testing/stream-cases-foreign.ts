@@ -1,6 +1,7 @@
 import type { StreamMetaRecord, StreamPayload, StreamRecord } from '../streams/record.js'
 import { check } from './expect.js'
 import type { ForeignPlace, StreamCase, StreamTest } from './stream-case.js'
+import { listen } from './stream-cases-tail.js'
 import {
   checkEqual,
   checkError,
@@ -11,8 +12,10 @@ import {
   lastMeta,
   listIds,
   load,
+  loadAll,
   metaRecord,
   oldMetaRecord,
+  until,
 } from './stream-fixture.js'
 import { KYNETA_1_SQL, KYNETA_3_SQL } from './stream-foreign-sql.js'
 
@@ -187,6 +190,52 @@ const refused: readonly (readonly [name: string, sql: string, reason: string])[]
   ['with documents and without a mark', `${KYNETA_3_SQL}\nDELETE FROM kyneta_store_meta;`, 'unversioned-existing-data'],
 ]
 
+/** A document whose seqs have gaps of any size, as calls of kyneta that failed leave them. */
+function withGaps(id: string, runs: readonly (readonly [seqFirst: number, count: number])[]): string {
+  const sqlMeta = JSON.stringify(metaRecord().meta)
+  const entryRows = runs.map(
+    ([seqFirst, count]) =>
+      `WITH RECURSIVE n(i) AS (SELECT ${seqFirst} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${seqFirst + count}) ` +
+      `INSERT INTO kyneta_records SELECT '${id}', i, 'entry', ` +
+      `'{"kind":"since","encoding":"json","version":"1","data":"' || i || '"}', NULL FROM n;`,
+  )
+  return [
+    `INSERT INTO kyneta_doc_meta VALUES ('${id}', '${sqlMeta}');`,
+    `INSERT INTO kyneta_records VALUES ('${id}', 0, 'meta', '${sqlMeta}', NULL);`,
+    ...entryRows,
+  ].join('\n')
+}
+
+/** Streams with gaps, and their seqs. */
+const gaps: { readonly [id: string]: readonly (readonly [seqFirst: number, count: number])[] } = {
+  'gap of 20000': [
+    [1, 100],
+    [20_101, 100],
+  ],
+  'two gaps of 20000': [
+    [1, 100],
+    [20_101, 50],
+    [40_151, 50],
+  ],
+  'gap of 299': [
+    [1, 2],
+    [302, 1],
+  ],
+  'gap of 299, then 70': [
+    [1, 2],
+    [302, 70],
+  ],
+}
+
+const GAPS_SQL = [KYNETA_3_SQL, ...Object.entries(gaps).map(([id, runs]) => withGaps(id, runs))].join('\n')
+
+async function eachGap(run: (id: string, seqs: readonly number[]) => Promise<void>): Promise<void> {
+  for (const [id, runs] of Object.entries(gaps)) {
+    const seqs = runs.flatMap(([seqFirst, count]) => Array.from({ length: count }, (_, i) => seqFirst + i))
+    await run(id, [0, ...seqs])
+  }
+}
+
 /** Databases of kyneta. */
 export const foreignCases: readonly StreamCase[] = [
   ...foreigns.flatMap((foreign): StreamCase[] => [
@@ -201,6 +250,52 @@ export const foreignCases: readonly StreamCase[] = [
       run: (test) => checkForeignWrites(test, foreign),
     },
   ]),
+  {
+    name: 'gaps between the seqs of kyneta hide nothing: all is read, from the beginning, from before a gap and by compact',
+    needs: ['openForeign'],
+    async run({ openForeign }) {
+      const { store } = await openForeign(GAPS_SQL)
+      await eachGap(async (id, seqs) => {
+        checkEqual(
+          (await load(store, id)).map(({ seq }) => seq),
+          seqs,
+          `${id}: load`,
+        )
+        checkEqual((await loadAll(store, id)).length, seqs.length, `${id}: loadAll`)
+        for (const at of [1, 2]) {
+          const rest = await load(store, id, { after: seqs[at] ?? 0, limit: 120 })
+          checkEqual(
+            rest.map(({ seq }) => seq),
+            seqs.slice(at + 1, at + 121),
+            `${id}: load after ${seqs[at]}`,
+          )
+        }
+        await store.compact(id, (records) => records)
+        checkEqual((await loadAll(store, id)).length, seqs.length, `${id}: compact`)
+      })
+    },
+  },
+  {
+    name: 'a tail tells streams of kyneta across their gaps, and what comes after',
+    needs: ['openForeign'],
+    async run({ openForeign }) {
+      const { store } = await openForeign(GAPS_SQL)
+      await eachGap(async (id, seqs) => {
+        const tails = [listen(store, id), listen(store, id, { after: 2 })]
+        await store.append(id, entry('more'))
+        for (const [i, told] of tails.entries()) {
+          const wanted = [...seqs, (seqs.at(-1) ?? 0) + 1].slice(i * 3)
+          await until(() => told.records.length >= wanted.length, `${id}: tail ${i} is told all`)
+          checkEqual(
+            told.records.map(({ seq }) => seq),
+            wanted,
+            `${id}: tail ${i}`,
+          )
+          told.tail.stop()
+        }
+      })
+    },
+  },
   {
     name: 'a document of kyneta whose id has a NUL is read, and is listed only if it is',
     needs: ['openForeign'],

@@ -177,15 +177,15 @@ export const handleCases: readonly StreamCase[] = [
         records.push(record)
         await (i % 2 === 0 ? other : store).append('p/a', record)
       }
-      await other.appendMany('p/new', [meta, entry('n')])
       for (const told of tails) await checkTold(told, 'p/a', records, 'a tail')
+      await other.appendMany('p/new', [meta, entry('n')])
       await checkTold(tails[1] ?? tails[0]!, 'p/new', [meta, entry('n')], 'a new document of another handle')
     },
   },
   {
     name: 'a tail tells what another handle puts in the place of a stream',
     needs: ['secondHandle'],
-    async run({ store, open }) {
+    async run({ store, open, options }) {
       const other = await open()
       await store.appendMany('doc', [meta, entry('a')])
       const told = listen(store, 'doc', { pollMs: 5 })
@@ -199,8 +199,10 @@ export const handleCases: readonly StreamCase[] = [
       // Who has seen all that was folded is spared what the fold made of it where the storage knows up to where that was; else it
       // may be told once more, from the beginning.
       const folded = told.records.length > 5 ? [metaRecord('h3')] : []
-      const before = [meta, entry('a'), metaRecord('h2'), entry('b')]
-      checkEqual(told.of('doc'), [...before, ...folded, entry('c')], 'compacted')
+      const wanted = [meta, entry('a'), metaRecord('h2'), entry('b'), ...folded, entry('c')]
+      if (options.keepsClears === true) return checkTold(told, 'doc', wanted, 'compacted')
+      // Told once more, seqs do not grow.
+      checkEqual(told.of('doc'), wanted, 'compacted')
     },
   },
   {
@@ -210,6 +212,7 @@ export const handleCases: readonly StreamCase[] = [
       const other: StreamStore = await open()
       await store.append('doc', meta)
       const told = listen(other, 'doc', { pollMs: 5 })
+      await checkTold(told, 'doc', [meta], 'what is there')
       await store.close()
       await other.append('doc', entry('a'))
       await checkStream(other, 'doc', [meta, entry('a')], 'the other handle')

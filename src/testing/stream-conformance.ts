@@ -4,11 +4,14 @@ import type { StreamStore } from '../streams/stream-store.js'
 import type { TestFramework } from './storage-conformance.js'
 import type { OpenStreamStore, StreamCase, StreamNeed, StreamConformanceOptions, StreamTest } from './stream-case.js'
 import { compactCases } from './stream-cases-compact.js'
+import { compactRaceCases } from './stream-cases-compact-races.js'
 import { dataCases } from './stream-cases-data.js'
 import { faultCases } from './stream-cases-faults.js'
 import { foreignCases } from './stream-cases-foreign.js'
 import { handleCases } from './stream-cases-handles.js'
 import { idCases } from './stream-cases-ids.js'
+import { iteratorCases } from './stream-cases-iterate.js'
+import { largeCases } from './stream-cases-large.js'
 import { lifeCases } from './stream-cases-life.js'
 import { modelCases } from './stream-cases-model.js'
 import { orderCases } from './stream-cases-order.js'
@@ -16,6 +19,7 @@ import { readCases } from './stream-cases-read.js'
 import { replaceCases } from './stream-cases-replace.js'
 import { ruleCases } from './stream-cases-rules.js'
 import { tailCases } from './stream-cases-tail.js'
+import { tailHandleCases } from './stream-cases-tail-handles.js'
 
 /** All cases of the contract of record streams, for running them without a test framework. Names are unique. */
 export const streamStoreCases: readonly StreamCase[] = [
@@ -23,12 +27,16 @@ export const streamStoreCases: readonly StreamCase[] = [
   ...dataCases,
   ...idCases,
   ...readCases,
+  ...iteratorCases,
+  ...largeCases,
   ...replaceCases,
   ...compactCases,
+  ...compactRaceCases,
   ...orderCases,
   ...tailCases,
   ...lifeCases,
   ...handleCases,
+  ...tailHandleCases,
   ...faultCases,
   ...foreignCases,
   ...modelCases,

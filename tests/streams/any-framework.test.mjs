@@ -18,7 +18,8 @@ const varve = { ...sqlite, ...streams, faultySqliteAdapter }
 /** Which kinds to run, as a part of their names. Default: all that are here. */
 const only = process.env['VARVE_STREAMS'] ?? ''
 
-const kinds = [['memory', memoryPlaces(varve)], ...bindings(varve).map((one) => [one.name, sqlitePlaces(varve, one)])]
+const kinds = [['memory', memoryPlaces(varve)]]
+for (const one of await bindings(varve)) kinds.push([one.name, sqlitePlaces(varve, one)])
 for (const [name, places] of kinds) {
   if (name.includes(only)) describeStreamStore(name, places.open, places.options, { describe, it })
 }

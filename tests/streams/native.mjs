@@ -1,28 +1,18 @@
 /**
- * A connection of better-sqlite3, or of node:sqlite where better-sqlite3 was compiled for another Node.js; and the four methods on
- * it, as a user would write them. In JavaScript, so that child processes take it as it is.
+ * A connection of the best binding that is here: better-sqlite3, or where that was not compiled for this Node.js, another one; and
+ * the four methods on it, as a user would write them. In JavaScript, so that child processes take it as it is.
  */
-import { createRequire } from 'node:module'
+import { loadNatives } from '../support/sqlite-natives.mjs'
 
-const require = createRequire(import.meta.url)
+const { found, missing } = await loadNatives()
+const withFiles = found.filter(({ files }) => files)
+const native = withFiles.find(({ name }) => name === 'better-sqlite3') ?? withFiles[0]
+if (native === undefined) throw new Error(`no binding of SQLite is here: ${[...missing.values()].join('; ')}`)
 
-function load() {
-  try {
-    const Database = require('better-sqlite3')
-    new Database(':memory:').close()
-    return { Database, isBetter: true }
-  } catch (error) {
-    // It says that there is neither, where there is neither.
-    void error
-    return { Database: require('node:sqlite').DatabaseSync, isBetter: false }
-  }
-}
-
-const { Database, isBetter } = load()
-export { isBetter }
+export const isBetter = native.name === 'better-sqlite3'
 
 export function openNative(path) {
-  return new Database(path)
+  return native.open(path)
 }
 
 export function bareAdapter(database) {

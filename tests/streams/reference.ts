@@ -22,6 +22,15 @@ import { FaultPlan } from '../../src/testing/faults.js'
 export interface Doc {
   readonly rows: readonly SequencedRecord[]
   readonly meta: StreamMeta
+  /** Seq up to which all that was there has been put into what is there; -1: nothing was. */
+  readonly clearedTo: number
+}
+
+/** How far a tail has come with a document. */
+export interface Seen {
+  readonly seq: number
+  /** Of the document, when that was told. */
+  readonly clearedTo: number
 }
 
 /** Where documents are; shared by all handles. */
@@ -29,14 +38,22 @@ export class ReferencePlace {
   readonly docs = new Map<string, Doc>()
   /** The next seq of every id that there ever was: a document that is made anew goes on. */
   readonly next = new Map<string, number>()
-  readonly listeners = new Set<() => void>()
+  readonly listeners = new Set<(id: string) => void>()
 
-  wake(): void {
-    for (const listener of this.listeners) listener()
+  wake(id: string): void {
+    for (const listener of this.listeners) listener(id)
   }
 }
 
-type Change = (doc: Doc | undefined) => { readonly clear: boolean; readonly add: readonly StreamRecord[] } | undefined
+/** What is to be done to a document. */
+export interface Planned {
+  readonly clear: boolean
+  readonly add: readonly StreamRecord[]
+  /** Seq of the first of them. Default: the next one. */
+  readonly seqFirst?: number
+}
+
+type Change = (doc: Doc | undefined) => Planned | undefined
 
 /**
  * The contract in the simplest way that works: maps in memory. What is protected is there for planted bugs to break.
@@ -76,11 +93,19 @@ export class ReferenceStore implements StreamStore {
     return this.ordered(id, () => this.copyMeta(this.read(id)?.meta ?? null))
   }
 
-  async *loadAll(id: string): AsyncGenerator<StreamRecord> {
+  loadAll(id: string): AsyncIterable<StreamRecord> {
+    return iterable(() => this.readAll(id))
+  }
+
+  load(id: string, options: LoadOptions = {}): AsyncIterable<SequencedRecord> {
+    return iterable(() => this.readSome(id, options))
+  }
+
+  protected async *readAll(id: string): AsyncGenerator<StreamRecord> {
     for await (const { seq: _seq, ...record } of this.load(id)) yield record
   }
 
-  async *load(id: string, options: LoadOptions = {}): AsyncGenerator<SequencedRecord> {
+  protected async *readSome(id: string, options: LoadOptions): AsyncGenerator<SequencedRecord> {
     checkText(id)
     const { after = -1, limit = Number.MAX_SAFE_INTEGER } = checkOptions(options)
     const rows = await this.ordered(id, () => this.read(id)?.rows ?? [])
@@ -90,7 +115,11 @@ export class ReferenceStore implements StreamStore {
       .map((row) => this.copy(row))
   }
 
-  async *listDocIds(prefix = ''): AsyncGenerator<string> {
+  listDocIds(prefix = ''): AsyncIterable<string> {
+    return iterable(() => this.readIds(prefix))
+  }
+
+  protected async *readIds(prefix: string): AsyncGenerator<string> {
     checkText(prefix)
     const ids = await this.ordered('', () => this.operation('list', () => [...this.place.docs.keys()]), false)
     yield* ids.filter((id) => this.hasPrefix(id, prefix)).sort(byCodePoints)
@@ -111,7 +140,7 @@ export class ReferenceStore implements StreamStore {
         const made = checkRecords(await fold((before?.rows ?? []).map((row) => bare(this.copy(row)))))
         const copies = made.map((record) => this.copy(record))
         if (this.place.docs.get(id) !== before) continue
-        this.commit(id, (doc) => this.planReplace(id, doc, copies))
+        this.commit(id, (doc) => this.planFold(id, doc, copies))
         return
       }
       throw new StreamConflictError('STREAM_CONFLICT', 'others kept writing', { id })
@@ -190,6 +219,16 @@ export class ReferenceStore implements StreamStore {
     return { clear: true, add: records }
   }
 
+  /** What a fold has made takes the last places of what it was made of. */
+  protected planFold(id: string, doc: Doc | undefined, records: readonly StreamRecord[]): Planned | undefined {
+    if (doc === undefined) return undefined
+    const planned = this.planReplace(id, doc, records)
+    const seqFirst = this.nextSeq(id, doc, false) - records.length
+    return planned === undefined || seqFirst < 0 || records.length > doc.rows.length
+      ? planned
+      : { ...planned, seqFirst }
+  }
+
   protected compare(id: string, a: StreamMeta, b: StreamMeta, inBatch: boolean): void {
     const [typeA, typeB] = [a.replicaType, b.replicaType]
     if (typeA[0] !== typeB[0] || typeA[1] !== typeB[1])
@@ -204,17 +243,18 @@ export class ReferenceStore implements StreamStore {
     const doc = this.read(id)
     const planned = change(doc)
     if (planned === undefined) return
-    this.operation('write', () => this.put(id, doc, planned.clear, planned.add))
-    this.place.wake()
+    this.operation('write', () => this.put(id, doc, planned))
+    this.place.wake(id)
   }
 
-  protected put(id: string, doc: Doc | undefined, clear: boolean, add: readonly StreamRecord[]): void {
+  protected put(id: string, doc: Doc | undefined, { clear, add, seqFirst }: Planned): void {
     const kept = clear ? [] : (doc?.rows ?? [])
-    const first = this.nextSeq(id, doc, clear)
+    const first = seqFirst ?? this.nextSeq(id, doc, clear)
+    const clearedTo = clear ? this.nextSeq(id, doc, false) - 1 : (doc?.clearedTo ?? -1)
     const rows = [...kept, ...add.map((record, i) => ({ ...record, seq: first + i }))]
     this.place.next.set(id, first + add.length)
     const meta = rows.findLast((row) => row.kind === 'meta')?.meta as StreamMeta
-    this.place.docs.set(id, { rows, meta })
+    this.place.docs.set(id, { rows, meta, clearedTo })
   }
 
   protected nextSeq(id: string, _doc: Doc | undefined, _clear: boolean): number {
@@ -223,7 +263,7 @@ export class ReferenceStore implements StreamStore {
 
   protected remove(id: string): void {
     this.operation('delete', () => this.place.docs.delete(id))
-    this.place.wake()
+    this.place.wake(id)
   }
 
   protected hasPrefix(id: string, prefix: string): boolean {
@@ -255,10 +295,13 @@ export class ReferenceStore implements StreamStore {
   }
 
   /** What a tail has to tell next. */
-  protected nextOf(target: string | TailPrefix, seen: Map<string, number>): [string, SequencedRecord] | undefined {
+  protected nextOf(target: string | TailPrefix, seen: Map<string, Seen>): [string, SequencedRecord] | undefined {
     for (const [id, doc] of this.place.docs) {
-      if (typeof target === 'string' ? id !== target : !id.startsWith(target.prefix)) continue
-      const row = doc.rows.find(({ seq }) => seq > (seen.get(id) ?? -1))
+      if (!isTarget(target, id)) continue
+      const last = seen.get(id) ?? { seq: -1, clearedTo: -1 }
+      // Who has not seen all that was cleared begins anew.
+      const after = doc.clearedTo !== last.clearedTo && last.seq < doc.clearedTo ? -1 : last.seq
+      const row = doc.rows.find(({ seq }) => seq > after)
       if (row !== undefined) return [id, row]
     }
     return undefined
@@ -266,12 +309,14 @@ export class ReferenceStore implements StreamStore {
 
   protected listen(target: string | TailPrefix, options: TailOptions, onRecord: OnRecord): StreamTail {
     const { after } = options
-    const seen = new Map<string, number>(
-      typeof after === 'number' && typeof target === 'string' ? [[target, after]] : Object.entries(after ?? {}),
-    )
+    const starts: [string, number][] =
+      typeof after === 'number' && typeof target === 'string' ? [[target, after]] : Object.entries(after ?? {})
+    const seen = new Map<string, Seen>(starts.map(([id, seq]) => [id, { seq, clearedTo: -1 }]))
     let stopped = false
     let wake: () => void = () => undefined
-    const listener = (): void => wake()
+    const listener = (id: string): void => {
+      if (isTarget(target, id)) wake()
+    }
     let stop: () => void = () => undefined
     const halted = new Promise<void>((resolve) => {
       stop = () => {
@@ -286,7 +331,7 @@ export class ReferenceStore implements StreamStore {
         const next = this.operation('tail', () => this.nextOf(target, seen))
         if (next === undefined) await Promise.race([woken, halted])
         else {
-          seen.set(next[0], next[1].seq)
+          seen.set(next[0], { seq: next[1].seq, clearedTo: this.place.docs.get(next[0])?.clearedTo ?? -1 })
           await Promise.race([onRecord(this.copy(next[1]), next[0]), halted])
         }
       }
@@ -297,9 +342,25 @@ export class ReferenceStore implements StreamStore {
       this.place.listeners.delete(listener)
       this.#tails.delete(stop)
     })
-    ended.catch((error: Error) => options.onError?.(error))
-    return { stop, ended, callbackError: undefined }
+    let callbackError: Error | undefined
+    ended.catch((error: Error) => options.onError?.(error)).catch((error: Error) => (callbackError = error))
+    return {
+      stop,
+      ended,
+      get callbackError() {
+        return callbackError
+      },
+    }
   }
+}
+
+/** Something that can be gone through any number of times. */
+function iterable<T>(begin: () => AsyncIterator<T>): AsyncIterable<T> {
+  return { [Symbol.asyncIterator]: begin }
+}
+
+function isTarget(target: string | TailPrefix, id: string): boolean {
+  return typeof target === 'string' ? id === target : id.startsWith(target.prefix)
 }
 
 function bare({ seq: _seq, ...record }: SequencedRecord): StreamRecord {

@@ -1,8 +1,7 @@
 import type { OpenStreamStore, StreamConformanceOptions } from '../../src/testing/stream-case.js'
+import type { Native } from '../support/sqlite-natives.mjs'
 
-interface Binding {
-  readonly name: string
-  open(path: string): unknown
+interface Binding extends Native {
   adapt(native: unknown, options: { own: boolean }): unknown
 }
 
@@ -12,6 +11,12 @@ export interface Places {
   end(): void
 }
 
-export function bindings(varve: object): Binding[]
-export function sqlitePlaces(varve: object, binding: Binding, options?: object): Places
-export function memoryPlaces(varve: object): Places
+/** Besides those of the store: how large payloads get. Default: 6 MB. */
+interface PlaceOptions {
+  readonly format?: 'kyneta' | 'varve'
+  readonly payloadBytesMax?: number
+}
+
+export function bindings(varve: object): Promise<readonly Binding[]>
+export function sqlitePlaces(varve: object, binding: Binding, options?: PlaceOptions): Places
+export function memoryPlaces(varve: object, options?: Pick<PlaceOptions, 'payloadBytesMax'>): Places

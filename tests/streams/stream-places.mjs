@@ -3,75 +3,60 @@
  * It gets the library from whoever runs it: from the sources under vitest, from dist elsewhere.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-
-const require = createRequire(import.meta.url)
+import { loadNatives } from '../support/sqlite-natives.mjs'
 
 /** The bindings that this process has, each with `open(path)`, which gives a native connection, and `adapt`. */
-export function bindings(varve) {
-  const found = []
-  const add = (name, load, adapt) => {
-    let open
-    try {
-      open = load()
-      open(':memory:').close()
-    } catch (error) {
-      console.warn(`${name} is not here: ${String(error).split('\n')[0]}`)
-      return
-    }
-    found.push({ name, open, adapt })
-  }
-  const builtin = (name) => {
-    const { DatabaseSync } = require(name)
-    return (path) => new DatabaseSync(path)
-  }
-  add('node:sqlite', () => builtin('node:sqlite'), varve.fromNodeSqlite)
-  if (process.versions.bun !== undefined) {
-    if (varve.fromBunSqlite !== undefined)
-      add(
-        'bun:sqlite',
-        () => {
-          const { Database } = require('bun:sqlite')
-          return (path) => new Database(path)
-        },
-        varve.fromBunSqlite,
-      )
-    return found
-  }
-  add('@photostructure/sqlite', () => builtin('@photostructure/sqlite'), varve.fromNodeSqlite)
-  add(
-    'better-sqlite3',
-    () => {
-      const Database = require('better-sqlite3')
-      return (path) => new Database(path)
-    },
-    varve.fromBetterSqlite3,
-  )
-  add(
-    'libsql',
-    () => {
-      const Database = require('libsql')
-      return (path) => new Database(path)
-    },
-    varve.fromLibsql,
-  )
-  return found
+export async function bindings(varve) {
+  const { found, missing } = await loadNatives()
+  for (const [name, reason] of missing) console.warn(`${name} is not here: ${reason}`)
+  return found.filter(({ factory }) => factory in varve).map((one) => ({ ...one, adapt: varve[one.factory] }))
 }
 
-/** Files of a binding, as `describeStreamStore` takes them: `open` and what such a store claims. */
-export function sqlitePlaces(varve, { open: connect, adapt }, options = {}) {
+const TABLES = { kyneta: ['docMeta', 'records', 'storeMeta'], varve: ['docs', 'records', 'parts', 'format'] }
+
+/**
+ * Places of a binding, as `describeStreamStore` takes them: `open` and what such a store claims. They are files with a connection
+ * for each handle, or where the binding has none, databases in memory with one connection for all.
+ */
+export function sqlitePlaces(varve, { open: connect, adapt, files }, { payloadBytesMax = 6_000_000, ...options } = {}) {
+  const hosts = files ? fileHost(connect) : memoryHost(connect)
+  const adapter = (place, script) => adapt(hosts.connect(place, script), { own: files })
+  const { format = 'kyneta' } = options
+  const tables = (namespace) => Object.fromEntries(TABLES[format].map((table) => [table, `${namespace} "${table}`]))
+  return {
+    open: (place) => varve.createSqliteStreamStore(adapter(place), options),
+    options: {
+      reopen: true,
+      secondHandle: true,
+      namespaces: (place, namespace) =>
+        varve.createSqliteStreamStore(adapter(place), { ...options, tables: tables(namespace) }),
+      faults: (place, plan) => varve.createSqliteStreamStore(varve.faultySqliteAdapter(adapter(place), plan), options),
+      // One connection for all is not gone with the process that the test has in mind.
+      ...(files ? { crash: hosts.closeAll } : {}),
+      ...(format === 'varve'
+        ? {}
+        : {
+            openForeign: async (place, script) => {
+              const own = adapter(place, script)
+              const store = await varve.createSqliteStreamStore(own)
+              return { store, rows: (sql) => [...own.iterate(sql)] }
+            },
+          }),
+      cleanup: hosts.remove,
+      // The place of a fold is a column of Varve's own format only.
+      keepsClears: format === 'varve',
+      payloadBytesMax,
+    },
+    end: hosts.end,
+  }
+}
+
+function fileHost(connect) {
   const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'varve-streams-'))
   const natives = new Map()
   const file = (place) => join(root, `${place}.db`)
-  const adapter = (place, script) => {
-    const native = connect(file(place))
-    if (script !== undefined) native.exec(script)
-    native.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000')
-    natives.set(place, [...(natives.get(place) ?? []), native])
-    return adapt(native, { own: true })
-  }
   const closeAll = (place) => {
     for (const native of natives.get(place) ?? []) {
       try {
@@ -83,44 +68,42 @@ export function sqlitePlaces(varve, { open: connect, adapt }, options = {}) {
     }
     natives.delete(place)
   }
-  const kynetaTables = (namespace) => ({
-    docMeta: `${namespace} docs`,
-    records: `${namespace}"records`,
-    storeMeta: `${namespace}_store`,
-  })
-  const ownTables = (namespace) => ({
-    docs: `${namespace}_own_docs`,
-    records: `${namespace}_own_records`,
-    parts: `${namespace}_own_parts`,
-    format: `${namespace}_own_format`,
-  })
-  const tables = options.format === 'varve' ? ownTables : kynetaTables
   return {
-    open: (place) => varve.createSqliteStreamStore(adapter(place), options),
-    options: {
-      reopen: true,
-      secondHandle: true,
-      namespaces: (place, namespace) =>
-        varve.createSqliteStreamStore(adapter(place), { ...options, tables: tables(namespace) }),
-      faults: (place, plan) => varve.createSqliteStreamStore(varve.faultySqliteAdapter(adapter(place), plan), options),
-      crash: closeAll,
-      openForeign: async (place, script) => {
-        const own = adapter(place, script)
-        const store = await varve.createSqliteStreamStore(own)
-        return { store, rows: (sql) => [...own.iterate(sql)] }
-      },
-      cleanup: (place) => {
-        closeAll(place)
-        for (const end of ['', '-wal', '-shm']) rmSync(`${file(place)}${end}`, { force: true })
-      },
-      payloadBytesMax: 5_000_000,
+    connect(place, script) {
+      const native = connect(file(place))
+      if (script !== undefined) native.exec(script)
+      native.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000')
+      natives.set(place, [...(natives.get(place) ?? []), native])
+      return native
+    },
+    closeAll,
+    remove(place) {
+      closeAll(place)
+      for (const end of ['', '-wal', '-shm']) rmSync(`${file(place)}${end}`, { force: true })
     },
     end: () => rmSync(root, { recursive: true, force: true }),
   }
 }
 
+function memoryHost(connect) {
+  const natives = new Map()
+  return {
+    connect(place, script) {
+      if (!natives.has(place)) natives.set(place, connect(':memory:'))
+      const native = natives.get(place)
+      if (script !== undefined) native.exec(script)
+      return native
+    },
+    remove(place) {
+      natives.get(place)?.close()
+      natives.delete(place)
+    },
+    end: () => undefined,
+  }
+}
+
 /** Places in memory that outlive their stores. */
-export function memoryPlaces(varve) {
+export function memoryPlaces(varve, { payloadBytesMax = 6_000_000 } = {}) {
   const places = new Map()
   const at = (place) => {
     if (!places.has(place)) places.set(place, new varve.MemoryStreams())
@@ -132,8 +115,10 @@ export function memoryPlaces(varve) {
     options: {
       reopen: true,
       secondHandle: true,
+      keepsClears: true,
       namespaces: (place, namespace) => open(`${place}/${namespace}`),
       cleanup: (place) => void places.delete(place),
+      payloadBytesMax,
     },
     end: () => places.clear(),
   }
