@@ -1,4 +1,5 @@
 import { describeValue, InvalidArgumentError } from '../base/errors.js'
+import { isUint8Array } from '../base/uint8-array.js'
 import { SqliteError } from './error.js'
 
 /**
@@ -107,19 +108,21 @@ function checkText(value: string, index: number, traits: Traits): void {
 }
 
 function blobBind(value: object, index: number): Uint8Array {
-  if (!ArrayBuffer.isView(value) || Object.prototype.toString.call(value) !== '[object Uint8Array]') {
-    throw wrongValue(index, value)
-  }
+  if (!isUint8Array(value)) throw wrongValue(index, value)
+  return bytesBind(value, index)
+}
+
+function bytesBind(value: Uint8Array, index: number): Uint8Array {
   if (value.byteLength === 0 && isDetached(value.buffer)) {
     throw new InvalidArgumentError(place(index), 'a Uint8Array that still has its bytes', value)
   }
-  if (!(value.buffer instanceof ArrayBuffer) && isShared(value)) return new Uint8Array(value as Uint8Array)
+  if (!(value.buffer instanceof ArrayBuffer) && isShared(value)) return new Uint8Array(value)
   // A Buffer, and an array of another realm, are no plain Uint8Array to some of the bindings.
   if (Object.getPrototypeOf(value) === Uint8Array.prototype && !Object.hasOwn(value, 'byteLength')) {
-    return value as Uint8Array
+    return value
   }
   // By its own slots: what an object says of its length is not to be believed, the memory of a binding lies behind it.
-  return new Uint8Array(value as Uint8Array)
+  return new Uint8Array(value)
 }
 
 function isShared(value: ArrayBufferView): boolean {

@@ -16,12 +16,6 @@ const AXES: { readonly [axis in keyof SyncMode]: readonly SyncMode[axis][] } = {
   durability: ['persistent', 'transient'],
 }
 
-// The getter looks at an internal slot: it knows arrays of other realms, and no imitation fools it.
-const typedArrayName = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype) as object,
-  Symbol.toStringTag,
-)?.get as (this: unknown) => string | undefined
-
 type Fields = Record<string, unknown>
 
 const META_RECORD_FIELDS: readonly string[] = ['kind', 'meta']
@@ -155,10 +149,10 @@ function checkPayload(argument: string, payload: unknown, borrowsBytes: boolean)
 
 function checkData(argument: string, data: unknown, borrowsBytes: boolean): string | Uint8Array {
   if (typeof data === 'string') return data
-  const isBytes = typedArrayName.call(data) === 'Uint8Array'
+  const isBytes = isUint8Array(data)
   // Bytes that were given away look like none.
-  if (isBytes && borrowsBytes && (data as Uint8Array).length > 0) return data as Uint8Array
-  const bytes = isBytes ? copyBytes(data as Uint8Array) : undefined
+  if (isBytes && borrowsBytes && data.length > 0) return data
+  const bytes = isBytes ? copyBytes(data) : undefined
   if (bytes === undefined) throw new InvalidArgumentError(argument, 'a string or a Uint8Array', data)
   return bytes
 }

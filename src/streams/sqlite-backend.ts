@@ -95,8 +95,25 @@ export class SqliteBackend implements StreamBackend {
 
   append(batch: readonly EntriesToAppend[]): MaybePromise<readonly boolean[]> {
     const [only] = batch
-    if (batch.length === 1 && only !== undefined && !this.#streams.isLarge(only))
-      return this.#write(() => [this.#streams.append(only)])
+    // Not by `#write`: each closure costs, where all else is one statement.
+    if (only === undefined || batch.length > 1 || this.#streams.isLarge(only)) return this.#appendMany(batch)
+    try {
+      return this.#appendOne(only)
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      return this.#appendMany(batch)
+    }
+  }
+
+  #appendOne(entries: EntriesToAppend): readonly boolean[] {
+    mustNotBeInTransaction(this.#database, 'write')
+    const existed = this.#streams.append(entries)
+    this.#connection.count++
+    this.#commits++
+    return [existed]
+  }
+
+  #appendMany(batch: readonly EntriesToAppend[]): MaybePromise<readonly boolean[]> {
     return this.#write(() => this.#adapter.transaction(() => batch.map((entries) => this.#streams.append(entries))))
   }
 

@@ -85,8 +85,7 @@ export class KynetaStreams implements SqliteStreams {
       // Asked by SELECT instead of VALUES it would take a temporary table, and three times as long.
       append:
         `INSERT INTO ${rows} (doc_id, seq, kind, payload, blob) VALUES (` +
-        `(SELECT doc_id FROM ${docs} WHERE doc_id = ${KEY} AND json_valid(data) AND ` +
-        `NOT EXISTS (SELECT 1 FROM ${rows} WHERE doc_id = ${KEY} AND seq < 0)), ` +
+        `(SELECT doc_id FROM ${docs} WHERE doc_id = ${KEY}), ` +
         `(SELECT ${NEXT_SEQ} FROM ${rows} WHERE doc_id = ${KEY}), 'entry', ?, ?)`,
       insert: `INSERT INTO ${rows} (doc_id, seq, kind, payload, blob) VALUES (${KEY}, ?, ?, ?, ?)`,
       clear: `DELETE FROM ${rows} WHERE doc_id = ${KEY}`,
@@ -111,7 +110,7 @@ export class KynetaStreams implements SqliteStreams {
     for (const record of records) {
       const { payload, blob } = kynetaRow(record)
       try {
-        this.#adapter.exec(this.#sql.append, key, key, key, payload, blob)
+        this.#adapter.exec(this.#sql.append, key, key, payload, blob)
       } catch (error) {
         // Of all that can be wrong these are what a caller can do something about.
         const { meta, damage } = this.head(id)

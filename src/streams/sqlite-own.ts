@@ -68,7 +68,7 @@ export class OwnStreams implements SqliteStreams {
       head: `SELECT meta, max(seq_next, ifnull(${last} + 1, 0)) AS seq FROM ${docs} WHERE doc_id = ${KEY}`,
       state: `SELECT clears, cleared_to AS clearedTo, ${last} AS seqLast FROM ${docs} WHERE doc_id = ${KEY}`,
       // As in the format of kyneta: one statement, and no document is what NOT NULL finds.
-      append: `${insert}(SELECT doc_id FROM ${docs} WHERE doc_id = ${KEY} AND json_valid(meta)), ${next})`,
+      append: `${insert}(SELECT doc_id FROM ${docs} WHERE doc_id = ${KEY}${this.isDoc}), ${next})`,
       last: `SELECT max(seq) AS seq FROM ${rows} WHERE doc_id = ${KEY}`,
       insert: `${insert}${KEY}, ?)`,
       part: `INSERT INTO ${parts} (doc_id, seq, part, data) VALUES (${KEY}, ?, ?, ?)`,
