@@ -1,5 +1,6 @@
 import { describeValue, InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
+import { isUint8Array } from '../base/uint8-array.js'
 import type {
   ReplicaType,
   SequencedRecord,
