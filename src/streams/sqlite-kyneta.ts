@@ -141,19 +141,18 @@ export class KynetaStreams implements SqliteStreams {
     const key = keyOf(id)
     const before = mark as Mark | undefined
     for (;;) {
-      const { rows, more } = this.#pages.read(key, after, limit)
-      const [first] = rows
-      const sight = first === undefined ? this.#look(key, after) : undefined
+      const page = this.#pages.read(key, after, limit)
+      const sight = page.state === undefined ? this.#look(key, after) : undefined
       // It has come in between.
       if (sight !== undefined && sight.beyond !== null) continue
       // Asked after the page was read: what holds now has held then.
       if (before !== undefined && !this.#holds(key, before, before.at === after ? sight : undefined)) return undefined
       if (sight !== undefined) return emptyPage(id, after, sight)
-      const { records, isCut } = recordsOf(id, rows, (row, seq) => this.#recordOf(id, seq, row))
-      const last = rows[records.length - 1] as Row
-      const seqFirst = Number(last.seqFirst)
+      const { records, isCut } = recordsOf(id, page, (row, seq) => this.#recordOf(id, seq, row))
+      const last = page.rows[records.length - 1] as Row
+      const seqFirst = Number(page.state?.seqFirst)
       const next: Mark = { at: Number(last.seq), seqFirst, last: isSmall(last) ? last : traceOfRow(last) }
-      return { records, more: more || isCut, mark: next, seqFirst }
+      return { records, more: page.more || isCut, mark: next, seqFirst }
     }
   }
 

@@ -5,7 +5,7 @@ import { isInParts, type OwnRow, ownRow, recordOfOwn } from './own-rows.js'
 import type { SqliteStreams } from './sqlite-backend.js'
 import { KEY, keyOf, NEXT_SEQ } from './sqlite-ids.js'
 import { quoteTable, type TABLES_OWN } from './sqlite-names.js'
-import { PageReader, type PageRow, recordsOf } from './sqlite-page.js'
+import { PageReader, type PageRow, type PageState, recordsOf } from './sqlite-page.js'
 import type { EntriesToAppend, ReadState, StreamHead, StreamPage, StreamWrite } from './stream-backend.js'
 
 /** What is known of a stream beside its records. */
@@ -16,7 +16,7 @@ interface State {
   readonly clearedTo: unknown
 }
 
-interface Row extends PageRow, State {
+interface Row extends PageRow {
   readonly kind: unknown
   readonly head: unknown
   readonly data: unknown
@@ -44,7 +44,7 @@ export class OwnStreams implements SqliteStreams {
   readonly isDoc = ' AND meta IS NOT NULL'
   readonly statsSql: string
   readonly #adapter: SqliteAdapter
-  readonly #pages: PageReader<Row>
+  readonly #pages: PageReader<Row, State & PageState>
   readonly #sql: Readonly<Record<Statement, string>>
 
   constructor(adapter: SqliteAdapter, names: Readonly<Record<keyof typeof TABLES_OWN, string>>) {
@@ -52,10 +52,10 @@ export class OwnStreams implements SqliteStreams {
     const [docs, rows, parts] = [quoteTable(names.docs), quoteTable(names.records), quoteTable(names.parts)]
     this.docs = docs
     const columns = ['kind', 'head', 'data', 'parts', 'sum']
-    const about = [
-      `(SELECT clears FROM ${docs} WHERE doc_id = ${KEY}) AS clears`,
-      `(SELECT cleared_to FROM ${docs} WHERE doc_id = ${KEY}) AS clearedTo`,
-    ]
+    const about = {
+      clears: `(SELECT clears FROM ${docs} WHERE doc_id = ${KEY})`,
+      clearedTo: `(SELECT cleared_to FROM ${docs} WHERE doc_id = ${KEY})`,
+    }
     // The rest of a record that is in parts is read after it.
     this.#pages = new PageReader(adapter, rows, columns, ['data'], () => 'size', about)
     this.statsSql =
@@ -131,22 +131,21 @@ export class OwnStreams implements SqliteStreams {
   page(id: string, after: number, limit: number, mark: unknown): StreamPage | undefined {
     const key = keyOf(id)
     for (;;) {
-      const { rows, more } = this.#pages.read(key, after, limit)
-      const [first] = rows
-      const state = first ?? this.#state(key)
+      const page = this.#pages.read(key, after, limit)
+      const state = page.state ?? this.#state(key)
       // It has come in between.
       if ('seqLast' in state && Number(state.seqLast ?? -1) > after) continue
       const clears = Number(state.clears)
       if (mark !== undefined && mark !== clears) return undefined
-      const rest = rows.map((row) => (Number(row.parts) > 1 ? this.#rest(key, row.seq) : undefined))
+      const rest = page.rows.map((row) => (Number(row.parts) > 1 ? this.#rest(key, row.seq) : undefined))
       // Parts are statements of their own. While nobody clears the stream, they stay what they are.
       if (rest.some((parts) => parts !== undefined) && Number(this.#state(key).clears) !== clears) continue
-      const { records, isCut } = recordsOf(id, rows, (row, seq, i) => {
+      const { records, isCut } = recordsOf(id, page, (row, seq, i) => {
         const parts = rest[i]
         return recordOfOwn(id, seq, row, parts === undefined ? [row.data] : [row.data, ...parts])
       })
-      const seqFirst = first === undefined ? undefined : Number(first.seqFirst)
-      return { records, more: more || isCut, mark: clears, seqFirst, clearedTo: Number(state.clearedTo) }
+      const seqFirst = page.state === undefined ? undefined : Number(page.state.seqFirst)
+      return { records, more: page.more || isCut, mark: clears, seqFirst, clearedTo: Number(state.clearedTo) }
     }
   }
 
