@@ -102,6 +102,7 @@ async function runIdb(limits, report) {
   const options = {
     reopen: true,
     secondHandle: true,
+    keepsClears: true,
     namespaces: (place, namespace) => createIndexedDbStreamStore(`${place}/${namespace}`),
     cleanup: (place) => deleteIndexedDbStreamStore(place),
     ...limits,

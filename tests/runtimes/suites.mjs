@@ -106,6 +106,7 @@ export function placesOn(host, options = {}) {
     options: {
       reopen: true,
       secondHandle: true,
+      keepsClears: format === 'varve',
       namespaces: (place, namespace) => make(host.connect(place), tablesOf(`${place} ${namespace}`, format)),
       faults: (place, plan) => make(faultySqliteAdapter(host.connect(place), plan), names(place)),
       crash: (place) => host.crash?.(place),

@@ -18,6 +18,7 @@ describeStreamStore(
   {
     reopen: true,
     secondHandle: true,
+    keepsClears: true,
     namespaces: async (place, namespace) =>
       createBucketStreamStore(await storeOf(place), { bucket: `ns ${namespace}` }),
     cleanup: async (place) => {

@@ -62,6 +62,7 @@ describeStreamStore(
   {
     reopen: true,
     secondHandle: true,
+    keepsClears: true,
     namespaces: (place, namespace) => open(`${place}/${namespace}`),
     faults: (place, plan) => createIndexedDbStreamStore(place, { ...options, indexedDB: faulty(plan) }),
     crash: () => undefined,

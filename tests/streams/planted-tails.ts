@@ -3,7 +3,7 @@ import type { OnRecord, StreamTail, TailOptions, TailPrefix } from '../../src/st
 import type { PlantedBug } from './planted-bug.js'
 import { type Doc, type ReferencePlace, ReferenceStore, type Seen } from './reference.js'
 
-type Listen = Parameters<ReferenceStore['tail']>
+type Listen = [target: string | TailPrefix, options: TailOptions, onRecord: OnRecord]
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
