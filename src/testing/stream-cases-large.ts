@@ -18,11 +18,13 @@ interface Shape {
 function shapesOf({ payloadBytesMax = 50_000_000 }: StreamConformanceOptions): Shape[] {
   const share = (part: number): number => Math.floor(payloadBytesMax * part)
   const size = Math.min(payloadBytesMax, 6_000_000)
+  // More than a page. Not where less than that is asked for, since storage is slow there.
+  const more = { name: '30 MB in large records', sizes: Array<number>(Math.ceil(30_000_000 / size)).fill(size) }
   return [
+    ...(payloadBytesMax <= 1_000_000 ? [] : [more]),
     { name: 'one large record and a small one', sizes: [share(0.4), 5] },
     { name: 'three large records', sizes: [share(0.2), share(0.2), share(0.2)] },
     { name: 'four large records', sizes: Array<number>(4).fill(share(0.14)) },
-    { name: '30 MB in large records', sizes: Array<number>(Math.ceil(30_000_000 / size)).fill(size) },
     { name: 'small ones around large ones', sizes: [1, 1, 1, share(0.2), share(0.2), 1] },
   ]
 }

@@ -20,7 +20,7 @@ if (isSkipped) console.warn('tests/runtimes: no chromium on the PATH, so its tes
 
 const SLOW: readonly string[] = ['crash', 'faults', 'openForeign']
 const WITHOUT = Object.fromEntries(SLOW.map((claim) => [claim, false]))
-const ON_FILES: readonly Expected[] = [['binding'], ['streams', SLOW], ['store']]
+const ON_FILES: readonly Expected[] = [['binding'], ['streams', [...SLOW, 'keepsClears']], ['store']]
 const ON_POOL: readonly Expected[] = [...ON_FILES, ["streams, Varve's format", SLOW]]
 
 /** The page: `call(inWorker, name, …)` runs a function of in-page.mjs there; lines are told by the function `tell`. */

@@ -16,7 +16,7 @@ export type Expected = readonly [suite: keyof typeof SUITES & string, lacks?: re
 
 export const ALL: readonly Expected[] = [
   ['binding'],
-  ['streams'],
+  ['streams', ['keepsClears']],
   ["streams, Varve's format", ['openForeign']],
   ['store'],
 ]

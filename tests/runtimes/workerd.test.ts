@@ -36,7 +36,12 @@ describe.skipIf(miniflare.isSkipped || node.isSkipped)('workerd, in a Durable Ob
 
   testSuites(
     () => run,
-    [['binding', ['another', 'begins']], ['streams'], ["streams, Varve's format", ['openForeign']], ['store']],
+    [
+      ['binding', ['another', 'begins']],
+      ['streams', ['keepsClears']],
+      ["streams, Varve's format", ['openForeign']],
+      ['store'],
+    ],
   )
 
   test('what a Durable Object has written, bytes of every value among it, is there after a restart', () => {
