@@ -1,10 +1,21 @@
-// The getter looks at an internal slot: it knows arrays of other realms, and no imitation fools it.
-const nameOf = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype) as object,
-  Symbol.toStringTag,
-)?.get as (this: unknown) => string | undefined
+const prototype = Object.getPrototypeOf(Uint8Array.prototype) as object
+
+/** What an array says by its internal slots: arrays of other realms do, too, and no imitation fools it. */
+function slot<T>(name: string | symbol): (this: unknown) => T {
+  return Object.getOwnPropertyDescriptor(prototype, name)?.get as (this: unknown) => T
+}
+
+const nameOf = slot<string | undefined>(Symbol.toStringTag)
+const bufferOf = slot<ArrayBuffer>('buffer')
+const offsetOf = slot<number>('byteOffset')
+const lengthOf = slot<number>('length')
 
 /** Whether `value` is a Uint8Array, a Buffer among them, whatever it says of itself. */
 export function isUint8Array(value: unknown): value is Uint8Array {
   return nameOf.call(value) === 'Uint8Array'
+}
+
+/** The same bytes as an array without a class or properties of its own; `bytes` may be of any class. */
+export function plainView(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bufferOf.call(bytes), offsetOf.call(bytes), lengthOf.call(bytes))
 }

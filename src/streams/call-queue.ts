@@ -2,10 +2,11 @@ import { asError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
 import { ownBytes } from './check-record.js'
 import { StreamFirstRecordError } from './errors.js'
+import { OpenReads } from './open-reads.js'
 import { planGroup, type StreamChange, StreamMovedError } from './plan.js'
 import type { StreamEntryRecord } from './record.js'
 import type { EntriesToAppend, MaybePromise, PlanWrites, StreamBackend } from './stream-backend.js'
-import { type ReadToWrite, type WriteCall, writeCall } from './write-call.js'
+import { type ReadToWrite, whenSettled, type WriteCall, writeCall } from './write-call.js'
 
 type Refusals = readonly (Error | undefined)[]
 
@@ -32,10 +33,11 @@ export class CallQueue {
   /** What is being written; empty when nothing is. */
   #running: readonly WriteCall[] = []
   #ticket = 0
+  /** The next ticket when what is being written was begun. */
+  #ticketBegun = 0
   /** How many of those that wait or run depend on what they have read. */
   #reading = 0
-  /** Tickets of the reads under way or waiting, by id, in order. */
-  readonly #reads = new Map<string, number[]>()
+  readonly #reads = new OpenReads(() => this.#rest())
   #isScheduled = false
   #isLone = false
   /** True until those who waited for a write that was made at once go on. */
@@ -44,6 +46,9 @@ export class CallQueue {
   #turnAt = -Infinity
   #groupsInTurn = 0
   #idle: (() => void)[] = []
+  /** Of those who wait for calls that are finished. None of them throws. */
+  #turns: (() => void)[] = []
+  #isTurning = false
 
   /** @param onWritten told of each call that has been written, in their order, before its promise is. Must not throw. */
   constructor(backend: StreamBackend, runtime: Runtime, onWritten: (change: StreamChange) => void) {
@@ -115,7 +120,8 @@ export class CallQueue {
       call.ticket = this.#ticket++
       const calls = [call]
       this.#running = calls
-      const refused = (error: unknown): void => this.#settle(calls, [asError(error)])
+      this.#ticketBegun = this.#ticket
+      const refused = (error: unknown): void => void this.#refused(calls, asError(error))
       const written = ([existed]: readonly boolean[]): void =>
         this.#settle(calls, [existed === true ? undefined : new StreamFirstRecordError(call.id)])
       void answer.then(written, refused).then(() => this.#done())
@@ -123,7 +129,7 @@ export class CallQueue {
   }
 
   #isIdle(): boolean {
-    return !this.#isScheduled && this.#waiting.length === 0 && this.#running.length === 0 && this.#reads.size === 0
+    return !this.#isScheduled && this.#waiting.length === 0 && this.#running.length === 0 && this.#reads.isEmpty
   }
 
   /**
@@ -133,18 +139,14 @@ export class CallQueue {
    */
   read<T>(id: string | undefined, work: () => MaybePromise<T>): MaybePromise<T> {
     this.#drainIdle()
-    const last = this.#lastCall(id)
-    if (last === undefined) {
+    const before = this.#unsettled(id)
+    if (before.length === 0) {
       const result = work()
-      if (!(result instanceof Promise) || id === undefined) return result
-      return this.#hold(id, result)
+      return result instanceof Promise ? this.#reads.hold(id, this.#ticket++, result) : result
     }
-    const turn = new Promise<void>((resolve) => {
-      last.waiting ??= []
-      last.waiting.push(resolve)
-    })
-    const result = turn.then(work)
-    return id === undefined ? result : this.#hold(id, result)
+    const turns = before.map((call) => new Promise<void>((resolve) => whenSettled(call, resolve)))
+    const turn: Promise<unknown> = turns.length === 1 ? (turns[0] as Promise<void>) : Promise.all(turns)
+    return this.#reads.hold(id, this.#ticket++, turn.then(work))
   }
 
   /**
@@ -155,23 +157,25 @@ export class CallQueue {
    */
   readAndWrite(call: WriteCall, read: ReadToWrite): void {
     this.#drainIdle()
-    const last = this.#lastCall(call.id)
+    const [last] = this.#unsettled(call.id)
     call.ticket = this.#ticket++
     call.again = read
     this.#reading++
     this.#waiting.push(call)
-    if (last === undefined) return this.#prepare(call, read)
-    last.waiting ??= []
-    last.waiting.push(() => this.#prepare(call, read))
+    if (last === undefined) this.#prepare(call, read)
+    else whenSettled(last, () => this.#prepare(call, read))
   }
 
   #prepare(call: WriteCall, read: ReadToWrite): void {
+    if (call.isSettled) return
     const found = (isReady: boolean): void => {
+      if (call.isSettled) return
       if (!isReady) return this.#withdraw(call)
       call.isReady = true
       this.#hurry()
     }
     const failed = (error: unknown): void => {
+      if (call.isSettled) return
       call.reject(asError(error))
       this.#withdraw(call)
     }
@@ -194,29 +198,17 @@ export class CallQueue {
   /** Resolves when every call so far has been settled, reads included. */
   async settled(): Promise<void> {
     this.#drain()
-    while (this.#running.length > 0 || this.#waiting.length > 0 || this.#reads.size > 0) {
+    while (this.#running.length > 0 || this.#waiting.length > 0 || !this.#reads.isQuiet) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
   }
 
-  #lastCall(id: string | undefined): WriteCall | undefined {
-    const touches = (call: WriteCall): boolean => !call.isSettled && (id === undefined || call.id === id)
-    return this.#waiting.findLast(touches) ?? this.#running.findLast(touches)
-  }
-
-  /** Writes of `id` that come from now on wait until `result` is there. */
-  #hold<T>(id: string, result: Promise<T>): Promise<T> {
-    const ticket = this.#ticket++
-    const held = this.#reads.get(id)
-    if (held === undefined) this.#reads.set(id, [ticket])
-    else held.push(ticket)
-    const release = (): void => {
-      const rest = (this.#reads.get(id) ?? []).filter((one) => one !== ticket)
-      if (rest.length > 0) this.#reads.set(id, rest)
-      else this.#reads.delete(id)
-      this.#rest()
-    }
-    return result.finally(release)
+  /** Those to wait for: the last one of `id`, since they are settled in their order, or all. */
+  #unsettled(id: string | undefined): readonly WriteCall[] {
+    if (id === undefined) return [...this.#waiting, ...this.#running].filter(({ isSettled }) => !isSettled)
+    const touches = (call: WriteCall): boolean => !call.isSettled && call.id === id
+    const last = this.#waiting.findLast(touches) ?? this.#running.findLast(touches)
+    return last === undefined ? [] : [last]
   }
 
   /** As the sequencer of a store does it, see there (src/commit/sequencer.ts): a lone writer need not wait for a task. */
@@ -262,6 +254,7 @@ export class CallQueue {
     this.#isLone = group.length === 1
     this.#groupsInTurn++
     this.#running = group
+    this.#ticketBegun = this.#ticket
     const done = this.#write(group)
     if (done === undefined) this.#done()
     else void done.then(() => this.#done())
@@ -270,7 +263,7 @@ export class CallQueue {
 
   #takeGroup(): readonly WriteCall[] {
     const waiting = this.#waiting
-    if (this.#reads.size === 0 && this.#reading === 0) {
+    if (this.#reads.isEmpty && this.#reading === 0) {
       this.#waiting = waiting.length > GROUP_CALLS_MAX ? waiting.slice(GROUP_CALLS_MAX) : []
       return waiting.length > GROUP_CALLS_MAX ? waiting.slice(0, GROUP_CALLS_MAX) : waiting
     }
@@ -278,7 +271,7 @@ export class CallQueue {
     /** Ids of calls that stay, or that may have to be made again: those that came later wait. */
     const held = new Set<string>()
     this.#waiting = waiting.filter((call) => {
-      const isFree = call.isReady && !held.has(call.id) && (this.#reads.get(call.id)?.[0] ?? Infinity) > call.ticket
+      const isFree = call.isReady && !held.has(call.id) && this.#reads.firstOf(call.id) > call.ticket
       const isTaken = isFree && group.length < GROUP_CALLS_MAX
       if (!isTaken || call.again !== undefined) held.add(call.id)
       if (isTaken) group.push(call)
@@ -341,10 +334,14 @@ export class CallQueue {
   #refused(calls: readonly WriteCall[], error: Error): Promise<void> | undefined {
     // Who does not know whether it was written must not write it again.
     const isUnknown = (error as { outcome?: unknown }).outcome === 'unknown'
-    if (calls.length === 1 || isUnknown || this.#backend.isOfAll?.(error) === true) {
+    const isOfAll = this.#backend.isOfAll?.(error) === true
+    if (calls.length === 1 || isUnknown || isOfAll) {
+      // Those that have waited behind it all the time do not begin to try now.
+      const late = isOfAll ? this.#takeLate() : []
+      const all = [...calls, ...late]
       this.#settle(
-        calls,
-        calls.map(() => error),
+        all,
+        all.map(() => error),
       )
       return undefined
     }
@@ -353,6 +350,14 @@ export class CallQueue {
       before = before === undefined ? this.#write([call]) : before.then(() => this.#write([call]))
     }
     return before
+  }
+
+  #takeLate(): readonly WriteCall[] {
+    const isLate = ({ ticket }: WriteCall): boolean => ticket < this.#ticketBegun
+    const late = this.#waiting.filter(isLate)
+    if (late.length > 0) this.#waiting = this.#waiting.filter((call) => !isLate(call))
+    for (const call of late) call.isSettled = true
+    return late
   }
 
   #settle(calls: readonly WriteCall[], refusals: Refusals): void {
@@ -378,10 +383,15 @@ export class CallQueue {
     this.#prepare(call, read)
   }
 
+  /** Whoever waits for a call gets its turn: one after another, since what one does may finish the next call. */
   #finish(call: WriteCall): void {
     call.isSettled = true
-    const turns = call.waiting ?? []
+    for (const turn of call.waiting ?? []) this.#turns.push(turn)
     call.waiting = undefined
-    for (const turn of turns) turn()
+    if (this.#isTurning) return
+    this.#isTurning = true
+    for (let i = 0; i < this.#turns.length; i++) this.#turns[i]?.()
+    this.#turns = []
+    this.#isTurning = false
   }
 }

@@ -1,6 +1,6 @@
 import { describeValue, InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
-import { isUint8Array } from '../base/uint8-array.js'
+import { isUint8Array, plainView } from '../base/uint8-array.js'
 import type {
   ReplicaType,
   SequencedRecord,
@@ -151,8 +151,12 @@ function checkPayload(argument: string, payload: unknown, borrowsBytes: boolean)
 function checkData(argument: string, data: unknown, borrowsBytes: boolean): string | Uint8Array {
   if (typeof data === 'string') return data
   const isBytes = isUint8Array(data)
-  // Bytes that were given away look like none.
-  if (isBytes && borrowsBytes && data.length > 0) return data
+  if (isBytes && borrowsBytes) {
+    // It throws where the buffer has been given away; then copying says so, too.
+    const view = quietly(() => plainView(data))
+    // Bytes that were given away look like none.
+    if (view !== undefined && view.length > 0) return view
+  }
   const bytes = isBytes ? copyBytes(data) : undefined
   if (bytes === undefined) throw new InvalidArgumentError(argument, 'a string or a Uint8Array', data)
   return bytes

@@ -40,6 +40,9 @@ async function retryLater<T>(runtime: Runtime, work: () => T, startedAt: number)
   }
 }
 
+/** What bindings say; better-sqlite3 the second, while a statement of the program is being gone through on the connection. */
+const BUSY = /database is locked|^(?:SQLite: )?This database connection is busy executing a query/
+
 /**
  * Whether `error` says that somebody else has the database locked: nothing was done, and the same may work later. Adapters of
  * `varve/sqlite` say `SQLITE_BUSY`, others what their binding says.
@@ -48,7 +51,7 @@ export function isBusy(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   const { code, errcode, message } = error as { code?: unknown; errcode?: unknown; message?: unknown }
   if (typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)) return true
-  return (typeof errcode === 'number' && (errcode & 0xff) === 5) || /database is locked/.test(String(message))
+  return (typeof errcode === 'number' && (errcode & 0xff) === 5) || BUSY.test(String(message))
 }
 
 /**

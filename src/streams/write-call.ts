@@ -19,7 +19,7 @@ export interface WriteCall extends StreamChange {
   again: ReadToWrite | undefined
   /** Its place in the order, which the queue gives it. */
   ticket: number
-  /** Reads that wait for it. */
+  /** Who waits for it. */
   waiting: (() => void)[] | undefined
   /** True: nobody need wait for it, though the group that it is in may not be done. */
   isSettled: boolean
@@ -36,6 +36,12 @@ export function writeCall(
   const [isReady, again, ticket, waiting, isSettled] = [true, undefined, 0, undefined, false]
   // Field by field: a spread would be half of what an append costs here.
   return { kind, id, records, folded, isPlain, resolve, reject, isReady, again, ticket, waiting, isSettled }
+}
+
+/** Calls `turn` when the call is settled. It must not throw. */
+export function whenSettled(call: WriteCall, turn: () => void): void {
+  call.waiting ??= []
+  call.waiting.push(turn)
 }
 
 function isEntry({ kind }: StreamRecord): boolean {

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { createStreamStore, MemoryStreams, type StreamBackend, type StreamStore } from '../../src/streams/index.js'
+import {
+  createStreamStore,
+  MemoryStreams,
+  type StreamBackend,
+  type StreamRecord,
+  type StreamStore,
+} from '../../src/streams/index.js'
 import { entries, entry, loadAll, metaRecord } from '../../src/testing/stream-fixture.js'
 
 /** A backend in memory whose calls are counted, and which answers by promises where `isAsync`. */
@@ -162,6 +168,68 @@ describe.each([
     ])
     expect(await texts(store, 'a')).toEqual(['meta', '1', '2'])
     await store.close()
+  })
+
+  test('thousands of compacts behind one another are all settled', async () => {
+    const { backend } = counted(isAsync)
+    const store = createStreamStore(backend)
+    await store.append('a', metaRecord())
+    const first = store.append('a', entry('1'))
+    const folds = Array.from({ length: 3_000 }, () =>
+      store.compact('a', () => {
+        throw new Error('no fold')
+      }),
+    )
+    const outcomes = await Promise.allSettled(folds)
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(3_000)
+    await first
+    await store.close()
+  })
+
+  test('who has waited behind a call as long as it is refused with it, where that stands against all', async () => {
+    const { backend } = counted(isAsync)
+    let isLocked = false
+    let tries = 0
+    const commit: StreamBackend['commit'] = async (ids, plan, read) => {
+      if (!isLocked) return await backend.commit(ids, plan, read)
+      tries++
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      throw new Error('locked')
+    }
+    const store = createStreamStore({ ...backend, commit, isOfAll: ({ message }) => message === 'locked' })
+    await store.appendMany('a', [metaRecord(), entry('1')])
+    isLocked = true
+    const calls = [store.replace('a', [metaRecord()])]
+    const fold = (records: readonly StreamRecord[]): readonly StreamRecord[] => records
+    calls.push(store.compact('a', fold), store.compact('a', fold), store.append('a', metaRecord()))
+    const outcomes = await Promise.allSettled(calls)
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected'])
+    expect(tries).toBeLessThanOrEqual(2)
+    isLocked = false
+    await store.append('a', entry('2'))
+    expect(await texts(store, 'a')).toEqual(['meta', '1', '2'])
+    await store.close()
+  })
+
+  test('close waits for reads of all documents, too', async () => {
+    const { backend } = counted(true)
+    let isClosed = false
+    const store = createStreamStore({
+      ...backend,
+      stats: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        if (isClosed) throw new Error('the storage is closed')
+        return await backend.stats()
+      },
+      close: () => {
+        isClosed = true
+      },
+    })
+    await store.append('a', metaRecord())
+    const stats = store.stats()
+    await Promise.resolve()
+    await store.close()
+    expect(await stats).toMatchObject({ docs: 1 })
   })
 
   test('close waits for a compact that was called before it', async () => {

@@ -115,6 +115,56 @@ describe.each(FORMATS)('a connection that is shared (%s)', (format) => {
 const OTHER_OWN = { docs: 'o1', records: 'o2', parts: 'o3' }
 const OTHER_KYNETA = { docMeta: 'o1', records: 'o2' }
 
+describe.each(FORMATS)('an append that is written at once (%s)', (format) => {
+  it('waits for a statement that the program is going through', async () => {
+    const native = openNative(newPath())
+    open.push(native)
+    const adapter = (isBetter ? fromBetterSqlite3 : fromNodeSqlite)(native)
+    const store = await createSqliteStreamStore(adapter, { format })
+    await store.append('a', meta())
+    await store.append('a', entry('1'))
+    const rows = native.prepare("SELECT value FROM json_each('[1, 2, 3]')") as { iterate(): Iterable<unknown> }
+    const appends: Promise<void>[] = []
+    for (const _ of rows.iterate()) appends.push(store.append('a', entry('x')))
+    await Promise.all(appends)
+    expect(await all(store.load('a'))).toHaveLength(5)
+    await store.close()
+  })
+
+  it('keeps the bytes of arrays of any class, and of those that are changed right after the call', async () => {
+    class Digest extends Uint8Array {
+      constructor(digits: string) {
+        super(digits.length)
+        for (let i = 0; i < digits.length; i++) this[i] = Number(digits[i])
+      }
+      override get length(): number {
+        return 2
+      }
+    }
+    const own = Object.assign(Uint8Array.of(1, 2, 3), { subarray: () => Uint8Array.of(6, 6, 6) })
+    const shared = new Uint8Array(new SharedArrayBuffer(3)).fill(7)
+    const large = new Uint8Array(3_000_000).fill(8)
+    const store = await createSqliteStreamStore(connect(newPath()), { format })
+    await store.append('a', meta())
+    await store.append('a', entry('lone'))
+    for (const data of [new Digest('123'), own, shared, Buffer.from([1, 2]), large]) {
+      const done = store.append('a', entry(data))
+      data.fill(0)
+      await done
+    }
+    const kept = (await all(store.loadAll('a'))).slice(2)
+    const bytes = kept.map((record) => (record.kind === 'entry' ? record.payload.data : ''))
+    expect(bytes.map((data) => [data.length, ...data.slice(0, 3)])).toEqual([
+      [3, 1, 2, 3],
+      [3, 1, 2, 3],
+      [3, 7, 7, 7],
+      [2, 1, 2],
+      [3_000_000, 8, 8, 8],
+    ])
+    await store.close()
+  })
+})
+
 describe('waiting for a lock', () => {
   const busy = Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' })
 
