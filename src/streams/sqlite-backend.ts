@@ -1,6 +1,5 @@
 import type { Runtime } from '../base/runtime.js'
-import { connectionOf } from '../sqlite/adapter.js'
-import { databaseOf } from '../sqlite/database-of.js'
+import { connectionOf, DATABASES } from '../sqlite/adapter.js'
 import type { SqliteDatabase } from '../sqlite/binding.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { StreamDamagedError } from './errors.js'
@@ -57,7 +56,8 @@ export class SqliteBackend implements StreamBackend {
   readonly appendsAtOnce: boolean
   readonly traceOf?: (records: readonly PlacedRecord[]) => unknown
   readonly #adapter: SqliteAdapter
-  readonly #database: SqliteDatabase
+  /** Of an adapter of others nobody knows what is open on it. */
+  readonly #database: SqliteDatabase | undefined
   readonly #streams: SqliteStreams
   readonly #runtime: Runtime
   readonly #connection: { count: number }
@@ -72,8 +72,8 @@ export class SqliteBackend implements StreamBackend {
     // Never true, which is known before any row is looked at. With a parameter it is prepared once.
     this.#lock = `DELETE FROM ${streams.docs} WHERE ? = 0`
     if (streams.traceOf !== undefined) this.traceOf = (records) => streams.traceOf?.(records)
-    this.#database = databaseOf(adapter)
-    this.appendsAtOnce = this.#database.isInTransaction() !== undefined
+    this.#database = DATABASES.get(adapter)
+    this.appendsAtOnce = this.#database !== undefined && this.#database.isInTransaction() !== undefined
     STORES.set(adapter, (STORES.get(adapter) ?? 0) + 1)
     const connection = connectionOf(adapter)
     this.#connection = COMMITS.get(connection) ?? { count: 0 }

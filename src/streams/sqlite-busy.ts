@@ -60,8 +60,8 @@ export function isBusy(error: unknown): boolean {
  *
  * @throws {VarveError} with the code SQLITE_BUSY. Nothing was written.
  */
-export function mustNotBeInTransaction(database: SqliteDatabase, what: string): void {
-  if (database.isInTransaction() !== true) return
+export function mustNotBeInTransaction(database: SqliteDatabase | undefined, what: string): void {
+  if (database?.isInTransaction() !== true) return
   const message =
     `sqlite store: ${what}: somebody else's transaction is open on this connection; nothing was written; ` +
     'end the transaction, or give the store a connection of its own'

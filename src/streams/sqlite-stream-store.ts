@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import type { Runtime } from '../base/runtime.js'
-import { databaseOf } from '../sqlite/database-of.js'
+import { DATABASES } from '../sqlite/adapter.js'
 import type { SqliteAdapter } from '../sqlite/port.js'
 import { checkOptions } from './check-options.js'
 import { checkRuntime, RecordStreams } from './record-streams.js'
@@ -164,7 +164,7 @@ function makeTables(
 ): void {
   const missing = tables.filter(([name, shape]) => !hasTable(adapter, name, shape))
   if (missing.length === 0 && (stamp === undefined || hasStamp(adapter, stamp))) return
-  mustNotBeInTransaction(databaseOf(adapter), 'open')
+  mustNotBeInTransaction(DATABASES.get(adapter), 'open')
   adapter.transaction(() => {
     // Somebody else may have made them meanwhile.
     for (const [name, shape] of tables) {
