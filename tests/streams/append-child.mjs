@@ -4,8 +4,8 @@ import { bareAdapter, openNative } from './native.mjs'
 
 const [path, name, count] = process.argv.slice(2)
 const database = openNative(path)
-// In this order: what the test itself asks may wait, what the store asks may not.
-database.exec('PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 1')
+// What the test itself asks may wait, also where a binding waits for nothing; what the store asks may not.
+database.exec('PRAGMA busy_timeout = 5000; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 1')
 const adapter = bareAdapter(database)
 const META = {
   replicaType: ['yjs', 1, 0],
