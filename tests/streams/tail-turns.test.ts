@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { systemRuntime } from '../../src/base/runtime.js'
 import { createStreamStore, MemoryStreams, type StreamBackend, type StreamStore } from '../../src/streams/index.js'
-import { entry, metaRecord, until } from '../../src/testing/stream-fixture.js'
+import { entry, failureOf, metaRecord, until } from '../../src/testing/stream-fixture.js'
 
 const PAGE_MS = 1
 const DOCS = 60
@@ -64,6 +64,45 @@ describe('a tail of many documents gives timers and I/O their turn', () => {
     await until(() => told === DOCS, 'all are told')
     expect(seen.deferred).toBeGreaterThanOrEqual(9)
     expect(seen.pagesMax).toBeLessThanOrEqual(7)
+    await store.close()
+  })
+})
+
+describe('a tail whose storage does not say its version', () => {
+  const gone = new Error('gone')
+  const broken = {
+    'at once': (): never => {
+      throw gone
+    },
+    later: (): Promise<never> => Promise.reject(gone),
+  }
+
+  it.each(Object.entries(broken))(
+    'tells onError after tail() has returned, which may open it again: %s',
+    async (_, version) => {
+      const store = createStreamStore({ ...new MemoryStreams().backend(), version })
+      let [depth, depthMax, times] = [0, 0, 0]
+      const open = (): void => {
+        depth++
+        depthMax = Math.max(depthMax, depth)
+        store.tail('doc', { onError: () => (times++, open()) }, () => undefined)
+        depth--
+      }
+      open()
+      expect(times).toBe(0)
+      await until(() => times > 20, 'it is opened again and again, and timers go on')
+      expect(depthMax).toBe(1)
+      await store.close()
+    },
+  )
+
+  it('hears of it when the storage fails later', async () => {
+    let isGone = false
+    const backend = new MemoryStreams().backend()
+    const store = createStreamStore({ ...backend, version: () => (isGone ? broken['at once']() : backend.version()) })
+    const tail = store.tail('doc', { pollMs: 1 }, () => undefined)
+    isGone = true
+    expect(await failureOf(tail.ended)).toBe(gone)
     await store.close()
   })
 })
