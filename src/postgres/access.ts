@@ -18,6 +18,8 @@ const WAIT_MS_MAX = 250
 
 /** Who waits for a connection that is not of a pool: one at a time, over all stores that were given it. */
 const LINES = new WeakMap<PostgresClient, Promise<void>>()
+/** Connections that are not of a pool, with a transaction of ours that could not be ended. */
+const LEFT_OPEN = new WeakSet<PostgresClient>()
 
 /** Connections to the server: a pool's, one for each piece of work, or a single one, one piece of work after another. */
 export class PostgresAccess {
@@ -126,8 +128,9 @@ async function inLine<T>(client: PostgresClient, work: (ask: Ask) => Promise<T>)
   const before = LINES.get(client)
   const result = (async () => {
     await before
+    await endLeftOpen(client)
     mustBeIdle(client.getTransactionStatus?.())
-    return await onClient(client, work, () => undefined)
+    return await onClient(client, work, (error) => void (error instanceof BrokenError && LEFT_OPEN.add(client)))
   })()
   LINES.set(
     client,
@@ -138,6 +141,29 @@ async function inLine<T>(client: PostgresClient, work: (ask: Ask) => Promise<T>)
     ),
   )
   return await result
+}
+
+/**
+ * Ends the transaction of ours that may be open still: pg gives a statement up (`query_timeout`) that the server goes on with.
+ *
+ * @throws {VarveError} STREAM_CONNECTION_STUCK: it cannot be ended.
+ */
+async function endLeftOpen(client: PostgresClient): Promise<void> {
+  if (!LEFT_OPEN.has(client)) return
+  try {
+    await onClient(
+      client,
+      (ask) => ask('ROLLBACK'),
+      () => undefined,
+    )
+  } catch (cause) {
+    const message =
+      "postgres stream store(source): a transaction of the store's own is open on this Client since a call that failed, and could " +
+      `not be rolled back (${asError(cause).message}), as the server does not answer or the connection is gone; this call did ` +
+      'nothing; call again when the server answers, or end the Client and open a store on a new one'
+    throw new VarveError('STREAM_CONNECTION_STUCK', message, { cause })
+  }
+  LEFT_OPEN.delete(client)
 }
 
 /** @param status as the server said it last: I, T or E. @throws {InvalidArgumentError} the program is in a transaction. */
