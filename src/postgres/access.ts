@@ -12,6 +12,10 @@ export type Ask = (sql: string, values?: unknown[]) => Promise<readonly Row[]>
 const AGAIN = /^(40001|40P01|23505)$/
 /** A statement by itself writes nothing where transactions only read by default; one that says READ WRITE does. */
 const READ_ONLY = '25006'
+/** The server has ended the connection, or is ending or starting. */
+const LOST = /^(08|57P0[123])/
+/** Reads look for another connection no longer than this, be it that waiting for an answer was what took so long. */
+const LOST_MS_MAX = 2_000
 const TRIES_MAX = 12
 const WAIT_MS_FIRST = 4
 const WAIT_MS_MAX = 250
@@ -31,9 +35,12 @@ export class PostgresAccess {
     this.#runtime = runtime
   }
 
-  /** One statement that reads. */
+  /** One statement that reads. Where its connection is lost, it is tried with others of the pool, for about two seconds. */
   read(sql: string, values: unknown[]): Promise<readonly Row[]> {
-    return this.#again(() => this.#use((ask) => ask(sql, values)))
+    const begin = this.#runtime.elapsed()
+    const isTriedAgain = (error: unknown): boolean =>
+      isAgain(error) || (isLost(error) && this.#hasOthers() && this.#runtime.elapsed() - begin < LOST_MS_MAX)
+    return this.#again(() => this.#use((ask) => ask(sql, values)), isTriedAgain)
   }
 
   /**
@@ -93,12 +100,17 @@ export class PostgresAccess {
     return await onClient(client, work, (error) => client.release(error))
   }
 
-  async #again<T>(work: () => Promise<T>): Promise<T> {
+  /** Whether there are other connections than one that is lost. */
+  #hasOthers(): boolean {
+    return isPool(this.#source) && this.#source.ending !== true
+  }
+
+  async #again<T>(work: () => Promise<T>, isTriedAgain = isAgain): Promise<T> {
     for (let tries = 1, ms = WAIT_MS_FIRST; ; tries++, ms = Math.min(2 * ms, WAIT_MS_MAX)) {
       try {
         return await work()
       } catch (error) {
-        if (tries >= TRIES_MAX || !isAgain(error)) throw asError(error)
+        if (tries >= TRIES_MAX || !isTriedAgain(error)) throw asError(error)
       }
       // Not together: who collided would collide again.
       const wait = ms * (0.5 + this.#runtime.random())
@@ -121,6 +133,12 @@ export function stateOf(error: unknown): string | undefined {
 /** Whether others were in the way. */
 function isAgain(error: unknown): boolean {
   return error instanceof StreamConflictError || AGAIN.test(stateOf(error) ?? '')
+}
+
+/** Whether the connection was, or there was none. What was asked may have been done all the same. */
+function isLost(error: unknown): boolean {
+  const state = stateOf(error)
+  return state === undefined ? !(error instanceof VarveError) : LOST.test(state)
 }
 
 /** Runs `work` when all who came before have had the connection. */
