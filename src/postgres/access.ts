@@ -12,12 +12,18 @@ export type Ask = (sql: string, values?: unknown[]) => Promise<readonly Row[]>
 const AGAIN = /^(40001|40P01|23505)$/
 /** A statement by itself writes nothing where transactions only read by default; one that says READ WRITE does. */
 const READ_ONLY = '25006'
+/** The server has ended the connection, or is ending or starting. */
+const LOST = /^(08|57P0[123])/
+/** Reads look for another connection no longer than this, be it that waiting for an answer was what took so long. */
+const LOST_MS_MAX = 2_000
 const TRIES_MAX = 12
 const WAIT_MS_FIRST = 4
 const WAIT_MS_MAX = 250
 
 /** Who waits for a connection that is not of a pool: one at a time, over all stores that were given it. */
 const LINES = new WeakMap<PostgresClient, Promise<void>>()
+/** Connections that are not of a pool, with a transaction of ours that could not be ended. */
+const LEFT_OPEN = new WeakSet<PostgresClient>()
 
 /** Connections to the server: a pool's, one for each piece of work, or a single one, one piece of work after another. */
 export class PostgresAccess {
@@ -29,9 +35,12 @@ export class PostgresAccess {
     this.#runtime = runtime
   }
 
-  /** One statement that reads. */
+  /** One statement that reads. Where its connection is lost, it is tried with others of the pool, for about two seconds. */
   read(sql: string, values: unknown[]): Promise<readonly Row[]> {
-    return this.#again(() => this.#use((ask) => ask(sql, values)))
+    const begin = this.#runtime.elapsed()
+    const isTriedAgain = (error: unknown): boolean =>
+      isAgain(error) || (isLost(error) && this.#hasOthers() && this.#runtime.elapsed() - begin < LOST_MS_MAX)
+    return this.#again(() => this.#use((ask) => ask(sql, values)), isTriedAgain)
   }
 
   /**
@@ -91,12 +100,17 @@ export class PostgresAccess {
     return await onClient(client, work, (error) => client.release(error))
   }
 
-  async #again<T>(work: () => Promise<T>): Promise<T> {
+  /** Whether there are other connections than one that is lost. */
+  #hasOthers(): boolean {
+    return isPool(this.#source) && this.#source.ending !== true
+  }
+
+  async #again<T>(work: () => Promise<T>, isTriedAgain = isAgain): Promise<T> {
     for (let tries = 1, ms = WAIT_MS_FIRST; ; tries++, ms = Math.min(2 * ms, WAIT_MS_MAX)) {
       try {
         return await work()
       } catch (error) {
-        if (tries >= TRIES_MAX || !isAgain(error)) throw asError(error)
+        if (tries >= TRIES_MAX || !isTriedAgain(error)) throw asError(error)
       }
       // Not together: who collided would collide again.
       const wait = ms * (0.5 + this.#runtime.random())
@@ -121,13 +135,20 @@ function isAgain(error: unknown): boolean {
   return error instanceof StreamConflictError || AGAIN.test(stateOf(error) ?? '')
 }
 
+/** Whether the connection was, or there was none. What was asked may have been done all the same. */
+function isLost(error: unknown): boolean {
+  const state = stateOf(error)
+  return state === undefined ? !(error instanceof VarveError) : LOST.test(state)
+}
+
 /** Runs `work` when all who came before have had the connection. */
 async function inLine<T>(client: PostgresClient, work: (ask: Ask) => Promise<T>): Promise<T> {
   const before = LINES.get(client)
   const result = (async () => {
     await before
+    await endLeftOpen(client)
     mustBeIdle(client.getTransactionStatus?.())
-    return await onClient(client, work, () => undefined)
+    return await onClient(client, work, (error) => void (error instanceof BrokenError && LEFT_OPEN.add(client)))
   })()
   LINES.set(
     client,
@@ -138,6 +159,29 @@ async function inLine<T>(client: PostgresClient, work: (ask: Ask) => Promise<T>)
     ),
   )
   return await result
+}
+
+/**
+ * Ends the transaction of ours that may be open still: pg gives a statement up (`query_timeout`) that the server goes on with.
+ *
+ * @throws {VarveError} STREAM_CONNECTION_STUCK: it cannot be ended.
+ */
+async function endLeftOpen(client: PostgresClient): Promise<void> {
+  if (!LEFT_OPEN.has(client)) return
+  try {
+    await onClient(
+      client,
+      (ask) => ask('ROLLBACK'),
+      () => undefined,
+    )
+  } catch (cause) {
+    const message =
+      "postgres stream store(source): a transaction of the store's own is open on this Client since a call that failed, and could " +
+      `not be rolled back (${asError(cause).message}), as the server does not answer or the connection is gone; this call did ` +
+      'nothing; call again when the server answers, or end the Client and open a store on a new one'
+    throw new VarveError('STREAM_CONNECTION_STUCK', message, { cause })
+  }
+  LEFT_OPEN.delete(client)
 }
 
 /** @param status as the server said it last: I, T or E. @throws {InvalidArgumentError} the program is in a transaction. */

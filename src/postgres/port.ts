@@ -23,6 +23,8 @@ export interface PostgresPoolClient extends PostgresClient {
 export interface PostgresPool {
   /** Tells a pool from a client. */
   readonly totalCount: number
+  /** True: it gives out no connections any more. */
+  readonly ending?: boolean
   connect(): Promise<PostgresPoolClient>
   end(): Promise<void>
 }

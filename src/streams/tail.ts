@@ -15,6 +15,10 @@ export interface TailSource {
 /** Who gives a tail its turns. */
 export interface TailHost {
   enqueue(tail: Tail): void
+  /** As `enqueue`, for one that has had a turn: timers and I/O come first where it is time for them. */
+  requeue(tail: Tail): void
+  /** Whether it is time for timers and I/O. */
+  isLate(): boolean
   remove(tail: Tail, request: TailRequest): void
 }
 
@@ -162,7 +166,7 @@ export class Tail implements StreamTail {
       if (done === true) {
         this.#steps = undefined
         this.#isBusy = false
-      } else if (value === NEXT) this.#host.enqueue(this)
+      } else if (value === NEXT) this.#host.requeue(this)
       else {
         Promise.resolve(value).then(
           (answered) => this.advance(answered),
@@ -195,6 +199,7 @@ export class Tail implements StreamTail {
         place.isDirty = false
         yield* this.#look(place)
         if (this.#isOver) return
+        if (this.#host.isLate()) yield NEXT
       }
     }
   }

@@ -22,6 +22,8 @@ export class Tails {
   /** Those who have something to do, in the order in which they said so. */
   #due: Tail[] = []
   #isScheduled = false
+  /** When the turns that are taken, or were taken last, began. */
+  #begin = 0
   readonly #turn = (): void => this.#takeTurns()
 
   constructor(source: TailSource, runtime: Runtime) {
@@ -72,6 +74,19 @@ export class Tails {
     void Promise.resolve().then(this.#turn)
   }
 
+  /** `tail.advance` is called again; not before timers and I/O have had their turn, when it is late. */
+  requeue(tail: Tail): void {
+    if (this.#isScheduled || !this.isLate()) return this.enqueue(tail)
+    this.#due.push(tail)
+    this.#isScheduled = true
+    this.#runtime.defer(this.#turn)
+  }
+
+  /** Whether those who have their turn have kept timers and I/O waiting for long enough. */
+  isLate(): boolean {
+    return this.#runtime.elapsed() - this.#begin >= TURN_MS_MAX
+  }
+
   /** A tail is over. */
   remove(tail: Tail, { target, pollMs }: TailRequest): void {
     this.#watch.remove(pollMs)
@@ -84,11 +99,11 @@ export class Tails {
   }
 
   #takeTurns(): void {
-    const begin = this.#runtime.elapsed()
+    this.#begin = this.#runtime.elapsed()
     const due = this.#due
     // It may grow meanwhile.
     for (let i = 0; i < due.length; i++) {
-      if (this.#runtime.elapsed() - begin >= TURN_MS_MAX) {
+      if (this.isLate()) {
         this.#due = due.slice(i)
         return this.#runtime.defer(this.#turn)
       }

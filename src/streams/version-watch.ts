@@ -8,7 +8,7 @@ export interface VersionWatchOptions {
   version(): MaybePromise<unknown>
   /** The version has changed. Must not throw. */
   onMoved(): void
-  /** The version cannot be known. Must not throw. */
+  /** The version cannot be known; told in a turn of its own, as who hears of it may begin anew. Must not throw. */
   onError(error: Error): void
 }
 
@@ -35,7 +35,7 @@ export class VersionWatch {
    * Watches for one more.
    *
    * @param pollMs it is looked at least so often.
-   * @returns when it is known from where on changes will be noticed: what is read from then on need not be read again without one.
+   * @returns when it is known, or that it cannot be (`onError`), from where on changes will be noticed: what is read from then on need not be read again without one.
    */
   add(pollMs: number): MaybePromise<void> {
     this.#counts.set(pollMs, (this.#counts.get(pollMs) ?? 0) + 1)
@@ -76,10 +76,16 @@ export class VersionWatch {
     if (hasMoved) this.#options.onMoved()
   }
 
-  #fail(thrown: unknown): void {
-    this.#asking = undefined
+  #fail(thrown: unknown): Promise<void> {
     this.#forget()
-    this.#options.onError(asError(thrown))
+    this.#asking = new Promise((resolve) => {
+      this.#options.runtime.defer(() => {
+        this.#asking = undefined
+        this.#options.onError(asError(thrown))
+        resolve()
+      })
+    })
+    return this.#asking
   }
 
   #setTimer(): void {
