@@ -2,6 +2,8 @@
 export interface SqlText {
   /** First word of what the statement does, upper case: of `WITH … INSERT` it is `INSERT`. Empty: there is none. */
   readonly verb: string
+  /** Where that word begins. */
+  readonly start: number
   /** True when it answers the rows that it changes. */
   readonly returning: boolean
   /** How many parameters it has. */
@@ -44,6 +46,7 @@ export function readSql(sql: string): SqlText {
 
 class Reader implements SqlText {
   verb = ''
+  start = 0
   returning = false
   parameters = 0
   plain = true
@@ -68,7 +71,7 @@ class Reader implements SqlText {
     else if (start === 0x3f || (token.length > 1 && ':@$#'.includes(token[0] as string))) {
       this.parameters++
       this.plain &&= token === '?'
-    } else if (isWord(start)) this.#readWord(token.toUpperCase())
+    } else if (isWord(start)) this.#readWord(token.toUpperCase(), end - token.length)
   }
 
   endStatement(): void {
@@ -86,10 +89,10 @@ class Reader implements SqlText {
     this.#depth = 0
   }
 
-  #readWord(word: string): void {
+  #readWord(word: string, start: number): void {
     if (this.#first.length < 4) this.#first.push(word)
     if (this.#depth === 0) {
-      if (this.statements === 1) this.#readVerb(word)
+      if (this.statements === 1) this.#readVerb(word, start)
       if (word === 'RETURNING') this.returning = true
     }
     this.#last = word
@@ -104,10 +107,12 @@ class Reader implements SqlText {
     }
   }
 
-  #readVerb(word: string): void {
-    if (this.verb === '') this.verb = word
-    else if (this.verb !== 'WITH') return
-    else if (AFTER_WITH.includes(word)) this.verb = word
+  #readVerb(word: string, start: number): void {
+    if (this.verb !== '' && this.verb !== 'WITH') return
+    if (this.verb === '' || AFTER_WITH.includes(word)) {
+      this.verb = word
+      this.start = start
+    }
     // A name may be REPLACE; the others may not.
     else if (word === 'INTO' && this.#last === 'REPLACE') this.verb = 'REPLACE'
   }

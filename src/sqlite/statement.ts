@@ -205,16 +205,18 @@ export class Statement implements SqliteStatement {
   #readLossy(native: BoundStatement, values: unknown[], call: Call): SqliteRow[] {
     const repeatable = this.#text.verb === 'SELECT' || this.#text.verb === 'VALUES'
     let refusal: unknown
+    let first: SqliteRow | undefined
     try {
       const rows = call(native, values)
       if (normaliseRows(rows)) return rows
+      first = rows[0]
       if (!repeatable) throw roundedError()
     } catch (error) {
       if (!repeatable || asSqliteError(error).result !== 'ERROR') throw this.#failed(error)
       refusal = error
     }
     // Where it fails as well, what was found first says more.
-    const rows = quietly(() => this.#readExactly(values))
+    const rows = quietly(() => this.#readExactly(values, first))
     if (rows !== undefined) {
       normaliseRows(rows)
       const isTooLarge = this.#traits.integers === 'never' && rows.some(hasBigint)
@@ -224,14 +226,14 @@ export class Statement implements SqliteStatement {
   }
 
   /** With bigints where they have to be; `undefined` when there is no telling. Its errors are the binding's. */
-  #readExactly(values: unknown[]): SqliteRow[] | undefined {
+  #readExactly(values: unknown[], first: SqliteRow | undefined): SqliteRow[] | undefined {
     const all = (wrapped: string, bound: unknown[]): readonly unknown[] => {
       const native = this.#connection.binding.prepare(wrapped, readSql(wrapped))
       const rows = native.all(bound)
       native.finalize?.()
       return rows
     }
-    return readExactly(all, this.#sql.slice(0, this.#text.end), values)
+    return readExactly(all, this.#sql, this.#text, values, first)
   }
 
   /** Whatever state the statement is in now: another one takes its place. node-sqlite3-wasm cannot reset one that has failed. */
@@ -278,6 +280,7 @@ function isOutOfRange(thrown: unknown): boolean {
 
 function roundedError(): SqliteError {
   const message =
-    'SQLite: a row has an integer beyond 2^53, which this binding cannot read; nothing was written; read it as text: CAST(… AS TEXT)'
+    'SQLite: a row has a number beyond 2^53, of which this binding does not tell whether it is an integer that was rounded; ' +
+    'nothing was written; read it as text: CAST(… AS TEXT)'
   return new SqliteError(message, 'MISMATCH')
 }
