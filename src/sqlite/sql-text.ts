@@ -14,8 +14,10 @@ export interface SqlText {
   readonly statements: number
   /** Where the last of them ends: only space, comments and semicolons come after it. */
   readonly end: number
-  /** True when one of them begins a transaction: BEGIN, or SAVEPOINT, which does so outside of one. */
+  /** True when one of them begins a transaction, which none after it ends: BEGIN, or SAVEPOINT, which does so outside of one. */
   readonly begins: boolean
+  /** True when one of them ends a savepoint: RELEASE, or ROLLBACK TO. */
+  readonly releases: boolean
   /** The first word of the first of them that ends a transaction: COMMIT, END, ROLLBACK without TO. Empty: there is none. */
   readonly ends: string
 }
@@ -53,6 +55,7 @@ class Reader implements SqlText {
   statements = 0
   end = 0
   begins = false
+  releases = false
   ends = ''
   #depth = 0
   #within = false
@@ -79,7 +82,12 @@ class Reader implements SqlText {
     this.#within = false
     const [verb = ''] = this.#first
     if (verb === 'BEGIN' || verb === 'SAVEPOINT') this.begins = true
-    if (ENDING.includes(verb) && !this.#first.includes('TO')) this.ends ||= verb
+    const isPart = verb === 'ROLLBACK' && this.#first.includes('TO')
+    if (verb === 'RELEASE' || isPart) this.releases = true
+    else if (ENDING.includes(verb)) {
+      this.begins = false
+      this.ends ||= verb
+    }
   }
 
   #beginStatement(): void {

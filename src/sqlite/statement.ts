@@ -1,5 +1,6 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
+import type { ConnectionState } from './connection-state.js'
 import { asSqliteError, SqliteError } from './error.js'
 import { readExactly } from './exact-rows.js'
 import { readSql, type SqlText } from './sql-text.js'
@@ -40,10 +41,9 @@ interface Host {
     readonly lossy?: true
     prepare(sql: string, text: SqlText): BoundStatement
   }
-  /** How many statements are running: more than one where SQL calls functions of the application. */
-  running: number
+  readonly state: ConnectionState
   checkUsable(): void
-  watch(text: SqlText): void
+  watch<T>(text: SqlText, run: () => T): T
   failed(thrown: unknown): SqliteError
   transaction<R>(fn: () => R): R
 }
@@ -82,6 +82,10 @@ export class Statement implements SqliteStatement {
   /** As `run`; `values` may be changed. */
   runWith(values: unknown[]): number {
     if (this.#running) return this.#another((one) => one.runWith(values))
+    return this.#watched(() => this.#runReady(values))
+  }
+
+  #runReady(values: unknown[]): number {
     const native = this.#ready(values)
     this.#enter()
     try {
@@ -134,14 +138,14 @@ export class Statement implements SqliteStatement {
 
   #enter(): void {
     this.#running = true
-    this.#connection.running++
+    this.#connection.state.statements++
   }
 
   /** Safe twice. */
   #leave(): void {
     if (!this.#running) return
     this.#running = false
-    this.#connection.running--
+    this.#connection.state.statements--
     if (!this.#stale) return
     this.#stale = false
     this.finalize()
@@ -159,16 +163,27 @@ export class Statement implements SqliteStatement {
     return this.#native
   }
 
+  /** Statements that begin or end transactions are few, and the others are not to be slowed down. */
+  #watched<T>(run: () => T): T {
+    const { begins, ends, releases } = this.#text
+    if (!begins && !releases && ends === '') return run()
+    this.#connection.checkUsable()
+    return this.#connection.watch(this.#text, run)
+  }
+
   #ready(values: unknown[]): BoundStatement {
     this.#connection.checkUsable()
     checkCount(values.length, this.#text.parameters)
     normaliseBinds(values, this.#traits)
-    this.#connection.watch(this.#text)
     return this.#must()
   }
 
   #read(values: unknown[], call: Call): SqliteRow[] {
     if (this.#running) return this.#another((one) => one.#read(values, call))
+    return this.#watched(() => this.#readReady(values, call))
+  }
+
+  #readReady(values: unknown[], call: Call): SqliteRow[] {
     const native = this.#ready(values)
     const { lossy } = this.#connection.binding
     this.#enter()
