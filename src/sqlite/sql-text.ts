@@ -16,10 +16,16 @@ export interface SqlText {
   readonly end: number
   /** True when one of them begins a transaction, which none after it ends: BEGIN, or SAVEPOINT, which does so outside of one. */
   readonly begins: boolean
-  /** True when one of them ends a savepoint: RELEASE, or ROLLBACK TO. */
-  readonly releases: boolean
+  /** What they do to savepoints, in their order. */
+  readonly savepoints: readonly SavepointStep[]
   /** The first word of the first of them that ends a transaction: COMMIT, END, ROLLBACK without TO. Empty: there is none. */
   readonly ends: string
+}
+
+/** A statement on a savepoint. `name`: unquoted, lower case. */
+export interface SavepointStep {
+  readonly verb: 'SAVEPOINT' | 'RELEASE' | 'ROLLBACK'
+  readonly name: string
 }
 
 /**
@@ -55,12 +61,14 @@ class Reader implements SqlText {
   statements = 0
   end = 0
   begins = false
-  releases = false
+  savepoints: SavepointStep[] = []
   ends = ''
   #depth = 0
   #within = false
   /** The first four words of the statement. */
   #first: string[] = []
+  /** Its first six tokens. */
+  #tokens: string[] = []
   #last = ''
   #inTrigger = false
   #cases = 0
@@ -68,6 +76,7 @@ class Reader implements SqlText {
   read(token: string, end: number): void {
     this.end = end
     if (!this.#within) this.#beginStatement()
+    if (this.#tokens.length < 6) this.#tokens.push(token)
     const start = token.charCodeAt(0)
     if (token === '(') this.#depth++
     else if (token === ')') this.#depth--
@@ -83,8 +92,9 @@ class Reader implements SqlText {
     const [verb = ''] = this.#first
     if (verb === 'BEGIN' || verb === 'SAVEPOINT') this.begins = true
     const isPart = verb === 'ROLLBACK' && this.#first.includes('TO')
-    if (verb === 'RELEASE' || isPart) this.releases = true
-    else if (ENDING.includes(verb)) {
+    if (verb === 'SAVEPOINT' || verb === 'RELEASE' || isPart) {
+      this.savepoints.push({ verb, name: savepointIn(this.#tokens) })
+    } else if (ENDING.includes(verb)) {
       this.begins = false
       this.ends ||= verb
     }
@@ -94,6 +104,7 @@ class Reader implements SqlText {
     this.#within = true
     this.statements++
     this.#first = []
+    this.#tokens = []
     this.#depth = 0
   }
 
@@ -106,8 +117,7 @@ class Reader implements SqlText {
     this.#last = word
     // The body of a trigger has statements of its own; it ends with an END that closes no CASE.
     if (!this.#inTrigger) {
-      const [verb, ...rest] = this.#first
-      if (word === 'BEGIN' && verb === 'CREATE' && rest.includes('TRIGGER')) this.#inTrigger = true
+      if (word === 'BEGIN' && this.#depth === 0 && TRIGGER.test(this.#first.join(' '))) this.#inTrigger = true
     } else if (word === 'CASE') this.#cases++
     else if (word === 'END' && this.#cases-- === 0) {
       this.#inTrigger = false
@@ -128,6 +138,16 @@ class Reader implements SqlText {
 
 const AFTER_WITH: readonly string[] = ['SELECT', 'VALUES', 'INSERT', 'UPDATE', 'DELETE']
 const ENDING: readonly string[] = ['COMMIT', 'END', 'ROLLBACK']
+
+const TRIGGER = /^CREATE (?:TEMP |TEMPORARY )?TRIGGER\b/
+
+/** The name in SAVEPOINT name, RELEASE [SAVEPOINT] name, ROLLBACK [TRANSACTION] TO [SAVEPOINT] name: what comes last. */
+function savepointIn(tokens: readonly string[]): string {
+  const last = tokens.at(-1) ?? ''
+  const quote = last[0] as string
+  const name = !`"'\`[`.includes(quote) ? last : last.slice(1, -1).replaceAll(quote + quote, quote)
+  return name.toLowerCase()
+}
 
 function isWord(code: number): boolean {
   return (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a) || code === 0x5f || code >= 0x80

@@ -165,8 +165,8 @@ export class Statement implements SqliteStatement {
 
   /** Statements that begin or end transactions are few, and the others are not to be slowed down. */
   #watched<T>(run: () => T): T {
-    const { begins, ends, releases } = this.#text
-    if (!begins && !releases && ends === '') return run()
+    const { begins, ends, savepoints } = this.#text
+    if (!begins && savepoints.length === 0 && ends === '') return run()
     this.#connection.checkUsable()
     return this.#connection.watch(this.#text, run)
   }

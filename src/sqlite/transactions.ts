@@ -1,8 +1,8 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
-import type { ConnectionState } from './connection-state.js'
+import { afterSteps, type ConnectionState } from './connection-state.js'
 import { asSqliteError, SqliteError } from './error.js'
-import type { SqlText } from './sql-text.js'
+import type { SavepointStep, SqlText } from './sql-text.js'
 
 /** What transactions are run on. */
 interface Host {
@@ -41,11 +41,14 @@ export class Transactions {
   run<R>(fn: () => R): R {
     checkFunction(fn)
     this.checkWhole()
+    const { savepoints } = this.#state
+    this.#state.savepoints = []
     this.#state.transactions++
     try {
       return this.#host.binding.transaction === undefined ? this.#runHere(fn) : this.#runThere(fn)
     } finally {
       this.#state.transactions--
+      this.#state.savepoints = savepoints
       if (this.#state.transactions === 0) this.#state.broken = ''
     }
   }
@@ -63,10 +66,11 @@ export class Transactions {
    *
    * @throws what `run` throws; {SqliteError} `fn` runs, which it would end: nothing was done.
    */
-  watch<T>({ begins, ends, releases }: SqlText, run: () => T): T {
+  watch<T>({ begins, ends, savepoints }: SqlText, run: () => T): T {
     const state = this.#state
     if (ends !== '') this.#checkEnding(ends)
-    if (state.transactions > 0 || !(begins || releases || ends !== '')) return run()
+    if (state.transactions > 0) return this.#watchSavepoints(savepoints, run)
+    if (!begins && savepoints.length === 0 && ends === '') return run()
     const isBegin = begins && (ends !== '' || this.#isSurelyOpen() === false)
     try {
       return run()
@@ -74,6 +78,25 @@ export class Transactions {
       if (this.#isSurelyOpen() !== true) state.owner = undefined
       else if (isBegin) state.owner = this.#host
     }
+  }
+
+  /** Those that were begun before `fn` are not its own to end: the one in which it runs would be gone with them. */
+  #watchSavepoints<T>(steps: readonly SavepointStep[], run: () => T): T {
+    if (steps.length === 0) return run()
+    const state = this.#state
+    const after = afterSteps(state.savepoints, steps)
+    if ('verb' in after) {
+      const message =
+        `${ARGUMENT}: ${after.verb} of the savepoint ${after.name}, which fn has not begun through an adapter, would undo or ` +
+        'end more than fn; nothing was done; use savepoints that fn begins, or throw to undo all of it'
+      throw new SqliteError(message, 'MISUSE')
+    }
+    // After an error, those are there that may be there.
+    const begun = steps.filter(({ verb }) => verb === 'SAVEPOINT').map(({ name }) => name)
+    state.savepoints = [...state.savepoints, ...begun]
+    const result = run()
+    state.savepoints = after
+    return result
   }
 
   /** @throws {SqliteError} `fn` runs, which it would end. */

@@ -97,4 +97,73 @@ describe.each(connectors)('transactions of a connection that is not its own: $na
     expect(xs(adapter)).toEqual([0, 6, 7])
     native.close()
   })
+
+  it.each([
+    'ROLLBACK TO s',
+    'RELEASE s',
+    'RELEASE SAVEPOINT "S"',
+    'rollback transaction to savepoint [s]',
+    'SELECT 1; RELEASE s',
+  ])('savepoints from before fn are not its own to end: %s', (sql) => {
+    const native = open(':memory:')
+    const [adapter, again] = [make(native), make(native)]
+    adapter.exec('CREATE TABLE a(x)')
+    for (const begin of ['SAVEPOINT s', 'BEGIN; SAVEPOINT s']) {
+      adapter.exec(begin)
+      put(adapter, 1)
+      const work = (): void => {
+        put(adapter, 2)
+        for (const one of [adapter, again]) {
+          expect(() => one.exec(sql)).toThrow(/which fn has not begun/)
+          if (!sql.includes(';')) expect(() => rowsOf(one, sql)).toThrow(/which fn has not begun/)
+        }
+        throw new Error('undone')
+      }
+      expect(() => adapter.transaction(work)).toThrow('undone')
+      expect(xs(adapter)).toEqual([1])
+      adapter.exec('ROLLBACK')
+    }
+    native.close()
+  })
+
+  it('savepoints that fn begins are its own, but not those of a transaction around it', () => {
+    const native = open(':memory:')
+    const [adapter, again] = [make(native), make(native)]
+    adapter.exec('CREATE TABLE a(x UNIQUE)')
+    adapter.transaction(() => {
+      adapter.exec('SAVEPOINT one')
+      put(adapter, 1)
+      adapter.exec('SAVEPOINT "Two"')
+      put(adapter, 2)
+      again.exec('ROLLBACK TO two')
+      adapter.transaction(() => {
+        expect(() => adapter.exec('RELEASE one')).toThrow(/which fn has not begun/)
+        adapter.exec('SAVEPOINT one; RELEASE one')
+        expect(() => adapter.exec('ROLLBACK TO one')).toThrow(/which fn has not begun/)
+      })
+      adapter.exec('RELEASE one')
+      expect(() => adapter.exec('RELEASE two')).toThrow(/which fn has not begun/)
+      adapter.exec('SAVEPOINT three')
+      expect(() => adapter.exec('INSERT INTO a VALUES (1); RELEASE three')).toThrow(/UNIQUE/)
+      adapter.exec('ROLLBACK TO three; RELEASE three')
+      expect(() => adapter.exec('RELEASE varve_0')).toThrow(/which fn has not begun/)
+    })
+    expect(xs(adapter)).toEqual([1])
+    native.close()
+  })
+
+  it('names that look like those of a trigger hide no COMMIT', () => {
+    const native = open(':memory:')
+    const adapter = make(native)
+    const hidden = ['CREATE TABLE trigger(begin TEXT); COMMIT', 'CREATE VIEW trigger AS SELECT 1 AS begin; COMMIT']
+    for (const sql of hidden) {
+      expect(() => adapter.transaction(() => adapter.exec(sql))).toThrow(/COMMIT would end the transaction/)
+    }
+    adapter.exec('CREATE TABLE a(x)')
+    const body = 'TRIGGER b AFTER INSERT ON a BEGIN SELECT CASE WHEN 1 THEN 2 END; END'
+    for (const kind of ['CREATE', 'CREATE TEMP', 'create temporary']) {
+      adapter.transaction(() => adapter.exec(`${kind} ${body}; DROP TRIGGER b`))
+    }
+    native.close()
+  })
 })
