@@ -41,7 +41,8 @@ export interface SqliteDatabase {
   /**
    * Closes the connection; safe twice. A connection that was handed in stays open.
    *
-   * @throws {SqliteError} a statement is running, which has called a function of the application: nothing was closed.
+   * @throws {SqliteError} a statement is running, of whatever adapter on the connection, which has called a function of the
+   * application: nothing was closed.
    */
   close(): void
 }
