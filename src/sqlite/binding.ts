@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
+import { type ConnectionState, stateOf } from './connection-state.js'
 import { asSqliteError, closedError, runningError, type SqliteError } from './error.js'
 import { readSql, type SqlText } from './sql-text.js'
 import { type BoundStatement, type SqliteStatement, Statement } from './statement.js'
@@ -40,7 +41,8 @@ export interface SqliteDatabase {
   /**
    * Closes the connection; safe twice. A connection that was handed in stays open.
    *
-   * @throws {SqliteError} a statement is running, which has called a function of the application: nothing was closed.
+   * @throws {SqliteError} a statement is running, of whatever adapter on the connection, which has called a function of the
+   * application: nothing was closed.
    */
   close(): void
 }
@@ -76,7 +78,7 @@ export interface Binding {
 /** SQL that may have parameters, or no statement. */
 const NEEDS_A_LOOK = /[?:@$#]|^\s*(?:$|--|\/\*)/
 /** SQL that may begin or end a transaction. */
-const TRANSACTIONAL = /\b(?:BEGIN|SAVEPOINT|COMMIT|END|ROLLBACK)\b/i
+const TRANSACTIONAL = /\b(?:BEGIN|SAVEPOINT|RELEASE|COMMIT|END|ROLLBACK)\b/i
 
 /** Statements kept per connection. A store uses about six per bucket. */
 const STATEMENTS_MAX = 2_000
@@ -93,10 +95,7 @@ export class Connection implements SqliteDatabase {
   readonly begins: boolean
   readonly survives?: Survives
   readonly sync?: () => Promise<void>
-  /** True while a transaction may be open that was begun here. */
-  begun = false
-  /** How many statements are running. */
-  running = 0
+  readonly state: ConnectionState
   readonly #owned: boolean
   readonly #statements = new Map<string, Statement>()
   /** The statements that begin and end transactions: they run whatever state the connection is in. */
@@ -111,13 +110,14 @@ export class Connection implements SqliteDatabase {
     if (binding.survives !== undefined) this.survives = binding.survives
     const { sync } = binding
     if (sync !== undefined) this.sync = () => sync.call(binding)
-    this.#transactions = new Transactions(this, native)
+    this.state = stateOf(native)
+    this.#transactions = new Transactions(this)
   }
 
   /** @throws {SqliteError} it was closed, or the transaction that is running has been undone or ended. */
   checkUsable(): void {
     if (!this.#open) throw closedError()
-    if (this.#transactions.isRunning) this.#transactions.checkWhole()
+    this.#transactions.checkWhole()
   }
 
   exec(sql: string): void {
@@ -129,15 +129,18 @@ export class Connection implements SqliteDatabase {
       // Refused by some of the bindings.
       if (statements === 0) return
     }
-    if (TRANSACTIONAL.test(sql)) this.watch(readSql(sql))
-    this.running++
-    try {
-      this.binding.exec(sql)
-    } catch (error) {
-      throw this.failed(error)
-    } finally {
-      this.running--
+    const run = (): unknown => {
+      this.state.statements++
+      try {
+        return this.binding.exec(sql)
+      } catch (error) {
+        throw this.failed(error)
+      } finally {
+        this.state.statements--
+      }
     }
+    if (TRANSACTIONAL.test(sql)) this.watch(readSql(sql), run)
+    else run()
   }
 
   prepare(sql: string): Statement {
@@ -189,17 +192,16 @@ export class Connection implements SqliteDatabase {
     return error
   }
 
-  /** To be called before a statement runs. @throws {SqliteError} it would end the transaction in which `fn` runs. */
-  watch({ begins, ends }: SqlText): void {
-    if (begins) this.begun = true
-    if (ends !== '') this.#transactions.checkEnding(ends)
+  /** Runs a statement with `run`, and keeps account of the transaction that it begins or ends. */
+  watch<T>(text: SqlText, run: () => T): T {
+    return this.#transactions.watch(text, run)
   }
 
   close(): void {
     if (!this.#open) return
     // node:sqlite ends the process, others read memory that is no more theirs.
-    if (this.running > 0) throw runningError()
-    if (this.begins && (this.begun || this.#owned)) this.#rollBackWhatIsOpen()
+    if (this.state.statements > 0) throw runningError()
+    if (this.begins && (this.state.owner === this || this.#owned)) this.#rollBackWhatIsOpen()
     this.#dropStatements()
     this.#open = false
     if (!this.#owned) return
@@ -214,6 +216,7 @@ export class Connection implements SqliteDatabase {
     // A transaction that is left open would keep its lock: @photostructure/sqlite closes a connection only when the
     // last of its statements has been collected as garbage. Mostly there is none, and this fails.
     quietly(() => this.binding.exec('ROLLBACK'))
+    this.state.owner = undefined
   }
 
   /** They are made anew when they are used again. */

@@ -18,6 +18,11 @@ export interface SimpleBinding {
   run?(sql: string, values: readonly unknown[]): unknown
   /** Only where BEGIN is not allowed: runs `fn` as one unit, and nests. */
   transaction?<R>(fn: () => R): R
+  /**
+   * True while a transaction is open on the connection. Without it, a transaction that somebody else ends (by COMMIT on the raw
+   * connection) is noticed only when it is to be committed: what was written after that end stays.
+   */
+  inTransaction?(): boolean
   close?(): unknown
 }
 
@@ -31,6 +36,10 @@ export interface SimpleBinding {
  */
 export function fromBinding(binding: SimpleBinding, options?: AdapterOptions): SqliteAdapter {
   checkMethods('fromBinding', binding, 'an object with exec and all', ['exec', 'all'])
+  const told: unknown = binding.inTransaction
+  if (told !== undefined && typeof told !== 'function') {
+    throw new InvalidArgumentError('fromBinding(binding.inTransaction)', 'a function that answers true or false', told)
+  }
   const all = (sql: string, values: readonly unknown[]): unknown[] => Array.from(rowsOf(binding.all(sql, values)))
   const { traits, lossy } = probeTraits(all)
   if (binding.run === undefined && binding.transaction === undefined) checkRuns(binding, all)
@@ -71,6 +80,13 @@ function checkDone(method: string, answer: unknown): void {
   throw new InvalidArgumentError(`fromBinding(binding.${method})`, expected, answer)
 }
 
+/** What the binding says; `undefined`: it cannot tell. */
+function toldBy(inTransaction: () => unknown): boolean | undefined {
+  // One that fails, as on a connection that is closed, does not tell; whatever is done with the connection next says why.
+  const told = quietly(inTransaction)
+  return typeof told === 'boolean' ? told : undefined
+}
+
 const READING: readonly string[] = ['SELECT', 'VALUES', 'EXPLAIN', 'PRAGMA']
 
 /** A binding that is put together from few methods. @param lossy true: integers beyond 2^53 come rounded, or cannot be read. */
@@ -81,7 +97,7 @@ export function simpleBinding(binding: SimpleBinding, traits: Traits, lossy: boo
     for (const row of rowsOf(binding.all(sql, values))) rows.push({ ...row })
     return rows
   }
-  const { transaction } = binding
+  const { transaction, inTransaction } = binding
   return {
     traits,
     ...(lossy ? { lossy } : {}),
@@ -109,6 +125,7 @@ export function simpleBinding(binding: SimpleBinding, traits: Traits, lossy: boo
     ...(transaction === undefined
       ? {}
       : { transaction: (fn) => transaction.call(binding, fn) as ReturnType<typeof fn> }),
+    ...(inTransaction === undefined ? {} : { inTransaction: () => toldBy(() => inTransaction.call(binding)) }),
     close: () => binding.close?.(),
   }
 }

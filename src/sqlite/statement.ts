@@ -1,5 +1,6 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
+import type { ConnectionState } from './connection-state.js'
 import { asSqliteError, SqliteError } from './error.js'
 import { readExactly } from './exact-rows.js'
 import { readSql, type SqlText } from './sql-text.js'
@@ -40,10 +41,9 @@ interface Host {
     readonly lossy?: true
     prepare(sql: string, text: SqlText): BoundStatement
   }
-  /** How many statements are running: more than one where SQL calls functions of the application. */
-  running: number
+  readonly state: ConnectionState
   checkUsable(): void
-  watch(text: SqlText): void
+  watch<T>(text: SqlText, run: () => T): T
   failed(thrown: unknown): SqliteError
   transaction<R>(fn: () => R): R
 }
@@ -82,6 +82,10 @@ export class Statement implements SqliteStatement {
   /** As `run`; `values` may be changed. */
   runWith(values: unknown[]): number {
     if (this.#running) return this.#another((one) => one.runWith(values))
+    return this.#watched(() => this.#runReady(values))
+  }
+
+  #runReady(values: unknown[]): number {
     const native = this.#ready(values)
     this.#enter()
     try {
@@ -134,14 +138,14 @@ export class Statement implements SqliteStatement {
 
   #enter(): void {
     this.#running = true
-    this.#connection.running++
+    this.#connection.state.statements++
   }
 
   /** Safe twice. */
   #leave(): void {
     if (!this.#running) return
     this.#running = false
-    this.#connection.running--
+    this.#connection.state.statements--
     if (!this.#stale) return
     this.#stale = false
     this.finalize()
@@ -159,16 +163,27 @@ export class Statement implements SqliteStatement {
     return this.#native
   }
 
+  /** Statements that begin or end transactions are few, and the others are not to be slowed down. */
+  #watched<T>(run: () => T): T {
+    const { begins, ends, savepoints } = this.#text
+    if (!begins && savepoints.length === 0 && ends === '') return run()
+    this.#connection.checkUsable()
+    return this.#connection.watch(this.#text, run)
+  }
+
   #ready(values: unknown[]): BoundStatement {
     this.#connection.checkUsable()
     checkCount(values.length, this.#text.parameters)
     normaliseBinds(values, this.#traits)
-    this.#connection.watch(this.#text)
     return this.#must()
   }
 
   #read(values: unknown[], call: Call): SqliteRow[] {
     if (this.#running) return this.#another((one) => one.#read(values, call))
+    return this.#watched(() => this.#readReady(values, call))
+  }
+
+  #readReady(values: unknown[], call: Call): SqliteRow[] {
     const native = this.#ready(values)
     const { lossy } = this.#connection.binding
     this.#enter()
@@ -205,16 +220,18 @@ export class Statement implements SqliteStatement {
   #readLossy(native: BoundStatement, values: unknown[], call: Call): SqliteRow[] {
     const repeatable = this.#text.verb === 'SELECT' || this.#text.verb === 'VALUES'
     let refusal: unknown
+    let first: SqliteRow | undefined
     try {
       const rows = call(native, values)
       if (normaliseRows(rows)) return rows
+      first = rows[0]
       if (!repeatable) throw roundedError()
     } catch (error) {
       if (!repeatable || asSqliteError(error).result !== 'ERROR') throw this.#failed(error)
       refusal = error
     }
     // Where it fails as well, what was found first says more.
-    const rows = quietly(() => this.#readExactly(values))
+    const rows = quietly(() => this.#readExactly(values, first))
     if (rows !== undefined) {
       normaliseRows(rows)
       const isTooLarge = this.#traits.integers === 'never' && rows.some(hasBigint)
@@ -224,14 +241,14 @@ export class Statement implements SqliteStatement {
   }
 
   /** With bigints where they have to be; `undefined` when there is no telling. Its errors are the binding's. */
-  #readExactly(values: unknown[]): SqliteRow[] | undefined {
+  #readExactly(values: unknown[], first: SqliteRow | undefined): SqliteRow[] | undefined {
     const all = (wrapped: string, bound: unknown[]): readonly unknown[] => {
       const native = this.#connection.binding.prepare(wrapped, readSql(wrapped))
       const rows = native.all(bound)
       native.finalize?.()
       return rows
     }
-    return readExactly(all, this.#sql.slice(0, this.#text.end), values)
+    return readExactly(all, this.#sql, this.#text, values, first)
   }
 
   /** Whatever state the statement is in now: another one takes its place. node-sqlite3-wasm cannot reset one that has failed. */
@@ -278,6 +295,7 @@ function isOutOfRange(thrown: unknown): boolean {
 
 function roundedError(): SqliteError {
   const message =
-    'SQLite: a row has an integer beyond 2^53, which this binding cannot read; nothing was written; read it as text: CAST(… AS TEXT)'
+    'SQLite: a row has a number beyond 2^53, of which this binding does not tell whether it is an integer that was rounded; ' +
+    'nothing was written; read it as text: CAST(… AS TEXT)'
   return new SqliteError(message, 'MISMATCH')
 }

@@ -1,20 +1,18 @@
 import { asError, InvalidArgumentError } from '../base/errors.js'
 import { quietly } from '../base/quietly.js'
+import { afterSteps, type ConnectionState } from './connection-state.js'
 import { asSqliteError, SqliteError } from './error.js'
+import type { SavepointStep, SqlText } from './sql-text.js'
 
 /** What transactions are run on. */
 interface Host {
   readonly binding: { transaction?<R>(fn: () => R): R; inTransaction?(): boolean | undefined }
-  /** True while a transaction may be open that was begun here. */
-  begun: boolean
+  readonly state: ConnectionState
   /** Runs a statement of the binding, whatever state the transaction is in. Its errors are the binding's. */
   command(sql: string): void
 }
 
 const ARGUMENT = 'transaction(fn)'
-
-/** How many transactions are running on a native connection, by any of the adapters on it. */
-const RUNNING = new WeakMap<object, { count: number }>()
 
 const ROLLED_BACK = 'SQLite has rolled it back after an error; nothing of it was written; let fn throw'
 const ENDED =
@@ -24,23 +22,14 @@ const ENDED =
 /** The transactions of one connection: how deep they are nested, and whether the outermost is still there. */
 export class Transactions {
   readonly #host: Host
-  readonly #running: { count: number }
+  readonly #state: ConnectionState
   #depth = 0
-  /** Why what is written now would be outside of the transaction that is running; empty: it would not. */
-  #broken = ''
   /** A rollback failed: there may be a transaction open. */
   #leftOpen = false
 
-  /** @param native what tells connections apart. */
-  constructor(host: Host, native: object) {
+  constructor(host: Host) {
     this.#host = host
-    this.#running = RUNNING.get(native) ?? { count: 0 }
-    RUNNING.set(native, this.#running)
-  }
-
-  /** True while `fn` of this adapter runs. */
-  get isRunning(): boolean {
-    return this.#depth > 0
+    this.#state = host.state
   }
 
   /**
@@ -52,23 +41,67 @@ export class Transactions {
   run<R>(fn: () => R): R {
     checkFunction(fn)
     this.checkWhole()
-    this.#running.count++
+    const { savepoints } = this.#state
+    this.#state.savepoints = []
+    this.#state.transactions++
     try {
       return this.#host.binding.transaction === undefined ? this.#runHere(fn) : this.#runThere(fn)
     } finally {
-      this.#running.count--
+      this.#state.transactions--
+      this.#state.savepoints = savepoints
+      if (this.#state.transactions === 0) this.#state.broken = ''
     }
   }
 
   /** @throws {SqliteError} the transaction that is running has been undone, or ended. */
   checkWhole(): void {
-    if (this.#broken === '' && this.#depth > 0 && this.#isToldToBeOver()) this.#broken = ENDED
-    if (this.#broken !== '') throw brokenError(this.#broken)
+    const state = this.#state
+    if (state.transactions === 0) return
+    if (state.broken === '' && this.#isToldToBeOver()) state.broken = ENDED
+    if (state.broken !== '') throw brokenError(state.broken)
   }
 
-  /** To be called before a statement that ends a transaction. @throws {SqliteError} `fn` runs, which it would end. */
-  checkEnding(verb: string): void {
-    if (this.#running.count === 0) return
+  /**
+   * Runs a statement with `run`, and keeps account of whose the transaction is that it begins or ends.
+   *
+   * @throws what `run` throws; {SqliteError} `fn` runs, which it would end: nothing was done.
+   */
+  watch<T>({ begins, ends, savepoints }: SqlText, run: () => T): T {
+    const state = this.#state
+    if (ends !== '') this.#checkEnding(ends)
+    if (state.transactions > 0) return this.#watchSavepoints(savepoints, run)
+    if (!begins && savepoints.length === 0 && ends === '') return run()
+    const isBegin = begins && (ends !== '' || this.#isSurelyOpen() === false)
+    try {
+      return run()
+    } finally {
+      if (this.#isSurelyOpen() !== true) state.owner = undefined
+      else if (isBegin) state.owner = this.#host
+    }
+  }
+
+  /** Those that were begun before `fn` are not its own to end: the one in which it runs would be gone with them. */
+  #watchSavepoints<T>(steps: readonly SavepointStep[], run: () => T): T {
+    if (steps.length === 0) return run()
+    const state = this.#state
+    const after = afterSteps(state.savepoints, steps)
+    if ('verb' in after) {
+      const message =
+        `${ARGUMENT}: ${after.verb} of the savepoint ${after.name}, which fn has not begun through an adapter, would undo or ` +
+        'end more than fn; nothing was done; use savepoints that fn begins, or throw to undo all of it'
+      throw new SqliteError(message, 'MISUSE')
+    }
+    // After an error, those are there that may be there.
+    const begun = steps.filter(({ verb }) => verb === 'SAVEPOINT').map(({ name }) => name)
+    state.savepoints = [...state.savepoints, ...begun]
+    const result = run()
+    state.savepoints = after
+    return result
+  }
+
+  /** @throws {SqliteError} `fn` runs, which it would end. */
+  #checkEnding(verb: string): void {
+    if (this.#state.transactions === 0) return
     const message =
       `${ARGUMENT}: ${verb} would end the transaction in which fn runs; nothing was done; ` +
       'let fn return to commit it, or throw to undo it, and use SAVEPOINT and ROLLBACK TO for a part of it'
@@ -92,12 +125,24 @@ export class Transactions {
     return false
   }
 
+  /** As `isOpen`; `undefined` where that fails. */
+  #isSurelyOpen(): boolean | undefined {
+    // Whose a transaction is matters only when the adapter is closed, and it is nobody's then.
+    return quietly(() => this.isOpen())
+  }
+
   /** To be called when a statement has failed: after some errors SQLite rolls back by itself. */
   afterError(): void {
     const { binding } = this.#host
-    if (this.#depth === 0 || this.#broken !== '' || binding.transaction !== undefined) return
+    const state = this.#state
+    if (binding.transaction !== undefined) return
+    if (state.transactions === 0) {
+      if (state.owner !== undefined && this.#isSurelyOpen() !== true) state.owner = undefined
+      return
+    }
+    if (state.broken !== '') return
     if (binding.inTransaction?.() !== undefined) {
-      if (this.#isToldToBeOver()) this.#broken = ROLLED_BACK
+      if (this.#isToldToBeOver()) state.broken = ROLLED_BACK
       return
     }
     // Within a transaction, which is the rule, SQLite refuses to begin another.
@@ -106,7 +151,7 @@ export class Transactions {
       return true
     })
     if (begun !== true) return
-    this.#broken = ROLLED_BACK
+    state.broken = ROLLED_BACK
     this.#host.command('ROLLBACK')
   }
 
@@ -134,10 +179,7 @@ export class Transactions {
       return result
     } finally {
       this.#depth--
-      if (this.#depth === 0) {
-        this.#broken = ''
-        this.#host.begun = this.#leftOpen
-      }
+      if (savepoint === undefined) this.#state.owner = this.#leftOpen ? this.#host : undefined
     }
   }
 
@@ -181,7 +223,7 @@ export class Transactions {
       if (asSqliteError(error).result !== 'READONLY') throw error
       this.#host.command('BEGIN')
     }
-    this.#host.begun = true
+    this.#state.owner = this.#host
     return true
   }
 
@@ -192,6 +234,7 @@ export class Transactions {
       if (!isOutside(error)) throw error
     }
     this.#leftOpen = false
+    this.#state.owner = undefined
   }
 
   #attempt<T>(savepoint: string | undefined, work: () => T): T {
@@ -211,7 +254,7 @@ export class Transactions {
         this.#host.command(`RELEASE ${savepoint}`)
       }
     } catch (error) {
-      if (savepoint !== undefined) this.#broken ||= ENDED
+      if (savepoint !== undefined) this.#state.broken ||= ENDED
       else this.#leftOpen = !isOutside(error)
     }
   }

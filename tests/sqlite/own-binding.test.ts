@@ -86,6 +86,25 @@ describe.each([
   })
 })
 
+/** What somebody else ends is noticed at once where the binding tells, and at the end of `fn` where it does not. */
+it.each([true, false])('a transaction that somebody else ends is told of: inTransaction %s', (tells) => {
+  const database = new DatabaseSync(':memory:')
+  const inTransaction = (): boolean => database.isTransaction
+  const adapter = fromBinding({ ...plainBinding(database), ...(tells ? { inTransaction } : {}) })
+  adapter.exec('CREATE TABLE a(x)')
+  const work = (): void => {
+    adapter.exec('INSERT INTO a VALUES (1)')
+    database.exec('COMMIT')
+    adapter.exec('INSERT INTO a VALUES (2)')
+  }
+  expect(() => adapter.transaction(work)).toThrow(expect.objectContaining({ code: 'SQLITE_ABORT' }))
+  expect(xs(adapter)).toEqual(tells ? [1] : [1, 2])
+  const wrong = { ...plainBinding(database), inTransaction: false } as unknown as SimpleBinding
+  expect(() => fromBinding(wrong)).toThrow(/binding\.inTransaction/)
+  adapter.close()
+  database.close()
+})
+
 it('a Durable Object answers REALs beyond 2^53, and refuses integers', () => {
   const database = new DatabaseSync(':memory:')
   const rounding = roundingBinding(database)
