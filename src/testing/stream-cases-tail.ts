@@ -156,10 +156,12 @@ export const tailCases: readonly StreamCase[] = [
     async run({ store }) {
       await store.appendMany('doc', [meta, ...entries(5)])
       let running = 0
+      let most = 0
       let told = 0
       const onRecord: OnRecord = async (record, id) => {
         running++
-        check(running === 1, 'one callback at a time')
+        // Looked at later: a store that does not wait for the promise does not hear of it, either.
+        most = Math.max(most, running)
         if (record.kind === 'entry' && record.payload.data === 'e2') await store.append(id, entry('from the callback'))
         await pause(1)
         running--
@@ -167,6 +169,7 @@ export const tailCases: readonly StreamCase[] = [
       }
       const tail = store.tail('doc', { pollMs: NEVER_MS }, onRecord)
       await until(() => told === 7, 'all records and the one from the callback')
+      checkEqual(most, 1, 'callbacks at a time')
       tail.stop()
       await tail.ended
     },
