@@ -14,6 +14,7 @@ const AGAIN = /^(40001|40P01|23505)$/
 const READ_ONLY = '25006'
 /** The server has ended the connection, or is ending or starting. */
 const LOST = /^(08|57P0[123])/
+const OF_SERVER = /^(08|53|57P0|55P03)/
 /** Reads look for another connection no longer than this, be it that waiting for an answer was what took so long. */
 const LOST_MS_MAX = 2_000
 const TRIES_MAX = 12
@@ -136,6 +137,17 @@ function isAgain(error: unknown): boolean {
 }
 
 /** Whether the connection was, or there was none. What was asked may have been done all the same. */
+/** Whether a write was refused for what no document can help: no connection to be had, a lock, a server that ends or is full. */
+export function isOfServer(error: Error): boolean {
+  const state = stateOf(error)
+  if (state !== undefined) return OF_SERVER.test(state)
+  // What pg-pool says when none of its connections comes free, and what sockets say.
+  return (
+    error.message.startsWith('timeout exceeded when trying to connect') ||
+    /^E(CONN|PIPE)/.test(String((error as { code?: unknown }).code))
+  )
+}
+
 function isLost(error: unknown): boolean {
   const state = stateOf(error)
   return state === undefined ? !(error instanceof VarveError) : LOST.test(state)

@@ -12,7 +12,7 @@ import type {
 } from '../streams/stream-backend.js'
 import { checksum } from '../base/checksum.js'
 import { StreamConflictError } from '../streams/errors.js'
-import type { Ask, PostgresAccess, Row } from './access.js'
+import { type Ask, isOfServer, type PostgresAccess, type Row } from './access.js'
 import { idOfKey, type KeyRange, keyOf, keyRanges } from './ids.js'
 import { inChunks, jsonbOf, metaOfJsonb, type RecordRow, rowOf, valuesSql } from './rows.js'
 import type { StreamTables } from './schema.js'
@@ -119,6 +119,10 @@ export class PostgresBackend implements StreamBackend {
       })
     }
     return batch.map(({ id }) => there.has(keyOf(id)))
+  }
+
+  isOfAll(error: Error): boolean {
+    return isOfServer(error)
   }
 
   async head(id: string): Promise<StreamHead> {

@@ -35,7 +35,7 @@ const FIRST_ROWS = 64
 const FIRST_ROW_BYTES_MAX = 262_144
 /**
  * Not `LIMIT ?`: from SQLite 3.47 on the planner looks at the value that is bound there, and prepares the statement anew each
- * time that one is, which takes twice as long as reading.
+ * time that one is, which takes several times as long as reading a short page.
  */
 export const LIMIT = 'LIMIT CAST(? AS INTEGER)'
 /** A page has not more than this, unless it is one record. */

@@ -2,7 +2,7 @@
  * Databases as kyneta writes them, as SQL. Text that is not plain ASCII is `CAST(X'…' AS TEXT)`: a literal cannot hold a NUL.
  */
 
-/** What @kyneta/sqlite-store 3.0.0 wrote, dumped: `node tests/streams/kyneta.mjs make <folder>`. */
+/** What @kyneta/sqlite-store 3.0.0 wrote, dumped: `node tests/streams/kyneta.mjs make`. */
 export const KYNETA_3_SQL: string = String.raw`
 CREATE TABLE kyneta_doc_meta ( doc_id TEXT PRIMARY KEY, data TEXT NOT NULL ) WITHOUT ROWID ;
 INSERT INTO kyneta_doc_meta VALUES ('', '{"replicaType":["plain",1,0],"syncMode":{"writerModel":"concurrent","delivery":"delta-capable","durability":"persistent"},"schemaHash":"of 0"}');

@@ -1,5 +1,5 @@
 /**
- * Runs the real @kyneta/sqlite-store 3.0.0 against the fixtures of `src/testing/stream-foreign.ts` and what Varve writes.
+ * Runs the real @kyneta/sqlite-store 3.0.0 against the fixtures of `src/testing/stream-foreign-sql.ts` and what Varve writes.
  *
  *   node tests/streams/kyneta.mjs make          prints the SQL of the fixture of 3.x
  *   node tests/streams/kyneta.mjs read <file>   prints, as JSON, what it reads in a database
@@ -27,7 +27,7 @@ if (command === 'read') console.log(JSON.stringify(await read(store)))
 if (command === 'add') for (const id of await ids(store)) await store.append(id, entry('added by kyneta', 'k'))
 await store.close()
 
-/** Writes the documents that `stream-foreign.ts` expects, and gives the database as SQL. */
+/** Writes the documents that `stream-foreign-sql.ts` holds, and gives the database as SQL. */
 async function make(store, database) {
   await store.append('text', meta())
   await store.append('text', entry('{"a":"é😀\\u0000\\ud800"}', '1', 'entirety'))

@@ -25,6 +25,26 @@ describe.skipIf(missing !== undefined)(`connections${missing === undefined ? '' 
     await server.stop()
   })
 
+  test('appends that find no connection free are refused together, not each after a wait of its own', async () => {
+    const pool = newPool({ max: 1, connectionTimeoutMillis: 100 })
+    const store = await createPostgresStreamStore(pool, { schema: 'exhausted' })
+    await store.append('doc', metaRecord())
+    const holder = await pool.connect()
+    let asked = 0
+    const connect = pool.connect.bind(pool)
+    pool.connect = () => {
+      asked++
+      return connect()
+    }
+    const refused = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => store.append('doc', entry(`e${i}`))))
+    expect(refused.filter(({ status }) => status === 'rejected')).toHaveLength(20)
+    expect(asked).toBeLessThan(4)
+    holder.release()
+    await store.append('doc', entry('later'))
+    await checkStream(store, 'doc', [metaRecord(), entry('later')], 'afterwards')
+    await store.close()
+  })
+
   test('a Client with a query_timeout gets rid of a transaction of ours that could not be rolled back', async () => {
     const client = new pg.Client({ ...server.connection, query_timeout: 200 })
     await client.connect()
